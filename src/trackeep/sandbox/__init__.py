@@ -1,0 +1,1 @@
+"""A small GitHub of our own: sign-in, REST, GraphQL and real git, all answering from one invented world."""
