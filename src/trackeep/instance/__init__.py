@@ -1,0 +1,1 @@
+"""The self-hosted program: pages, sign-in and its settings."""

@@ -1,0 +1,1 @@
+"""Every formula of the screens as one named pure function."""
