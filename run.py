@@ -1,0 +1,99 @@
+"""Sets this checkout up and runs it: `python3 run.py` is the demo, `python3 run.py test` is every test.
+
+Needs Python 3.11 or newer with pip and venv, and git. It makes `.venv`, installs exactly what
+requirements.lock names (by hash), and does so again only when that file has changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+LOCK = ROOT / "requirements.lock"
+CHROMIUM = ("chromium", "fonts-noto-core", "fonts-noto-color-emoji")
+
+
+def main(arguments: list[str]) -> int:
+    """Run what the first word asks for; anything but `test` goes to the program itself."""
+    if sys.version_info < (3, 11):
+        print("Trackeep needs Python 3.11 or newer; this is", sys.version.split()[0], file=sys.stderr)
+        return 2
+    if shutil.which("git") is None:
+        print("Trackeep's local GitHub needs git; install it and start again.", file=sys.stderr)
+        return 2
+    install()
+    if arguments[:1] == ["test"]:
+        return test(arguments[1:])
+    return call("-m", "trackeep", *(arguments or ["demo"]))
+
+
+def test(arguments: list[str]) -> int:
+    """Style, types, then every test, in as many processes as there are cores."""
+    if arguments:
+        return call("-m", "pytest", *arguments)
+    browser()
+    steps = (
+        ("-m", "ruff", "check", "."),
+        ("-m", "ruff", "format", "--check", "."),
+        ("-m", "mypy"),
+        ("-m", "pytest", "-q", "-n", str(os.cpu_count() or 2)),
+    )
+    for step in steps:
+        print("$", "python", *step, flush=True)
+        code = call(*step)
+        if code != 0:
+            return code
+    return 0
+
+
+def install() -> None:
+    """Make the environment, or leave it alone when it already holds what the lock names."""
+    wanted = hashlib.sha256(LOCK.read_bytes() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    stamp = VENV / "lock.sha256"
+    if PYTHON.exists() and stamp.exists() and stamp.read_text() == wanted:
+        return
+    print("Installing what requirements.lock names into .venv ...", file=sys.stderr, flush=True)
+    if not PYTHON.exists():
+        subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
+    pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "-q"]
+    # uv installs several times faster; where it cannot be had, pip does the same from the same lock.
+    if subprocess.run([*pip, "install", "uv"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0:
+        pip = [str(PYTHON), "-m", "uv", "--quiet", "pip"]
+    subprocess.run([*pip, "install", "--require-hashes", "-r", str(LOCK)], check=True, cwd=ROOT)
+    subprocess.run([*pip, "install", "--no-build-isolation", "--no-deps", "-e", str(ROOT)], check=True, cwd=ROOT)
+    stamp.write_text(wanted)
+
+
+def browser() -> None:
+    """Chromium for the journeys: the system's where apt can bring it, else Playwright's own."""
+    if shutil.which("chromium"):
+        return
+    if shutil.which("apt-get") and os.geteuid() == 0:
+        subprocess.run(["apt-get", "update", "-q"], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            ["apt-get", "install", "-y", "-q", "--no-install-recommends", *CHROMIUM],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+        )
+    else:
+        subprocess.run([str(PYTHON), "-m", "playwright", "install", "chromium"], check=True)
+
+
+def call(*words: str) -> int:
+    """Run the environment's Python in this folder and hand its exit code on."""
+    try:
+        return subprocess.run([str(PYTHON), *words], cwd=ROOT).returncode
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

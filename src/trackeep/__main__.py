@@ -1,0 +1,5 @@
+"""Lets `python -m trackeep` be the same program as `trackeep`."""
+
+from trackeep.cli import main
+
+main()

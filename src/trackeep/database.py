@@ -1,0 +1,178 @@
+"""Opens SQLite or PostgreSQL, runs one transaction at a time, and brings the tables up to date."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Table, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from trackeep.errors import DatabaseError, DatabaseVersionError
+
+_MIGRATION_LOCK = 7_243_551_180_461  # any number that no other program on the server uses
+
+
+@dataclass(frozen=True)
+class Database:
+    """One engine; `read` and `write` are the only ways to a connection."""
+
+    engine: AsyncEngine
+    url: str
+
+    @classmethod
+    async def open(cls, url: str) -> Database:
+        """Open `sqlite:///path` or `postgresql://...` and bring its tables up to date.
+
+        Raises DatabaseError when it cannot be reached and DatabaseVersionError when it is newer.
+        """
+        database = cls(_engine(url), url)
+        try:
+            await database.migrate()
+        except BaseException:
+            await database.close()
+            raise
+        return database
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
+    @contextlib.asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection whose statements see one state of the database."""
+        async with self.engine.connect() as conn:
+            if not self.is_sqlite:
+                await conn.execution_options(isolation_level="REPEATABLE READ")
+            yield conn
+
+    @contextlib.asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that is committed as a whole, or not at all."""
+        async with self.engine.connect() as conn:
+            if self.is_sqlite:
+                # A reader that turns writer would fail at once when another writes; this waits.
+                await conn.execution_options(trackeep_begin="IMMEDIATE")
+            async with conn.begin():
+                yield conn
+
+    async def migrate(self) -> None:
+        """Bring the tables to this program's version, under a lock, with a copy of SQLite before."""
+        try:
+            async with self.engine.connect() as conn:
+                if self.is_sqlite:
+                    await conn.execution_options(trackeep_begin="IMMEDIATE")
+                async with conn.begin():
+                    if not self.is_sqlite:
+                        await conn.execute(
+                            text("select pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK}
+                        )
+                    await conn.run_sync(_migrate, self.url)
+        except (DBAPIError, OSError, sqlite3.Error) as error:
+            raise _cannot_open(self.url, error) from error
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+async def upsert(
+    conn: AsyncConnection,
+    table: Table,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    key: Iterable[str],
+    keep: Iterable[str] = (),
+) -> None:
+    """Insert `rows`, and where `key` exists already overwrite every given column but those in `keep`."""
+    if not rows:
+        return
+    dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(table)
+    key, keep = list(key), set(keep)
+    new = {name: statement.excluded[name] for name in rows[0] if name not in key and name not in keep}
+    if new:
+        statement = statement.on_conflict_do_update(index_elements=key, set_=new)
+    else:
+        statement = statement.on_conflict_do_nothing(index_elements=key)
+    await conn.execute(statement, [dict(row) for row in rows])
+
+
+def _engine(url: str) -> AsyncEngine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        return create_async_engine(parsed.set(drivername="postgresql+asyncpg"), pool_pre_ping=True)
+    if parsed.database and parsed.database != ":memory:":
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_async_engine(parsed.set(drivername="sqlite+aiosqlite"), connect_args={"timeout": 30})
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # The driver must not begin transactions by itself, or IMMEDIATE could never be said
+    # (https://docs.sqlalchemy.org/en/21/dialects/sqlite.html#serializable-isolation-savepoints-transactional-ddl).
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("pragma journal_mode=wal")
+    cursor.execute("pragma synchronous=normal")
+    cursor.execute("pragma foreign_keys=on")
+    cursor.close()
+
+
+def _begin_sqlite(conn: Connection) -> None:
+    how = conn.get_execution_options().get("trackeep_begin", "DEFERRED")
+    conn.exec_driver_sql(f"begin {how}")
+
+
+def _migrate(conn: Connection, url: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "store" / "migrations"))
+    script = ScriptDirectory.from_config(config)
+    current, newest = MigrationContext.configure(conn).get_current_revision(), script.get_current_head()
+    if current == newest:
+        return
+    if current is not None and current not in {revision.revision for revision in script.walk_revisions()}:
+        raise DatabaseVersionError(
+            f"The database was written by a newer Trackeep: it has version {current}, known is {newest}.",
+            "Start the newer program, or restore the copy made before the upgrade.",
+        )
+    if current is not None and conn.dialect.name == "sqlite":
+        _copy_before(conn, current)
+
+    def upgrade(revision: Any, _context: object) -> Any:
+        return script._upgrade_revs("head", revision)
+
+    with EnvironmentContext(config, script, fn=upgrade) as environment:
+        environment.configure(connection=conn, transactional_ddl=False)
+        environment.run_migrations()
+
+
+def _copy_before(conn: Connection, version: str) -> None:
+    source = Path(str(conn.engine.url.database))
+    copy = source.with_name(f"{source.name}.before-{version}-{int(time.time())}")
+    with contextlib.closing(sqlite3.connect(source)) as old, contextlib.closing(sqlite3.connect(copy)) as new:
+        old.backup(new)
+    shutil.copymode(source, copy)
+
+
+def _cannot_open(url: str, error: BaseException) -> DatabaseError:
+    shown = make_url(url).render_as_string(hide_password=True)
+    reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    return DatabaseError(
+        f"The database {shown} cannot be opened: {reason}.",
+        "Check TRACKEEP_DATABASE_URL, that the server runs, and that the folder can be written.",
+    )

@@ -1,0 +1,319 @@
+"""Reads settings and `*_FILE` secrets once, at the edge, and reports every mistake at once."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from trackeep.errors import SettingsError
+
+T = TypeVar("T")
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+LOOPBACK = ("127.0.0.0/8", "::1/128")
+
+
+@dataclass(frozen=True)
+class GitHubAddresses:
+    """Where GitHub is: pages, REST and git; GraphQL follows from REST as GitHub lays it out."""
+
+    web: str = "https://github.com"
+    api: str = "https://api.github.com"
+    git: str = "https://github.com"
+
+    @property
+    def graphql(self) -> str:
+        # GitHub Enterprise Server: REST at /api/v3, GraphQL at /api/graphql
+        # (https://docs.github.com/en/enterprise-server/graphql/guides/forming-calls-with-graphql).
+        if self.api.endswith("/api/v3"):
+            return self.api.removesuffix("/v3") + "/graphql"
+        return self.api + "/graphql"
+
+
+@dataclass(frozen=True)
+class LogSettings:
+    format: str = ""
+    level: str = "info"
+
+
+@dataclass(frozen=True)
+class InstanceSettings:
+    base_url: str
+    host: str
+    port: int
+    data_dir: Path
+    database_url: str
+    secret_key: str
+    broker_url: str
+    allowed_users: tuple[str, ...]
+    allowed_orgs: tuple[str, ...]
+    poll_seconds: int
+    trusted_proxies: tuple[Network, ...]
+    metrics_token: str
+    github_token: str
+    github: GitHubAddresses
+    log: LogSettings
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def base_path(self) -> str:
+        """The path of the base URL without a slash at its end, "" at the root."""
+        return urlsplit(self.base_url).path.rstrip("/")
+
+    @property
+    def origin(self) -> str:
+        parts = urlsplit(self.base_url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+
+@dataclass(frozen=True)
+class BrokerSettings:
+    base_url: str
+    host: str
+    port: int
+    keys_file: Path
+    github_client_id: str
+    github_client_secret: str
+    loopback_consent: str
+    token_mode: str
+    allow: tuple[str, ...]
+    deny: tuple[str, ...]
+    redis_url: str
+    trusted_proxies: tuple[Network, ...]
+    app_slug: str
+    github: GitHubAddresses
+    log: LogSettings
+    warnings: tuple[str, ...] = ()
+
+
+def instance_settings(environ: Mapping[str, str]) -> InstanceSettings:
+    """Settings of the instance from `environ`; raises one SettingsError that names every mistake."""
+    env = _Reader(environ)
+    data_dir = Path(env.text("TRACKEEP_DATA_DIR", "./trackeep-data")).expanduser()
+    port = env.number("TRACKEEP_PORT", 8080, 0, 65535)
+    settings = InstanceSettings(
+        base_url=env.url("TRACKEEP_BASE_URL", f"http://localhost:{port}"),
+        host=env.text("TRACKEEP_HOST", "127.0.0.1"),
+        port=port,
+        data_dir=data_dir,
+        database_url=env.checked(
+            "TRACKEEP_DATABASE_URL", f"sqlite:///{data_dir / 'trackeep.db'}", _database_url
+        ),
+        secret_key=env.secret("TRACKEEP_SECRET_KEY", least=32),
+        broker_url=env.url("TRACKEEP_BROKER_URL", ""),
+        allowed_users=env.names("TRACKEEP_ALLOWED_USERS"),
+        allowed_orgs=env.names("TRACKEEP_ALLOWED_ORGS"),
+        poll_seconds=env.number("TRACKEEP_POLL_SECONDS", 60, 1, 86_400),
+        trusted_proxies=env.networks("TRACKEEP_TRUSTED_PROXIES", LOOPBACK),
+        metrics_token=env.secret("TRACKEEP_METRICS_TOKEN"),
+        github_token=env.secret("GITHUB_TOKEN"),
+        github=env.github(),
+        log=env.log(),
+        warnings=_unknown_names(environ),
+    )
+    env.finish()
+    return settings
+
+
+def broker_settings(environ: Mapping[str, str], *, dev: bool = False) -> BrokerSettings:
+    """Settings of the OAuth service from `environ`; raises one SettingsError that names every mistake."""
+    env = _Reader(environ)
+    port = env.number("TRACKEEP_BROKER_PORT", 9090, 0, 65535)
+    settings = BrokerSettings(
+        base_url=env.url("TRACKEEP_BROKER_BASE_URL", f"http://localhost:{port}"),
+        host=env.text("TRACKEEP_BROKER_HOST", "127.0.0.1"),
+        port=port,
+        keys_file=Path(env.text("TRACKEEP_BROKER_KEYS_FILE", "./trackeep-broker-keys.json")).expanduser(),
+        github_client_id=env.required("GITHUB_CLIENT_ID", "the client id of the registration at GitHub"),
+        github_client_secret=env.required("GITHUB_CLIENT_SECRET", "the client secret of the registration"),
+        loopback_consent=env.one_of(
+            "TRACKEEP_BROKER_LOOPBACK_CONSENT", "first", ("always", "first", "never")
+        ),
+        token_mode=env.one_of("TRACKEEP_BROKER_TOKEN_MODE", "on", ("on", "encrypted", "off")),
+        allow=env.names("TRACKEEP_BROKER_ALLOW"),
+        deny=env.names("TRACKEEP_BROKER_DENY"),
+        redis_url=env.text("TRACKEEP_BROKER_REDIS_URL", ""),
+        trusted_proxies=env.networks("TRACKEEP_BROKER_TRUSTED_PROXIES", ()),
+        app_slug=env.text("GITHUB_APP_SLUG", ""),
+        github=env.github(),
+        log=env.log(),
+        warnings=_unknown_names(environ),
+    )
+    env.finish()
+    return settings
+
+
+def is_loopback_host(host: str) -> bool:
+    """True for localhost, *.localhost and the loopback ranges; nothing else."""
+    host = host.lower().strip("[]")
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def cookie_name(base_url: str, name: str) -> str:
+    """The name of a cookie of the program at `base_url`.
+
+    Cookies ignore ports, so plain http adds a mark of the address; https gets the browser's own
+    protection (https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Set-Cookie#cookie_prefixes).
+    """
+    parts = urlsplit(base_url)
+    if parts.scheme == "http":
+        return f"{name}-{hashlib.sha256(base_url.encode()).hexdigest()[:8]}"
+    return f"__Host-{name}" if parts.path in ("", "/") else f"__Secure-{name}"
+
+
+KNOWN_NAMES = (
+    *("TRACKEEP_BASE_URL", "TRACKEEP_HOST", "TRACKEEP_PORT", "TRACKEEP_DATA_DIR", "TRACKEEP_DATABASE_URL"),
+    *("TRACKEEP_SECRET_KEY", "TRACKEEP_BROKER_URL", "TRACKEEP_ALLOWED_USERS", "TRACKEEP_ALLOWED_ORGS"),
+    *("TRACKEEP_POLL_SECONDS", "TRACKEEP_TRUSTED_PROXIES", "TRACKEEP_METRICS_TOKEN"),
+    *(
+        "TRACKEEP_BROKER_BASE_URL",
+        "TRACKEEP_BROKER_HOST",
+        "TRACKEEP_BROKER_PORT",
+        "TRACKEEP_BROKER_KEYS_FILE",
+    ),
+    *("TRACKEEP_BROKER_LOOPBACK_CONSENT", "TRACKEEP_BROKER_TOKEN_MODE", "TRACKEEP_BROKER_ALLOW"),
+    *("TRACKEEP_BROKER_DENY", "TRACKEEP_BROKER_REDIS_URL", "TRACKEEP_BROKER_TRUSTED_PROXIES"),
+    *("TRACKEEP_LOG_FORMAT", "TRACKEEP_LOG_LEVEL"),
+)
+
+
+def _unknown_names(environ: Mapping[str, str]) -> tuple[str, ...]:
+    warnings = []
+    for name in sorted(environ):
+        plain = name.removesuffix("_FILE")
+        if not name.startswith("TRACKEEP_") or name in KNOWN_NAMES or plain in KNOWN_NAMES:
+            continue
+        near = difflib.get_close_matches(name, KNOWN_NAMES, n=1)
+        meant = f" Did you mean {near[0]}?" if near else ""
+        warnings.append(f"{name} is not a setting and is ignored.{meant}")
+    return tuple(warnings)
+
+
+def _database_url(value: str) -> str:
+    if value.startswith(("sqlite:///", "postgresql://", "postgres://")):
+        return value.replace("postgres://", "postgresql://", 1)
+    raise ValueError("must start with sqlite:/// or postgresql://")
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an address such as https://trackeep.example.org")
+    if parts.query or parts.fragment or parts.username is not None:
+        raise ValueError("must have no user name, no ? and no #")
+    if parts.port == 0:
+        raise ValueError("must have a port between 1 and 65535")
+    return value.rstrip("/")
+
+
+def _github_url(value: str) -> str:
+    value = _http_url(value)
+    parts = urlsplit(value)
+    if parts.scheme == "http" and not is_loopback_host(parts.hostname or ""):
+        raise ValueError("must be https (http is accepted for this computer only)")
+    return value
+
+
+class _Reader:
+    """Takes values out of an environment and collects what is wrong with them."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._mistakes: list[str] = []
+
+    def text(self, name: str, default: str) -> str:
+        return self._environ.get(name, "").strip() or default
+
+    def checked(self, name: str, default: T, parse: Callable[[str], T]) -> T:
+        value = self.text(name, "")
+        if not value:
+            return default
+        try:
+            return parse(value)
+        except ValueError as error:
+            self._mistakes.append(f"{name} {error}; it is {value!r}.")
+            return default
+
+    def url(self, name: str, default: str) -> str:
+        return self.checked(name, default, _http_url)
+
+    def number(self, name: str, default: int, least: int, most: int) -> int:
+        def parse(value: str) -> int:
+            if not re.fullmatch(r"[0-9]+", value) or not least <= int(value) <= most:
+                raise ValueError(f"must be a whole number from {least} to {most}")
+            return int(value)
+
+        return self.checked(name, default, parse)
+
+    def one_of(self, name: str, default: str, choices: tuple[str, ...]) -> str:
+        def parse(value: str) -> str:
+            if value not in choices:
+                raise ValueError(f"must be one of {', '.join(choices)}")
+            return value
+
+        return self.checked(name, default, parse)
+
+    def names(self, name: str) -> tuple[str, ...]:
+        return tuple(part for part in re.split(r"[,\s]+", self.text(name, "")) if part)
+
+    def networks(self, name: str, default: tuple[str, ...]) -> tuple[Network, ...]:
+        def parse(value: str) -> tuple[Network, ...]:
+            try:
+                return tuple(ipaddress.ip_network(part) for part in re.split(r"[,\s]+", value) if part)
+            except ValueError:
+                raise ValueError("must be a list of networks such as 10.0.0.0/8") from None
+
+        return self.checked(name, tuple(ipaddress.ip_network(part) for part in default), parse)
+
+    def secret(self, name: str, *, least: int = 0) -> str:
+        value, path = self.text(name, ""), self.text(f"{name}_FILE", "")
+        if value and path:
+            self._mistakes.append(f"{name} and {name}_FILE are both set; keep one of them.")
+        if path:
+            value = self._read(name, path)
+        if value and len(value.encode()) < least:
+            self._mistakes.append(
+                f"{name} is shorter than {least} bytes; make one with `openssl rand -hex 32`."
+            )
+        return value
+
+    def required(self, name: str, what: str) -> str:
+        value = self.secret(name)
+        if not value:
+            self._mistakes.append(f"{name} is missing; it is {what}.")
+        return value
+
+    def github(self) -> GitHubAddresses:
+        web = self.checked("GITHUB_URL", GitHubAddresses.web, _github_url)
+        api = self.checked("GITHUB_API_URL", GitHubAddresses.api, _github_url)
+        return GitHubAddresses(web=web, api=api, git=self.checked("GITHUB_GIT_URL", web, _github_url))
+
+    def log(self) -> LogSettings:
+        return LogSettings(
+            format=self.one_of("TRACKEEP_LOG_FORMAT", "", ("text", "json")),
+            level=self.one_of("TRACKEEP_LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
+        )
+
+    def finish(self) -> None:
+        if self._mistakes:
+            count = len(self._mistakes)
+            opening = "A setting is wrong." if count == 1 else f"{count} settings are wrong."
+            raise SettingsError(" ".join([opening, *self._mistakes]), "Correct them and start again.")
+
+    def _read(self, name: str, path: str) -> str:
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            self._mistakes.append(f"{name}_FILE cannot be read: {error.strerror} ({path}).")
+            return ""

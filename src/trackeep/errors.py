@@ -1,0 +1,167 @@
+"""Every error raised on purpose: one tree, each with a sentence, a hint, a status and an exit code.
+
+TrackeepError
+├── SettingsError            wrong environment or flags         500, exit 2
+├── UsageError               a request that cannot be meant     400, exit 2
+├── NotSignedIn              no valid session or token          401, exit 4
+├── Forbidden                signed in, but not allowed         403, exit 6
+├── NotFound                 missing, or no access to it        404, exit 6
+├── TooManyRequests          our own limits                     429, exit 5
+├── DatabaseError            cannot be opened or written        503, exit 1
+│   └── DatabaseVersionError older or newer than this program   503, exit 7
+├── SecretsError             keys missing, weak or wrong        500, exit 2
+├── LoginError               a login that must not go on        400, exit 4
+│   ├── TokenRefused         a signed token that fails a check  400, exit 4
+│   │   └── UnknownSigningKey signed by a key not known here    400, exit 4
+│   ├── GrantRefused         a code that is spent or not yours  400, exit 4
+│   └── LoginDenied          the person or GitHub said no       400, exit 4
+├── BrokerError              the OAuth service refused          502, exit 1
+│   └── BrokerUnavailable    it did not answer                  503, exit 1
+└── GitHubError              GitHub answered something else     502, exit 1
+    ├── GitHubUnavailable    5xx, time-out, cut answer          503, exit 1
+    ├── GitHubRateLimited    wait until `retry_at`              429, exit 5
+    ├── GitHubTokenDead      401: expired or revoked            401, exit 4
+    └── GitHubNoAccess       404, 410, 451 or a refused scope   404, exit 6
+"""
+
+from __future__ import annotations
+
+
+class TrackeepError(Exception):
+    """Says in one sentence what happened and in `hint` what to do about it."""
+
+    status = 500
+    exit_code = 1
+    code = "error"
+
+    def __init__(self, sentence: str, hint: str = "") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.sentence} {self.hint}".strip()
+
+
+class SettingsError(TrackeepError):
+    exit_code = 2
+    code = "settings"
+
+
+class UsageError(TrackeepError):
+    status = 400
+    exit_code = 2
+    code = "bad_request"
+
+
+class NotSignedIn(TrackeepError):
+    status = 401
+    exit_code = 4
+    code = "not_signed_in"
+
+
+class Forbidden(TrackeepError):
+    status = 403
+    exit_code = 6
+    code = "forbidden"
+
+
+class NotFound(TrackeepError):
+    status = 404
+    exit_code = 6
+    code = "not_found"
+
+
+class TooManyRequests(TrackeepError):
+    status = 429
+    exit_code = 5
+    code = "too_many_requests"
+
+    def __init__(self, sentence: str, hint: str = "", *, retry_after_s: int = 60) -> None:
+        super().__init__(sentence, hint)
+        self.retry_after_s = retry_after_s
+
+
+class DatabaseError(TrackeepError):
+    status = 503
+    code = "database"
+
+
+class DatabaseVersionError(DatabaseError):
+    exit_code = 7
+    code = "database_version"
+
+
+class SecretsError(TrackeepError):
+    exit_code = 2
+    code = "secrets"
+
+
+class LoginError(TrackeepError):
+    status = 400
+    exit_code = 4
+    code = "login"
+
+
+class TokenRefused(LoginError):
+    code = "token_refused"
+
+
+class UnknownSigningKey(TokenRefused):
+    code = "unknown_signing_key"
+
+
+class GrantRefused(LoginError):
+    code = "invalid_grant"
+
+
+class LoginDenied(LoginError):
+    """`code` is the error that came back, in the words of RFC 6749: access_denied, server_error..."""
+
+    def __init__(self, sentence: str, hint: str = "", *, code: str = "access_denied") -> None:
+        super().__init__(sentence, hint)
+        self.code = code
+
+
+class BrokerError(TrackeepError):
+    status = 502
+    code = "broker"
+
+
+class BrokerUnavailable(BrokerError):
+    status = 503
+    code = "broker_unavailable"
+
+
+class GitHubError(TrackeepError):
+    status = 502
+    code = "github"
+
+
+class GitHubUnavailable(GitHubError):
+    status = 503
+    code = "github_unavailable"
+
+
+class GitHubRateLimited(GitHubError):
+    """`retry_at` is the earliest unix second at which GitHub may be asked again."""
+
+    status = 429
+    exit_code = 5
+    code = "github_rate_limited"
+
+    def __init__(self, sentence: str, hint: str = "", *, retry_at: float = 0.0) -> None:
+        super().__init__(sentence, hint)
+        self.retry_at = retry_at
+
+
+class GitHubTokenDead(GitHubError):
+    status = 401
+    exit_code = 4
+    code = "github_token_dead"
+
+
+class GitHubNoAccess(GitHubError):
+    status = 404
+    exit_code = 6
+    code = "github_no_access"

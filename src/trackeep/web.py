@@ -1,0 +1,294 @@
+"""What both web programs share: listening, request ids, headers, templates, static files, error answers."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import ipaddress
+import mimetypes
+import secrets
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import structlog
+import uvicorn
+from markupsafe import Markup
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from trackeep.environment import Network, is_loopback_host
+from trackeep.errors import TooManyRequests, TrackeepError
+
+log = structlog.get_logger()
+LOOK = Path(__file__).parent / "look"
+
+ErrorPage = Callable[[Request, TrackeepError, str], Response]
+
+
+# ---- listening ----------------------------------------------------------------------------------
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 lets the system choose, so that the address is known before the app."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise TrackeepError(
+            f"Cannot listen on {host}:{port}: {error.strerror}.", "Choose another port, or end what uses it."
+        ) from error
+    listener.listen(2048)
+    return listener
+
+
+async def serve(app: ASGIApp, listener: socket.socket, on_ready: Callable[[], None]) -> None:
+    """Run `app` until SIGTERM or SIGINT; `on_ready` is called once connections are accepted."""
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=2,
+    )
+    server = _Server(config, on_ready)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.stop)
+    await server._serve([listener])
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handling, so that several can share one process."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    def stop(self) -> None:
+        self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
+
+# ---- around every request -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """What goes around every answer of one program."""
+
+    base_path: str
+    trusted_proxies: tuple[Network, ...]
+    headers: Mapping[str, str]
+
+
+class Around:
+    """ASGI middleware: base path, client address, request id, security headers and one log line."""
+
+    def __init__(self, app: ASGIApp, envelope: Envelope) -> None:
+        self._app = app
+        self._envelope = envelope
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = secrets.token_hex(8)
+        scope = self._place(scope)
+        scope["state"] = {
+            **scope.get("state", {}),
+            "request_id": request_id,
+            "client_address": client_address(scope, self._envelope.trusted_proxies),
+        }
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.setdefault("x-request-id", request_id)
+                for name, value in self._envelope.headers.items():
+                    headers.setdefault(name, value)
+                log.info("request", method=scope["method"], path=scope["path"], status=message["status"])
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            await self._app(scope, receive, send_with_headers)
+
+    def _place(self, scope: Scope) -> Scope:
+        """Routes see paths below the base path, whether or not a proxy has cut it off already."""
+        base, path = self._envelope.base_path, scope["path"]
+        if base and (path == base or path.startswith(base + "/")):
+            path = path[len(base) :] or "/"
+        return {**scope, "path": path, "raw_path": path.encode(), "root_path": ""}
+
+
+def client_address(scope: Scope, trusted: tuple[Network, ...]) -> str:
+    """The visitor's address: X-Forwarded-For is read from the right, through trusted proxies only."""
+    address = scope["client"][0] if scope.get("client") else ""
+    forwarded = Headers(scope=scope).getlist("x-forwarded-for")
+    hops = [part.strip() for line in forwarded for part in line.split(",")]
+    while hops and _is_in(address, trusted):
+        address = hops.pop()
+    return address
+
+
+def _is_in(address: str, networks: tuple[Network, ...]) -> bool:
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(ip.version == network.version and ip in network for network in networks)
+
+
+def is_same_origin(request: Request, origin: str) -> bool:
+    """True when the browser says that this request comes from our own pages.
+
+    `Sec-Fetch-Site` where it is sent, else `Origin`; a request with neither is refused
+    (https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Sec-Fetch-Site).
+    """
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    return request.headers.get("origin") == origin
+
+
+def is_loopback_address(address: str) -> bool:
+    return is_loopback_host(address)
+
+
+# ---- errors -------------------------------------------------------------------------------------
+
+
+def error_handlers(page: ErrorPage) -> dict[Any, Callable[[Request, Exception], Awaitable[Response]]]:
+    """Handlers for Starlette: our own tree, HTTP errors and everything unforeseen."""
+
+    async def on_known(request: Request, error: Exception) -> Response:
+        assert isinstance(error, TrackeepError)
+        log.warning("refused", code=error.code, reason=error.sentence)
+        return _answer(request, error, page)
+
+    async def on_http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        known = TrackeepError(_SENTENCES.get(error.status_code, str(error.detail)))
+        known.status, known.code = error.status_code, f"http_{error.status_code}"
+        return _answer(request, known, page)
+
+    async def on_unforeseen(request: Request, error: Exception) -> Response:
+        log.error("failed", exc_info=error)
+        known = TrackeepError("Something went wrong on our side.", "Try again; the log has the request id.")
+        return _answer(request, known, page)
+
+    return {TrackeepError: on_known, HTTPException: on_http, Exception: on_unforeseen}
+
+
+_SENTENCES = {404: "There is no page at this address.", 405: "This address does not take that method."}
+
+
+def wants_json(request: Request) -> bool:
+    """True for programs: whoever does not say that it reads HTML."""
+    return "text/html" not in request.headers.get("accept", "")
+
+
+def _answer(request: Request, error: TrackeepError, page: ErrorPage) -> Response:
+    request_id = request.state.request_id
+    if wants_json(request):
+        body = {"error": error.code, "error_description": error.sentence, "hint": error.hint}
+        response: Response = JSONResponse({**body, "request_id": request_id}, status_code=error.status)
+    else:
+        response = page(request, error, request_id)
+    if isinstance(error, TooManyRequests):
+        response.headers["retry-after"] = str(error.retry_after_s)
+    response.headers.setdefault("cache-control", "no-store")
+    return response
+
+
+# ---- templates and static files -----------------------------------------------------------------
+
+
+class Assets:
+    """Static files held in memory, each with an address that changes with its content."""
+
+    def __init__(self, folders: Iterable[Path]) -> None:
+        self._files: dict[str, tuple[bytes, str]] = {}
+        for folder in folders:
+            for path in sorted(folder.rglob("*")):
+                if path.is_file() and not path.name.startswith((".", "_")) and path.suffix != ".py":
+                    self._files[path.relative_to(folder).as_posix()] = (path.read_bytes(), _kind(path))
+
+    def version(self, name: str) -> str:
+        return hashlib.sha256(self._files[name][0]).hexdigest()[:10]
+
+    def text(self, name: str) -> str:
+        return self._files[name][0].decode()
+
+    async def endpoint(self, request: Request) -> Response:
+        """GET /static/{name:path}; a versioned address may be kept for ever."""
+        name = request.path_params["name"]
+        if name not in self._files:
+            raise HTTPException(404)
+        body, kind = self._files[name]
+        fresh = request.query_params.get("v") == self.version(name)
+        age = "public, max-age=31536000, immutable" if fresh else "public, max-age=60"
+        return Response(body, media_type=kind, headers={"cache-control": age})
+
+
+class Pages:
+    """Jinja templates of one program; `url(path)` and `static(name)` know the base path."""
+
+    def __init__(self, folders: Iterable[Path], assets: Assets, base_path: str) -> None:
+        self._jinja = jinja2.Environment(
+            loader=jinja2.FileSystemLoader([str(folder) for folder in folders]),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._base_path = base_path
+        self.assets = assets
+        self._jinja.globals.update(url=self.url, static=self.static, icon=self.icon)
+
+    @property
+    def globals(self) -> dict[str, Any]:
+        return self._jinja.globals
+
+    @property
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return self._jinja.filters
+
+    def url(self, path: str) -> str:
+        return self._base_path + path
+
+    def static(self, name: str) -> str:
+        return self.url(f"/static/{name}?v={self.assets.version(name)}")
+
+    def icon(self, name: str) -> Markup:
+        """An icon of icons.svg; decoration only, so hidden from screen readers."""
+        href = self.static("icons.svg") + f"#{name}"
+        return Markup('<svg class="i" aria-hidden="true"><use href="{}"/></svg>').format(href)
+
+    def render(self, name: str, **values: object) -> str:
+        return self._jinja.get_template(name).render(**values)
+
+    def page(self, name: str, *, status: int = 200, **values: object) -> HTMLResponse:
+        return HTMLResponse(
+            self.render(name, **values), status_code=status, headers={"cache-control": "no-store"}
+        )
+
+
+def _kind(path: Path) -> str:
+    return mimetypes.guess_type(path.name)[0] or "application/octet-stream"

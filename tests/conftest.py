@@ -1,0 +1,51 @@
+"""The real parts every test may ask for: the sandbox, both databases, a browser."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import postgres
+import pytest
+from programs import Program, start
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """A small GitHub that all tests read and none changes."""
+    program = start("sandbox", "serve", "--port", "0", "--data-dir", str(tmp_path_factory.mktemp("sandbox")))
+    yield program
+    program.stop()
+
+
+@pytest.fixture
+def fresh_sandbox(tmp_path: Path) -> Iterator[Program]:
+    """A small GitHub of this test's own, to be changed, limited and broken."""
+    program = start("sandbox", "serve", "--port", "0", "--data-dir", str(tmp_path / "sandbox"))
+    yield program
+    program.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    server = postgres.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database: every test that asks for it runs on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'trackeep.db'}"
+        return
+    server: postgres.Server = request.getfixturevalue("postgres_server")
+    name = f"test_{uuid.uuid4().hex}"
+    yield server.create(name)
+    server.drop(name)

@@ -1,0 +1,120 @@
+"""Starts the real programs as their own processes, and ends exactly those."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+READY_WITHIN_S = 60.0
+
+
+@dataclass
+class Program:
+    """A running `trackeep` command; `url` is the address it printed when it was ready."""
+
+    process: subprocess.Popen[bytes]
+    stderr: IO[bytes]
+    url: str = ""
+    line: str = field(default="")
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def stop(self) -> int:
+        """End it as an operator would; returns its exit code."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            code = self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            code = self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        return code
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self.process.kill()
+        self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+    def stderr_text(self) -> str:
+        self.stderr.seek(0)
+        return self.stderr.read().decode(errors="replace")
+
+
+def start(*args: str, env: dict[str, str] | None = None, cwd: Path | None = None) -> Program:
+    """Start `trackeep ARGS` with a clean environment plus `env` and wait until it says where it is."""
+    # A file, not a pipe: nobody reads it while the program runs, and a full pipe would stop it.
+    stderr = tempfile.TemporaryFile()  # noqa: SIM115
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", "-m", "trackeep", *args],
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        env=environment(env),
+        cwd=cwd,
+    )
+    program = Program(process, stderr)
+    program.line = _first_line(program)
+    match = re.search(r"https?://\S+", program.line)
+    if match is None:
+        process.kill()
+        process.wait()
+        raise RuntimeError(
+            f"trackeep {' '.join(args)} did not start: {program.line!r}\n{program.stderr_text()}"
+        )
+    program.url = match.group().rstrip(".")
+    return program
+
+
+def run(
+    *args: str, env: dict[str, str] | None = None, cwd: Path | None = None, timeout_s: float = 120
+) -> subprocess.CompletedProcess[str]:
+    """Run `trackeep ARGS` to its end."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", "trackeep", *args],
+        capture_output=True,
+        text=True,
+        env=environment(env),
+        cwd=cwd,
+        timeout=timeout_s,
+        check=False,
+    )
+
+
+def environment(more: dict[str, str] | None = None) -> dict[str, str]:
+    """This environment without anything that would configure Trackeep, plus `more`."""
+    ours = {k: v for k, v in os.environ.items() if not k.startswith(("TRACKEEP_", "GITHUB_"))}
+    return {**ours, "PYTHONUNBUFFERED": "1", **(more or {})}
+
+
+def github_environment(sandbox_url: str) -> dict[str, str]:
+    """The settings that point a program at a sandbox instead of github.com."""
+    return {
+        "GITHUB_URL": sandbox_url,
+        "GITHUB_API_URL": f"{sandbox_url}/api/v3",
+        "GITHUB_GIT_URL": sandbox_url,
+    }
+
+
+def _first_line(program: Program) -> str:
+    stdout = program.process.stdout
+    assert stdout is not None
+    end = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < end:
+        if select.select([stdout], [], [], 0.2)[0]:
+            return stdout.readline().decode().strip()
+        if program.process.poll() is not None:
+            return ""
+    return ""

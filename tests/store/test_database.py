@@ -1,0 +1,89 @@
+"""Opening, writing and upgrading both databases."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select, text
+
+from trackeep.database import Database, upsert
+from trackeep.errors import DatabaseError, DatabaseVersionError
+from trackeep.store.tables import metadata, person
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_every_table_exists_after_opening(database_url: str) -> None:
+    """A new database has every table that the program knows, and opening it again changes nothing."""
+    for _ in range(2):
+        db = await Database.open(database_url)
+        async with db.read() as conn:
+            for table in metadata.tables.values():
+                assert (await conn.execute(select(func.count()).select_from(table))).scalar_one() == 0
+        await db.close()
+
+
+async def test_a_write_happens_as_a_whole_or_not_at_all(database_url: str) -> None:
+    """An error inside a transaction leaves no row behind."""
+    db = await Database.open(database_url)
+    with pytest.raises(ZeroDivisionError):
+        async with db.write() as conn:
+            await upsert(conn, person, [{"id": 1, "login": "alice"}], key=["id"])
+            _ = 1 // 0
+    async with db.read() as conn:
+        assert (await conn.execute(select(func.count()).select_from(person))).scalar_one() == 0
+    await db.close()
+
+
+async def test_upsert_overwrites_but_keeps_what_it_is_told_to(database_url: str) -> None:
+    """The second upsert of a key changes the given columns, except those to keep."""
+    db = await Database.open(database_url)
+    async with db.write() as conn:
+        await upsert(conn, person, [{"id": 1, "login": "alice", "name": "Alice"}], key=["id"])
+        await upsert(conn, person, [{"id": 1, "login": "alice2", "name": "-"}], key=["id"], keep=["name"])
+        rows = (await conn.execute(select(person.c.login, person.c.name))).all()
+    assert [tuple(row) for row in rows] == [("alice2", "Alice")]
+    await db.close()
+
+
+async def test_writers_wait_for_each_other(database_url: str) -> None:
+    """Twenty transactions at once that read and then write all succeed, and none is lost."""
+    db = await Database.open(database_url)
+    async with db.write() as conn:
+        await upsert(conn, person, [{"id": 1, "login": "0"}], key=["id"])
+
+    async def add_one() -> None:
+        async with db.write() as conn:
+            row = await conn.execute(select(person.c.login).where(person.c.id == 1).with_for_update())
+            await upsert(conn, person, [{"id": 1, "login": str(int(row.scalar_one()) + 1)}], key=["id"])
+
+    await asyncio.gather(*(add_one() for _ in range(20)))
+    async with db.read() as conn:
+        assert (await conn.execute(select(person.c.login))).scalar_one() == "20"
+    await db.close()
+
+
+async def test_two_programs_may_open_a_new_database_at_once(database_url: str) -> None:
+    """Both find every table: the migration runs once, under a lock."""
+    both = await asyncio.gather(Database.open(database_url), Database.open(database_url))
+    for db in both:
+        await db.close()
+
+
+async def test_a_newer_database_is_refused(database_url: str) -> None:
+    """A database of a newer program is left as it is, with a sentence that says what to do."""
+    db = await Database.open(database_url)
+    async with db.write() as conn:
+        await conn.execute(text("update alembic_version set version_num = '9999'"))
+    await db.close()
+    with pytest.raises(DatabaseVersionError, match="newer Trackeep.*9999"):
+        await Database.open(database_url)
+
+
+async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    """A foreign file is named in one sentence and keeps its content."""
+    path = tmp_path / "notes.txt"
+    path.write_text("these are my notes, not a database\n" * 50)
+    with pytest.raises(DatabaseError, match=r"notes\.txt cannot be opened"):
+        await Database.open(f"sqlite:///{path}")
+    assert path.read_text().startswith("these are my notes")
