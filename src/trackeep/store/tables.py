@@ -84,7 +84,7 @@ person = Table(
     Index(None, "login"),
 )
 
-# Those of them who may sign in here; the id is the person's.
+# Those of them who may sign in here; the id is the person's. `role` is "owner" or "member".
 account = Table(
     "account",
     metadata,
@@ -117,6 +117,7 @@ account_email = Table(
 )
 
 # How an account reaches GitHub; both secrets are sealed by the vault for exactly this row.
+# `kind` is "broker" or "token" (pasted); `state` is "ok" or "reconnect".
 connection = Table(
     "connection",
     metadata,
@@ -178,6 +179,7 @@ repository = Table(
     Index("ix_repository_full_name", text("lower(owner)"), text("lower(name)")),
 )
 
+# `state` is "tracked" or "paused".
 follow = Table(
     "follow",
     metadata,
@@ -188,6 +190,7 @@ follow = Table(
 )
 
 # Proof that an account may read a repository, renewed by its own token; every read joins it.
+# `state` is "granted" or "lost".
 access = Table(
     "access",
     metadata,
