@@ -189,7 +189,7 @@ class Tag:
 
 @dataclass(slots=True)
 class Repository:
-    """`collaborators` maps login to `admin`, `maintain`, `push`, `triage` or `pull`, organisation members included.
+    """`collaborators` maps login to `admin`, `maintain`, `push`, `triage` or `pull`, with members of organisations.
 
     `branches` maps a branch's name to its tip; `commits` holds every commit reachable from any ref, by sha.
     """
@@ -286,16 +286,17 @@ class World:
         return self._nodes.get(wanted)
 
     def _all_nodes(self) -> Iterator[tuple[Repository | None, Node]]:
-        for owner in (*self.people.values(), *self.teams.values()):
-            yield None, owner
+        yield from ((None, person) for person in self.people.values())
+        yield from ((None, team) for team in self.teams.values())
         for repository in self.repositories.values():
             yield repository, repository
             for pull in repository.pulls.values():
                 yield repository, pull
                 for review in pull.reviews:
                     yield repository, review
-            for inner in (*repository.issues.values(), *repository.releases, *repository.labels):
-                yield repository, inner
+            yield from ((repository, issue) for issue in repository.issues.values())
+            yield from ((repository, release) for release in repository.releases)
+            yield from ((repository, label) for label in repository.labels)
 
     def _by_email(self) -> dict[str, Person]:
         known = {person.noreply.lower(): person for person in self.people.values()}
