@@ -1,0 +1,51 @@
+"""What every command does at its edge: read the environment, open the database, end with the right code."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from trackeep.database import Database
+    from trackeep.environment import InstanceSettings
+
+T = TypeVar("T")
+Command = Callable[..., Any]
+
+account_option: Callable[[Command], Command] = click.option(
+    "--account", metavar="LOGIN", help="Whose view; needed when several people sign in here."
+)
+
+
+def settings_of() -> InstanceSettings:
+    """The instance's settings from this process's environment, with its warnings said on stderr."""
+    from trackeep import logs
+    from trackeep.environment import instance_settings
+
+    settings = instance_settings(os.environ)
+    logs.set_up(settings.log)
+    for warning in settings.warnings:
+        click.echo(f"trackeep: {warning}", err=True)
+    return settings
+
+
+@contextlib.asynccontextmanager
+async def opened(settings: InstanceSettings) -> AsyncIterator[Database]:
+    """The instance's database, closed again at the end."""
+    from trackeep.database import Database
+
+    db = await Database.open(settings.database_url)
+    try:
+        yield db
+    finally:
+        await db.close()
+
+
+def finish(work: Coroutine[Any, Any, T]) -> T:
+    """Run `work` on an event loop of its own; Ctrl-C ends it cleanly with exit code 130."""
+    return asyncio.run(work)
