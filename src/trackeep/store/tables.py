@@ -98,10 +98,14 @@ account = Table(
     _time("previous_visit_at"),
 )
 
+# People besides the owner; `source` says why: "command" (trackeep user allow), "setting" or "organisation".
+# `entry` is the login or organisation that the setting named, so that taking it out ends the permission.
 allowed_person = Table(
     "allowed_person",
     metadata,
     Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("source", Text, primary_key=True),
+    _text("entry"),
     _text("login"),
     _time("checked_at", needed=True),
 )
