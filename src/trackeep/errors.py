@@ -21,7 +21,10 @@ TrackeepError
     ├── GitHubUnavailable    5xx, time-out, cut answer          503, exit 1
     ├── GitHubRateLimited    wait until `retry_at`              429, exit 5
     ├── GitHubTokenDead      401: expired or revoked            401, exit 4
-    └── GitHubNoAccess       404, 410, 451 or a refused scope   404, exit 6
+    ├── GitHubNoAccess       404, 410, 451 or a refused scope   404, exit 6
+    ├── GitHubTooLarge       more bytes than we take at once    502, exit 1
+    ├── GitHubTooManyCommits more commits than we take at once  502, exit 1
+    └── GitHubTooSlow        longer than we wait for one fetch  503, exit 1
 """
 
 from __future__ import annotations
@@ -165,3 +168,16 @@ class GitHubNoAccess(GitHubError):
     status = 404
     exit_code = 6
     code = "github_no_access"
+
+
+class GitHubTooLarge(GitHubError):
+    code = "github_too_large"
+
+
+class GitHubTooManyCommits(GitHubError):
+    code = "github_too_many_commits"
+
+
+class GitHubTooSlow(GitHubError):
+    status = 503
+    code = "github_too_slow"

@@ -1,0 +1,87 @@
+"""The OAuth service put together: every address in one table, and what goes around each answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from markupsafe import Markup
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from trackeep import web
+from trackeep.broker import landing, login, look, tokens, userinfo
+from trackeep.broker.exchange import GitHubLogin, new_http_session
+from trackeep.broker.parts import LONGEST_FORM, Broker
+from trackeep.environment import BrokerSettings
+from trackeep.github.oauth import Registration
+from trackeep.handshake.keys import KeyRing, require_strong
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+ROUTES = (
+    Route("/", landing.start_page),
+    Route("/auth/github", login.start, methods=["GET"]),
+    Route("/auth/github", login.agree, methods=["POST"]),
+    Route("/auth/github/callback", login.callback),
+    Route("/token", tokens.token, methods=["POST"]),
+    Route("/revoke", tokens.revoke, methods=["POST"]),
+    Route("/api/v1/user/me", userinfo.me, methods=["GET"]),
+    Route("/api/v1/user/me", userinfo.preflight, methods=["OPTIONS"]),
+    Route("/.well-known/jwks.json", userinfo.jwks),
+    Route("/healthz", landing.healthz),
+    Route("/readyz", landing.readyz),
+)
+
+
+def create_app(settings: BrokerSettings, ring: KeyRing, clock: Callable[[], float] = time.time) -> ASGIApp:
+    """The service as an ASGI program; raises SecretsError when the client secret is a weak one."""
+    require_strong("GITHUB_CLIENT_SECRET", settings.github_client_secret)
+    base_path = urlsplit(settings.base_url).path.rstrip("/")
+    pages, policy = _pages(base_path)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        registration = Registration(
+            settings.github_client_id, settings.github_client_secret, settings.app_slug
+        )
+        async with new_http_session() as http:
+            github = GitHubLogin(http, settings.github, registration)
+            app.state.broker = Broker(settings, ring, github, pages, clock)
+            yield
+
+    app = Starlette(
+        routes=ROUTES,
+        exception_handlers=web.error_handlers(landing.error_page),
+        lifespan=lifespan,
+        max_body_size=LONGEST_FORM,
+    )
+    return web.Around(app, web.Envelope(base_path, settings.trusted_proxies, _headers(settings, policy)))
+
+
+def _pages(base_path: str) -> tuple[web.Pages, str]:
+    assets = web.Assets([web.LOOK])
+    css = look.style(assets.text("app.css"), (TEMPLATES / "broker.css").read_text(encoding="utf-8"))
+    pages = web.Pages([TEMPLATES], assets, base_path)
+    pages.globals["css"] = Markup(css)  # our own file, whose hash is in the policy
+    pages.globals["icon"] = look.icons(assets.text("icons.svg")).__getitem__
+    return pages, look.content_security_policy(css)
+
+
+def _headers(settings: BrokerSettings, policy: str) -> dict[str, str]:
+    headers = {
+        "content-security-policy": policy,
+        "x-frame-options": "DENY",
+        "x-content-type-options": "nosniff",
+        # Not `no-referrer`: browsers would then send `Origin: null` with the consent form.
+        "referrer-policy": "same-origin",
+        "cross-origin-opener-policy": "same-origin",
+        "permissions-policy": "interest-cohort=()",
+    }
+    if settings.base_url.startswith("https://"):
+        headers["strict-transport-security"] = "max-age=31536000"
+    return headers

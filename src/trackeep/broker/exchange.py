@@ -1,0 +1,119 @@
+"""The service's few calls to GitHub: a token for a code, the person behind it, the end of a token."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import aiohttp
+
+from trackeep.environment import GitHubAddresses
+from trackeep.errors import GitHubUnavailable
+from trackeep.github import oauth
+from trackeep.model import Person
+
+TIMEOUT_S = 10.0
+LONGEST_ANSWER = 262_144
+USER_AGENT = "trackeep-broker"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Who signed in; `email` is the primary verified address or ""."""
+
+    person: Person
+    email: str
+
+
+@dataclass(frozen=True)
+class _Answer:
+    status: int
+    content_type: str
+    body: bytes
+
+
+class GitHubLogin:
+    """GitHub as the login needs it; one connection pool for the whole service."""
+
+    def __init__(
+        self, http: aiohttp.ClientSession, addresses: GitHubAddresses, registration: oauth.Registration
+    ) -> None:
+        self._http = http
+        self._addresses = addresses
+        self.registration = registration
+
+    def authorize_url(self, question: oauth.Authorization) -> str:
+        return oauth.authorize_url(self._addresses.web, self.registration, question)
+
+    async def exchange(self, code: str, redirect_uri: str, verifier: str) -> oauth.GitHubToken:
+        """The token for a code, which GitHub gives out once; raises GrantRefused, GitHubError."""
+        return await self._token(oauth.exchange_form(self.registration, code, redirect_uri, verifier))
+
+    async def profile(self, access_token: str) -> Profile:
+        """The person whom the token belongs to; asked twice at most, because the code is spent by now."""
+        try:
+            return await self._profile(access_token)
+        except GitHubUnavailable:
+            return await self._profile(access_token)
+
+    async def revoke(self, access_token: str) -> None:
+        """Ends a token at GitHub; one that is dead already is as good as ended."""
+        url = oauth.revocation_url(self._addresses.api, self.registration)
+        basic = aiohttp.encode_basic_auth(self.registration.client_id, self.registration.client_secret)
+        answer = await self._ask("DELETE", url, {"Authorization": basic}, json={"access_token": access_token})
+        if answer.status not in (204, 404, 422):
+            raise GitHubUnavailable("GitHub did not end the token.", "Try again in a minute.")
+
+    async def _token(self, form: Mapping[str, str]) -> oauth.GitHubToken:
+        url = oauth.token_url(self._addresses.web)
+        answer = await self._ask("POST", url, {"Accept": oauth.JSON}, form=form)
+        return oauth.parse_token_answer(answer.status, answer.content_type, answer.body)
+
+    async def _profile(self, access_token: str) -> Profile:
+        user, emails = await asyncio.gather(
+            self._get("/user", access_token), self._get("/user/emails", access_token)
+        )
+        if user.status != 200:
+            raise GitHubUnavailable("GitHub did not say who signed in.", "Try again in a minute.")
+        addresses = oauth.parse_emails(emails.status, emails.body)
+        return Profile(oauth.parse_user(user.body), oauth.verified_email(addresses))
+
+    async def _get(self, path: str, access_token: str) -> _Answer:
+        headers = {
+            "Authorization": f"Bearer {access_token}",
+            "Accept": "application/vnd.github+json",
+            "X-GitHub-Api-Version": "2022-11-28",
+        }
+        return await self._ask("GET", self._addresses.api + path, headers)
+
+    async def _ask(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        form: Mapping[str, str] | None = None,
+        json: Mapping[str, str] | None = None,
+    ) -> _Answer:
+        try:
+            # No redirects: a secret is sent to the configured address or nowhere.
+            async with self._http.request(
+                method, url, headers=headers, data=form, json=json, allow_redirects=False
+            ) as answer:
+                body = await answer.content.read(LONGEST_ANSWER + 1)
+                while len(body) <= LONGEST_ANSWER and not answer.content.at_eof():
+                    body += await answer.content.read(LONGEST_ANSWER + 1 - len(body))
+                return _Answer(answer.status, answer.headers.get("Content-Type", ""), body[:LONGEST_ANSWER])
+        except (aiohttp.ClientError, TimeoutError):
+            raise GitHubUnavailable("GitHub did not answer.", "Try again in a minute.") from None
+
+
+def new_http_session() -> aiohttp.ClientSession:
+    """The connection pool to GitHub: bounded in time, without cookies and without proxies of its own."""
+    return aiohttp.ClientSession(
+        timeout=aiohttp.ClientTimeout(total=TIMEOUT_S, connect=5.0),
+        connector=aiohttp.TCPConnector(limit=200, limit_per_host=100),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"User-Agent": USER_AGENT},
+    )

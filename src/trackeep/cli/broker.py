@@ -1,0 +1,78 @@
+"""`trackeep broker`: make the keys of the OAuth service, and run it."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+
+@click.group()
+def broker() -> None:
+    """Run the OAuth service."""
+
+
+@broker.command()
+@click.option(
+    "--keys-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("./trackeep-broker-keys.json"),
+    envvar="TRACKEEP_BROKER_KEYS_FILE",
+    show_default=True,
+    show_envvar=True,
+    help="Where to write them; an existing file is left as it is.",
+)
+def init(keys_file: Path) -> None:
+    """Write new signing and sealing keys to a file that only you can read."""
+    from trackeep.handshake import keys
+
+    keys.write(keys.make_ring(int(time.time())), keys_file.expanduser())
+    click.echo(f"Wrote new keys to {keys_file}. Keep the file secret, and keep a copy.")
+
+
+@broker.command()
+@click.option("--host", help="Where to listen.  [env: TRACKEEP_BROKER_HOST; default: 127.0.0.1]")
+@click.option(
+    "--port", type=int, help="0 lets the system choose.  [env: TRACKEEP_BROKER_PORT; default: 9090]"
+)
+@click.option("--base-url", help="The public address.  [env: TRACKEEP_BROKER_BASE_URL]")
+@click.option("--dev", is_flag=True, help="Use keys that are thrown away at the end; no keys file is needed.")
+def serve(host: str | None, port: int | None, base_url: str | None, dev: bool) -> None:
+    """Run the OAuth service until it is told to end."""
+    from trackeep import logs, web
+    from trackeep.broker.app import create_app
+    from trackeep.environment import broker_settings
+    from trackeep.handshake import keys
+
+    environ = _with_flags(os.environ, host, port, base_url)
+    settings = broker_settings(environ, dev=dev)
+    logs.set_up(settings.log)
+    for warning in settings.warnings:
+        click.echo(f"trackeep: {warning}", err=True)
+    ring = keys.make_ring(int(time.time())) if dev else keys.load(settings.keys_file)
+    if not dev and keys.readable_by_others(settings.keys_file):
+        click.echo(f"trackeep: {settings.keys_file} can be read by others; chmod 600 it.", err=True)
+    # Bound before the program is made: with port 0 the address is only known now.
+    listener = web.bind(settings.host, settings.port)
+    if not environ.get("TRACKEEP_BROKER_BASE_URL", "").strip():
+        real_port = listener.getsockname()[1]
+        settings = dataclasses.replace(settings, base_url=f"http://localhost:{real_port}", port=real_port)
+    app = create_app(settings, ring)
+    asyncio.run(web.serve(app, listener, lambda: click.echo(f"Broker ready at {settings.base_url}")))
+
+
+def _with_flags(
+    environ: Mapping[str, str], host: str | None, port: int | None, base_url: str | None
+) -> dict[str, str]:
+    """`environ` with what was said on the command line in place of it."""
+    flags = {
+        "TRACKEEP_BROKER_HOST": host,
+        "TRACKEEP_BROKER_PORT": None if port is None else str(port),
+        "TRACKEEP_BROKER_BASE_URL": base_url,
+    }
+    return {**environ, **{name: value for name, value in flags.items() if value is not None}}

@@ -1,0 +1,227 @@
+"""What the OAuth service and an instance send each other through the browser: parse, check, write as URL."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from joserfc.jwk import ECKey, OKPKey
+
+from trackeep.errors import LoginDenied, LoginError, UsageError
+
+LONGEST_BASE_URL = 512
+LONGEST_STATE = 512
+LONGEST_NAME = 60
+LONGEST_JWK = 512
+CALLBACK_PATH = "/auth/callback"
+DEFAULT_SCOPES = ("user:email", "read:user", "repo")
+# What an instance may ask for: enough to sign in and to read; nothing that administers or deletes.
+KNOWN_SCOPES = ("user:email", "read:user", "repo", "public_repo", "read:org")
+CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+Query = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class StartRequest:
+    """The beginning of a login: `redirect_uri` is the base URL of the instance.
+
+    With `code_challenge` (S256) the answer is a code; without, it is the login token itself.
+    """
+
+    redirect_uri: str
+    state: str = ""
+    code_challenge: str = ""
+    name: str = ""
+    scopes: tuple[str, ...] = DEFAULT_SCOPES
+    jwe_jwk: str = ""
+
+    @property
+    def wants_code(self) -> bool:
+        return bool(self.code_challenge)
+
+
+@dataclass(frozen=True)
+class Callback:
+    """The answer of a login in code mode; `iss` says which service answers."""
+
+    code: str
+    state: str
+    iss: str
+
+
+def start_url(broker_url: str, request: StartRequest) -> str:
+    """The link that begins a login at the service whose base URL is `broker_url`."""
+    parameters = {"redirect_uri": request.redirect_uri}
+    if request.state:
+        parameters["state"] = request.state
+    if request.code_challenge:
+        parameters |= {"code_challenge": request.code_challenge, "code_challenge_method": "S256"}
+    if request.name:
+        parameters["name"] = request.name
+    if request.scopes != DEFAULT_SCOPES:
+        parameters["scope"] = " ".join(request.scopes)
+    if request.jwe_jwk:
+        parameters["jwe_jwk"] = request.jwe_jwk
+    return f"{broker_url.rstrip('/')}/auth/github?{urlencode(parameters)}"
+
+
+def parse_start(query: Query) -> StartRequest:
+    """The request that a start link makes; raises UsageError with what to change.
+
+    `redirect_uri` is only required to be there once: whether it may receive a login is decided elsewhere.
+    """
+    redirect_uri = _single(query, "redirect_uri")
+    if not redirect_uri:
+        raise UsageError(
+            "The link that brought you here does not say where the login should go.",
+            "It needs redirect_uri=, the base URL of your Trackeep, exactly once.",
+        )
+    challenge = _challenge(_single(query, "code_challenge"), _single(query, "code_challenge_method"))
+    state = _single(query, "state")
+    if len(state) > LONGEST_STATE:
+        raise UsageError(f"state is longer than {LONGEST_STATE} characters.", "Send a shorter random value.")
+    return StartRequest(
+        redirect_uri=redirect_uri,
+        state=state,
+        code_challenge=challenge,
+        name=plain_name(_single(query, "name")),
+        scopes=_scopes(_single(query, "scope")),
+        jwe_jwk=_public_jwk(_single(query, "jwe_jwk")),
+    )
+
+
+def parse_callback(query: Query) -> Callback:
+    """The code that came back to an instance; raises LoginError for anything else.
+
+    The caller still compares `state` with its cookie and `iss` with the service it chose.
+    """
+    # An instance in code mode never asked for a token: one that arrives was sent by somebody else.
+    if any(name == "token" for name, _ in query):
+        raise LoginError("A login token arrived that was not asked for.", "Sign in from your own page again.")
+    try:
+        code, state, iss = (_single(query, name) for name in ("code", "state", "iss"))
+        error = _single(query, "error")
+    except UsageError as repeated:
+        raise LoginError(repeated.sentence, "Start the login again.") from None
+    if error:
+        raise _denied(error)
+    if not code or not state or not iss:
+        raise LoginError(
+            "The answer of the OAuth service is incomplete.", "Start the login again from your own page."
+        )
+    return Callback(code=code, state=state, iss=iss)
+
+
+def code_challenge(verifier: str) -> str:
+    """The S256 challenge of a PKCE verifier (RFC 7636 section 4.2)."""
+    return _base64url(hashlib.sha256(verifier.encode("ascii")).digest())
+
+
+def is_verifier(text: str) -> bool:
+    """True when `text` has the form of a PKCE verifier (RFC 7636 section 4.1)."""
+    return re.fullmatch(r"[A-Za-z0-9._~-]{43,128}", text) is not None
+
+
+def nonce_of(state: str) -> str:
+    """What ties a login token to the request: a digest of the client's state, "" without one."""
+    return _base64url(hashlib.sha256(state.encode()).digest()) if state else ""
+
+
+def pairing_code(code_challenge: str, base_url: str) -> str:
+    """Eight characters that both sides show, so that a person can see that they mean the same login."""
+    content = b"trackeep pairing code 1\0" + code_challenge.encode() + b"\0" + base_url.encode()
+    number = int.from_bytes(hashlib.sha256(content).digest()[:5], "big")
+    letters = [CROCKFORD[number >> shift & 31] for shift in range(35, -1, -5)]
+    return f"{''.join(letters[:4])}-{''.join(letters[4:])}"
+
+
+def plain_name(text: str) -> str:
+    """A name that somebody chose freely, without characters that hide, reorder or break text."""
+    # Bidirectional controls could make a foreign name read like part of the page around it.
+    kept = (char if char == " " or unicodedata.category(char)[0] not in "CZ" else " " for char in text)
+    return " ".join("".join(kept).split())[:LONGEST_NAME].strip()
+
+
+def _challenge(challenge: str, method: str) -> str:
+    # The default method of RFC 7636 is `plain`, which protects nothing: only S256 is taken.
+    if not challenge and not method:
+        return ""
+    if method != "S256":
+        raise UsageError(
+            "code_challenge_method must be S256.", "Send the SHA-256 of the verifier, base64url."
+        )
+    if not re.fullmatch(r"[A-Za-z0-9_-]{43}", challenge):
+        raise UsageError(
+            "code_challenge is not the base64url of a SHA-256.", "It has 43 characters and no = at its end."
+        )
+    return challenge
+
+
+def _scopes(text: str) -> tuple[str, ...]:
+    wanted = tuple(dict.fromkeys(text.split())) or DEFAULT_SCOPES
+    for scope in wanted:
+        if scope not in KNOWN_SCOPES:
+            raise UsageError("scope asks for something that this service never grants.", _known_scopes())
+    return wanted
+
+
+def _known_scopes() -> str:
+    return f"Choose from: {' '.join(KNOWN_SCOPES)}."
+
+
+def _public_jwk(text: str) -> str:
+    """`text` reduced to the public members of an X25519 or P-256 key, as compact JSON; "" for ""."""
+    if not text:
+        return ""
+    refused = UsageError(
+        "jwe_jwk is not a public key that tokens can be encrypted to.",
+        "Send a public JWK of type X25519 or P-256, without its private part d.",
+    )
+    try:
+        jwk = json.loads(text) if len(text) <= LONGEST_JWK else None
+    except ValueError:
+        raise refused from None
+    if not isinstance(jwk, dict) or "d" in jwk:
+        raise refused
+    kind = (jwk.get("kty"), jwk.get("crv"))
+    names: Iterable[str] = {
+        ("OKP", "X25519"): ("kty", "crv", "x"),
+        ("EC", "P-256"): ("kty", "crv", "x", "y"),
+    }.get((str(kind[0]), str(kind[1])), ())
+    public = {name: jwk[name] for name in names if isinstance(jwk.get(name), str)}
+    try:
+        if public.get("kty") == "OKP":
+            OKPKey.import_key(public)
+        else:
+            ECKey.import_key(public)
+    except Exception:  # the key library raises many kinds for a malformed point
+        raise refused from None
+    return json.dumps(public, separators=(",", ":"))
+
+
+def _denied(error: str) -> LoginDenied:
+    known = error if re.fullmatch(r"[a-z_]{1,64}", error) else "server_error"
+    if known == "access_denied":
+        return LoginDenied("The login was cancelled.", "Nothing was changed; sign in again when you like.")
+    if known == "temporarily_unavailable":
+        return LoginDenied("GitHub did not answer in time.", "Try again in a minute.", code=known)
+    return LoginDenied(f"The OAuth service ended the login: {known}.", "Start the login again.", code=known)
+
+
+def _single(query: Query, name: str) -> str:
+    values = [value for key, value in query if key == name]
+    # Two programs that read a repeated parameter differently are how redirect checks get bypassed.
+    if len(values) > 1:
+        raise UsageError(f"{name} is given more than once.", "Give it exactly once.")
+    return values[0] if values else ""
+
+
+def _base64url(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
