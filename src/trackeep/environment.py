@@ -282,10 +282,8 @@ class _Reader:
             self._mistakes.append(f"{name} and {name}_FILE are both set; keep one of them.")
         if path:
             value = self._read(name, path)
-        if value and len(value.encode()) < least:
-            self._mistakes.append(
-                f"{name} is shorter than {least} bytes; make one with `openssl rand -hex 32`."
-            )
+        if value and min(len(part.encode()) for part in value.split(",")) < least:
+            self._mistakes.append(f"{name} is shorter than {least} bytes; make one: `openssl rand -hex 32`.")
         return value
 
     def required(self, name: str, what: str) -> str:

@@ -1,0 +1,89 @@
+"""Settings are read once, and every mistake is told at once."""
+
+from pathlib import Path
+
+import pytest
+
+from trackeep.environment import broker_settings, cookie_name, instance_settings, is_loopback_host
+from trackeep.errors import SettingsError
+
+
+def test_no_configuration_is_needed() -> None:
+    """An empty environment gives an instance on this computer with SQLite in ./trackeep-data."""
+    settings = instance_settings({})
+    assert settings.base_url == "http://localhost:8080"
+    assert settings.database_url == "sqlite:///trackeep-data/trackeep.db"
+    assert settings.github.graphql == "https://api.github.com/graphql"
+    assert settings.warnings == ()
+
+
+def test_every_mistake_is_named_at_once() -> None:
+    """Three wrong settings give one error that names all three and what each should be."""
+    wrong = {"TRACKEEP_PORT": "80a", "TRACKEEP_BASE_URL": "home.example", "TRACKEEP_SECRET_KEY": "short"}
+    with pytest.raises(SettingsError) as caught:
+        instance_settings(wrong)
+    assert "3 settings are wrong" in str(caught.value)
+    for words in (
+        "TRACKEEP_PORT must be a whole number",
+        "TRACKEEP_BASE_URL must be an address",
+        "shorter than 32",
+    ):
+        assert words in str(caught.value)
+
+
+def test_the_broker_says_what_it_needs() -> None:
+    """Without its registration the OAuth service does not start, and says both missing names."""
+    with pytest.raises(SettingsError, match=r"GITHUB_CLIENT_ID is missing.*GITHUB_CLIENT_SECRET is missing"):
+        broker_settings({})
+
+
+def test_secrets_may_stand_in_files(tmp_path: Path) -> None:
+    """NAME_FILE is read without its line end; both at once is a mistake; a missing file is named."""
+    file = tmp_path / "key"
+    file.write_text("k" * 40 + "\n")
+    assert instance_settings({"TRACKEEP_SECRET_KEY_FILE": str(file)}).secret_key == "k" * 40
+    with pytest.raises(SettingsError, match="both set"):
+        instance_settings({"TRACKEEP_SECRET_KEY": "k" * 40, "TRACKEEP_SECRET_KEY_FILE": str(file)})
+    with pytest.raises(SettingsError, match=r"TRACKEEP_SECRET_KEY_FILE cannot be read: No such file"):
+        instance_settings({"TRACKEEP_SECRET_KEY_FILE": str(tmp_path / "none")})
+
+
+def test_an_unknown_name_is_a_warning_with_the_nearest_known_one() -> None:
+    """A slip of the pen is told, not obeyed and not fatal."""
+    settings = instance_settings({"TRACKEEP_BASEURL": "https://x.example"})
+    assert settings.warnings == (
+        "TRACKEEP_BASEURL is not a setting and is ignored. Did you mean TRACKEEP_BASE_URL?",
+    )
+
+
+def test_plain_http_to_github_is_for_this_computer_only() -> None:
+    """A GitHub address without TLS would hand tokens to the network."""
+    assert instance_settings({"GITHUB_URL": "http://127.0.0.1:9100"}).github.git == "http://127.0.0.1:9100"
+    with pytest.raises(SettingsError, match="GITHUB_API_URL must be https"):
+        instance_settings({"GITHUB_API_URL": "http://github.internal/api/v3"})
+
+
+def test_graphql_follows_from_the_rest_address() -> None:
+    """Enterprise Server has REST at /api/v3 and GraphQL at /api/graphql."""
+    settings = instance_settings({"GITHUB_API_URL": "https://git.example/api/v3/"})
+    assert settings.github.graphql == "https://git.example/api/graphql"
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        *[(host, True) for host in ("127.0.0.1", "127.9.9.9", "localhost", "a.localhost", "[::1]")],
+        *[(host, False) for host in ("127.0.0.1.evil.example", "localhost.evil.example", "10.0.0.1", "")],
+    ],
+)
+def test_only_this_computer_is_loopback(host: str, expected: bool) -> None:
+    """Names that merely begin like loopback are foreign hosts."""
+    assert is_loopback_host(host) is expected
+
+
+def test_cookie_names_carry_the_browsers_protection_or_the_address() -> None:
+    """https gets __Host- or __Secure-; plain http gets a mark of the whole address, ports included."""
+    assert cookie_name("https://a.example", "session") == "__Host-session"
+    assert cookie_name("https://a.example/t", "session") == "__Secure-session"
+    names = {cookie_name(f"http://localhost:{port}", "session") for port in (8080, 8081)}
+    assert len(names) == 2
