@@ -66,13 +66,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """How one URL is answered; `docs` is the page of GitHub's reference, `scopes` X-Accepted-OAuth-Scopes."""
+    """How one URL is answered: `docs` is the page of GitHub's reference, `scopes` X-Accepted-OAuth-Scopes.
+
+    `by_app` leaves the Authorization header to the handler, because an app speaks, not a person.
+    """
 
     handle: Callable[[Call], Awaitable[Answer]]
     docs: str
     scopes: str = ""
     resource: str = "core"
     cost: int = 1
+    by_app: bool = False
 
 
 @dataclass
@@ -227,6 +231,8 @@ class _Exchange:
         return response
 
     def _authenticate(self) -> None:
+        if self._endpoint.by_app:
+            return
         try:
             self._grant = self._state.authority.authenticate(self._request.headers.get("authorization"))
         except BadCredentials:

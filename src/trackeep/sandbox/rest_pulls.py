@@ -1,0 +1,112 @@
+"""REST answers about pull requests: lists, one of them, its reviews, comments, commits and files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from trackeep.sandbox.representation_work import Work
+from trackeep.sandbox.rest_protocol import Answer, Call, not_found
+from trackeep.sandbox.rest_repositories import History, canonical_path, changed_files, work_of
+from trackeep.sandbox.world import PullRequest, Review
+
+COMMITS_SHOWN = 250
+_ORDER: dict[str, Callable[[PullRequest], tuple[int, int]]] = {
+    "created": lambda p: (p.created_at, p.number),
+    "updated": lambda p: (p.updated_at, p.number),
+    "popularity": lambda p: (p.comment_count, p.number),
+    "long-running": lambda p: (p.created_at, p.number),
+}
+
+
+async def pulls(call: Call) -> Answer:
+    """The newest come first by default; any other order starts with the smallest."""
+    work = work_of(call)
+    state = call.choice("state", ("open", "closed", "all"), "open")
+    sort = call.choice("sort", tuple(_ORDER), "created")
+    direction = call.choice("direction", ("asc", "desc"), "desc" if sort == "created" else "asc")
+    base, head = call.text("base"), call.text("head")
+    found = [
+        pull
+        for pull in work.repository.pulls.values()
+        if state in ("all", pull.state)
+        and base in ("", pull.base_ref)
+        and head in ("", f"{work.repository.owner}:{pull.head_ref}")
+    ]
+    found.sort(key=_ORDER[sort], reverse=direction == "desc")
+    page, link = call.page_of(found, canonical_path(call, work.repository))
+    return Answer([work.pull(pull) for pull in page], headers=link)
+
+
+async def pull(call: Call) -> Answer:
+    work = work_of(call)
+    found = _pull(call, work)
+    return Answer(work.full_pull(found), last_modified=found.updated_at)
+
+
+async def reviews(call: Call) -> Answer:
+    work = work_of(call)
+    found = _pull(call, work)
+    page, link = call.page_of(_in_order(found), canonical_path(call, work.repository))
+    return Answer([work.review(found, review) for review in page], headers=link)
+
+
+async def review(call: Call) -> Answer:
+    work = work_of(call)
+    found = _pull(call, work)
+    wanted = call.request.path_params["review_id"]
+    given = next((review for review in found.reviews if review.id == wanted), None)
+    if given is None:
+        raise not_found()
+    return Answer(work.review(found, given))
+
+
+async def comments(call: Call) -> Answer:
+    """Comments on lines; they all stand on the first file that the pull request changes."""
+    work = work_of(call)
+    found = _pull(call, work)
+    files = await changed_files(work.repository.git_dir, found.base_sha, found.head_sha)
+    path = files[0].path if files else "README.md"
+    written = [shape for given in _in_order(found) for shape in work.review_comments(found, given, path)]
+    page, link = call.page_of(written, canonical_path(call, work.repository))
+    return Answer(list(page), headers=link)
+
+
+async def files(call: Call) -> Answer:
+    work = work_of(call)
+    found = _pull(call, work)
+    changes = await changed_files(work.repository.git_dir, found.base_sha, found.head_sha)
+    page, link = call.page_of(changes, canonical_path(call, work.repository))
+    return Answer([work.file(found.head_sha, change) for change in page], headers=link)
+
+
+async def requested_reviewers(call: Call) -> Answer:
+    work = work_of(call)
+    return Answer(work.review_requests(_pull(call, work)))
+
+
+class PullCommits:
+    """The commits of a pull request, which need the repository's history."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+
+    async def commits(self, call: Call) -> Answer:
+        """What the head has and the base had not, oldest first, at most 250."""
+        work = work_of(call)
+        found = _pull(call, work)
+        known = {commit.sha for commit in self._history.walk(work.repository, found.base_sha)}
+        head = self._history.walk(work.repository, found.head_sha)
+        added = [commit for commit in reversed(head) if commit.sha not in known][-COMMITS_SHOWN:]
+        page, link = call.page_of(added, canonical_path(call, work.repository))
+        return Answer([work.commit(commit) for commit in page], headers=link)
+
+
+def _pull(call: Call, work: Work) -> PullRequest:
+    found = work.repository.pulls.get(call.request.path_params["number"])
+    if found is None:
+        raise not_found()
+    return found
+
+
+def _in_order(pull: PullRequest) -> list[Review]:
+    return sorted(pull.reviews, key=lambda review: (review.submitted_at, review.id))
