@@ -1,0 +1,1 @@
+"""Talking to GitHub: one question is one function, and GitHub's rules are obeyed in one place."""

@@ -1,0 +1,257 @@
+"""The questions that GitHub's GraphQL API answers, asked in pages small enough for its ten-second clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+
+from trackeep.errors import GitHubError, GitHubUnavailable
+from trackeep.github import parse_graphql as shapes
+from trackeep.github.parse import decoded
+from trackeep.github.parse_graphql import ParsedPull, Pulse
+from trackeep.github.transport import GitHub
+
+# With k connections below each node a page of floor(148 / k) nodes costs one point
+# (https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api).
+LIST_PAGE = 148 // 3
+DETAIL_PAGE = 148 // 7
+PULSE_PAGE = 100
+_TEAM = "... on Team { combinedSlug }"
+
+
+@dataclass(frozen=True, slots=True)
+class WantedPage:
+    """The next `first` pull requests of a repository, last changed first, after a cursor."""
+
+    node_id: str
+    first: int
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PullPage:
+    """`first` is how many GitHub could be asked for at once; `after` is None on the last page."""
+
+    node_id: str
+    pulls: tuple[ParsedPull, ...]
+    total: int
+    after: str | None
+    first: int
+
+
+@dataclass(frozen=True, slots=True)
+class WantedPull:
+    node_id: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Each alias with its JSON; those GitHub knows nothing of (deleted, no access) are missing."""
+
+    data: Mapping[str, msgspec.Raw]
+
+
+async def pulse(github: GitHub, node_ids: Sequence[str]) -> dict[str, Pulse]:
+    """What moved in these repositories, by node id; a repository without access is missing."""
+    found: dict[str, Pulse] = {}
+    for start in range(0, len(node_ids), PULSE_PAGE):
+        ids = list(node_ids[start : start + PULSE_PAGE])
+        result = await _halving(github, ids, _pulse_request)
+        for part in result:
+            nodes = decoded(part.data["nodes"], list[shapes.PulseNode | None])
+            found |= {node.id: node.noun() for node in nodes if node is not None and node.id}
+    return found
+
+
+async def pull_pages(github: GitHub, wanted: Sequence[WantedPage], *, teams: bool) -> list[PullPage]:
+    """One page of each repository in one query; one that has no access is missing from the answer.
+
+    `teams`: the token may read team names (scope read:org).
+    """
+    try:
+        result = await _ask(github, *pages_query(wanted, teams=teams))
+    except _TooMuch as error:
+        return await _smaller_pages(github, wanted, teams, error)
+    pages = []
+    for index, each in enumerate(wanted):
+        if f"r{index}" in result.data:
+            pages.append(_pull_page(each, result.data[f"r{index}"]))
+    return pages
+
+
+async def pulls_by_number(
+    github: GitHub, wanted: Sequence[WantedPull], *, teams: bool
+) -> dict[WantedPull, ParsedPull]:
+    """These pull requests with their details; one that is gone is missing."""
+    found: dict[WantedPull, ParsedPull] = {}
+    for start in range(0, len(wanted), DETAIL_PAGE):
+        some = list(wanted[start : start + DETAIL_PAGE])
+
+        def request(part: Sequence[WantedPull]) -> tuple[str, dict[str, Any]]:
+            return numbers_query(part, teams=teams)
+
+        for result in await _halving(github, some, request):
+            found |= _numbered(result)
+    return found
+
+
+# ---- the texts ----------------------------------------------------------------------------------
+
+
+def pages_query(wanted: Sequence[WantedPage], *, teams: bool) -> tuple[str, dict[str, Any]]:
+    """The query for one page of each repository, and its variables."""
+    parts, declared = [], []
+    variables: dict[str, Any] = {}
+    for index, each in enumerate(wanted):
+        declared.append(f"$id{index}: ID!, $first{index}: Int!, $after{index}: String")
+        variables |= {f"id{index}": each.node_id, f"first{index}": each.first, f"after{index}": each.after}
+        order = "orderBy: {field: UPDATED_AT, direction: DESC}"
+        parts.append(
+            f"r{index}: node(id: $id{index}) {{ ... on Repository {{ id "
+            f"pullRequests(first: $first{index}, after: $after{index}, {order}) "
+            "{ totalCount pageInfo { hasNextPage endCursor } nodes { ...PullFields } } } }"
+        )
+    return _document("PullPages", declared, parts, ("pull_fields",), teams), variables
+
+
+def numbers_query(wanted: Sequence[WantedPull], *, teams: bool) -> tuple[str, dict[str, Any]]:
+    """The query for pull requests by number, with details, grouped by repository, and its variables."""
+    numbers: dict[str, list[int]] = {}
+    for each in wanted:
+        numbers.setdefault(each.node_id, []).append(each.number)
+    parts, declared = [], []
+    for index, those in enumerate(numbers.values()):
+        declared.append(f"$id{index}: ID!")
+        pulls = " ".join(
+            f"p{number}: pullRequest(number: {number}) {{ ...PullFields ...PullDetail }}" for number in those
+        )
+        parts.append(f"r{index}: node(id: $id{index}) {{ ... on Repository {{ id {pulls} }} }}")
+    variables = {f"id{index}": node_id for index, node_id in enumerate(numbers)}
+    return _document("PullsByNumber", declared, parts, ("pull_fields", "pull_detail"), teams), variables
+
+
+@cache
+def text(name: str) -> str:
+    """The text of `queries/{name}.graphql`."""
+    return (files("trackeep.github") / "queries" / f"{name}.graphql").read_text(encoding="utf-8")
+
+
+def _document(
+    name: str, declared: Sequence[str], parts: Sequence[str], fragments: Sequence[str], teams: bool
+) -> str:
+    body = "\n  ".join(["rateLimit { cost limit remaining resetAt }", *parts])
+    document = f"query {name}({', '.join(declared)}) {{\n  {body}\n}}\n" + "".join(map(text, fragments))
+    # Without read:org GitHub refuses the whole query because of this one field.
+    return document if teams else document.replace(_TEAM, "")
+
+
+def _pulse_request(ids: Sequence[str]) -> tuple[str, dict[str, Any]]:
+    return text("heartbeat"), {"ids": list(ids)}
+
+
+# ---- asking -------------------------------------------------------------------------------------
+
+
+class _TooMuch(GitHubUnavailable):
+    """GitHub ran out of its ten seconds: the same question has to be asked in smaller parts."""
+
+
+class _Problem(msgspec.Struct):
+    message: str = ""
+    type: str = ""
+    path: list[str | int] | None = None
+
+
+class _Cost(msgspec.Struct):
+    cost: int = 1
+
+
+class _Envelope(msgspec.Struct):
+    data: dict[str, msgspec.Raw] | None = None
+    errors: list[_Problem] = []
+    message: str = ""
+
+
+async def _ask(github: GitHub, query: str, variables: Mapping[str, Any]) -> Result:
+    """Raises _TooMuch when the answer did not get ready in time, GitHubError for a refused query."""
+    answer = await github.post_graphql(msgspec.json.encode({"query": query, "variables": variables}))
+    if answer.status != 200:
+        github.costs.graphql_points += 1
+        raise _TooMuch(f"GitHub needed too long for this question ({answer.status}).", "It is asked again.")
+    envelope = decoded(answer.body, _Envelope)
+    data = envelope.data or {}
+    # `null` where GitHub wrote an error for one alias: that alias has no access, the others hold.
+    cost = decoded(data["rateLimit"], _Cost | None) if "rateLimit" in data else None  # type: ignore[arg-type]
+    github.costs.graphql_points += cost.cost if cost else 1
+    _check(github, envelope)
+    return Result({name: raw for name, raw in data.items() if bytes(raw) != b"null"})
+
+
+def _check(github: GitHub, envelope: _Envelope) -> None:
+    for problem in envelope.errors:
+        limited = github.refused_in_body(problem.type, problem.message)
+        if limited:
+            raise limited
+    others = [
+        each for each in envelope.errors if each.type not in ("NOT_FOUND", "FORBIDDEN") or not each.path
+    ]
+    if not others:
+        return
+    first = others[0]
+    if not first.type:
+        # An error without a type is GitHub's own failure, in practice its time limit.
+        raise _TooMuch(f"GitHub could not finish a question: {first.message}", "It is asked again later.")
+    raise GitHubError(f"GitHub refused a question: {first.message}", "Check the token's scopes.")
+
+
+async def _halving(github: GitHub, items: list[Any], request: Any, *, least: int = 1) -> list[Result]:
+    """The results for `items`, asked at once if GitHub manages, else in halves."""
+    try:
+        return [await _ask(github, *request(items))]
+    except _TooMuch:
+        if len(items) <= 1:
+            raise
+    middle = len(items) // 2
+    left = await _halving(github, items[:middle], request)
+    return left + await _halving(github, items[middle:], request)
+
+
+async def _smaller_pages(
+    github: GitHub, wanted: Sequence[WantedPage], teams: bool, error: _TooMuch
+) -> list[PullPage]:
+    if len(wanted) > 1:
+        middle = len(wanted) // 2
+        left = await pull_pages(github, wanted[:middle], teams=teams)
+        return left + await pull_pages(github, wanted[middle:], teams=teams)
+    only = wanted[0]
+    if only.first <= 1:
+        raise error
+    return await pull_pages(github, [replace(only, first=max(1, only.first // 2))], teams=teams)
+
+
+def _pull_page(wanted: WantedPage, raw: msgspec.Raw) -> PullPage:
+    connection = decoded(raw, shapes.PulledRepository).pull_requests
+    pulls = tuple(node.parsed() for node in connection.nodes if node is not None)
+    info = connection.page_info
+    after = info.end_cursor if info.has_next_page else None
+    return PullPage(wanted.node_id, pulls, connection.total_count, after, wanted.first)
+
+
+def _numbered(result: Result) -> dict[WantedPull, ParsedPull]:
+    found = {}
+    for name, raw in result.data.items():
+        if name == "rateLimit":
+            continue
+        fields = decoded(raw, dict[str, msgspec.Raw])
+        node_id = decoded(fields["id"], str)
+        for alias, inner in fields.items():
+            if alias.startswith("p") and bytes(inner) != b"null":
+                pull = decoded(inner, shapes.PullNode).parsed()
+                found[WantedPull(node_id, pull.pull.number)] = pull
+    return found

@@ -1,0 +1,299 @@
+"""Turns the JSON of GitHub's REST API into our nouns; only fields that are stored are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import msgspec
+
+from trackeep.errors import GitHubError
+from trackeep.model import (
+    Commit,
+    Email,
+    Issue,
+    Label,
+    Person,
+    PullRequest,
+    Ref,
+    Repository,
+    Review,
+    ReviewRequest,
+    Signature,
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A repository as a list shows it to one person, with what that person may do there."""
+
+    repository: Repository
+    permission: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """An issue or pull request that moved; `issue` is None for a pull request."""
+
+    repository_id: int
+    number: int
+    updated_at: int
+    issue: Issue | None
+
+
+def decoded(body: bytes, shape: type[T]) -> T:
+    """`body` as `shape`; raises GitHubError when GitHub sent something else."""
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except msgspec.MsgspecError as error:
+        raise GitHubError(
+            f"GitHub's answer cannot be read: {error}.", "Check GITHUB_API_URL; a proxy may answer instead."
+        ) from error
+
+
+def seconds(moment: datetime | None) -> int | None:
+    return None if moment is None else int(moment.timestamp())
+
+
+def iso(at: int | float) -> str:
+    """Unix seconds as GitHub writes them in queries, such as 2026-01-31T12:00:00Z."""
+    return datetime.fromtimestamp(int(at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class RestPerson(msgspec.Struct):
+    id: int
+    login: str
+    name: str | None = None
+    avatar_url: str = ""
+    type: str = "User"
+
+    def noun(self) -> Person:
+        return Person(self.id, self.login, self.name or "", self.avatar_url, self.type)
+
+
+class RestEmail(msgspec.Struct):
+    email: str
+    primary: bool = False
+    verified: bool = False
+
+    def noun(self) -> Email:
+        return Email(self.email, self.primary, self.verified)
+
+
+class RestOwner(msgspec.Struct):
+    login: str
+
+
+class RestPermissions(msgspec.Struct):
+    admin: bool = False
+    maintain: bool = False
+    push: bool = False
+    triage: bool = False
+    pull: bool = False
+
+
+class RestRepository(msgspec.Struct):
+    id: int
+    node_id: str
+    name: str
+    owner: RestOwner
+    private: bool = False
+    fork: bool = False
+    archived: bool = False
+    default_branch: str = "main"
+    description: str | None = None
+    language: str | None = None
+    size: int = 0
+    created_at: datetime | None = None
+    pushed_at: datetime | None = None
+    updated_at: datetime | None = None
+    permissions: RestPermissions | None = None
+
+    def noun(self) -> Repository:
+        return Repository(
+            id=self.id,
+            node_id=self.node_id,
+            owner=self.owner.login,
+            name=self.name,
+            private=self.private,
+            fork=self.fork,
+            archived=self.archived,
+            default_branch=self.default_branch,
+            description=self.description or "",
+            language=self.language or "",
+            size_kb=self.size,
+            created_at=seconds(self.created_at) or 0,
+            pushed_at=seconds(self.pushed_at) or 0,
+            updated_at=seconds(self.updated_at) or 0,
+        )
+
+    def listed(self) -> Listed:
+        granted = self.permissions or RestPermissions(pull=True)
+        names = ("admin", "maintain", "push", "triage", "pull")
+        return Listed(self.noun(), next((name for name in names if getattr(granted, name)), "pull"))
+
+
+class RestLabel(msgspec.Struct):
+    name: str = ""
+    color: str | None = None
+
+
+class RestRepositoryKey(msgspec.Struct):
+    id: int
+
+
+class RestIssue(msgspec.Struct):
+    id: int
+    number: int
+    title: str
+    state: str
+    created_at: datetime
+    updated_at: datetime
+    user: RestPerson | None = None
+    closed_at: datetime | None = None
+    comments: int = 0
+    labels: list[RestLabel] = []
+    pull_request: dict[str, object] | None = None
+    repository: RestRepositoryKey | None = None
+
+    def noun(self) -> Issue:
+        return Issue(
+            id=self.id,
+            number=self.number,
+            title=self.title,
+            state=self.state,
+            author=self.user.noun() if self.user else None,
+            created_at=int(self.created_at.timestamp()),
+            updated_at=int(self.updated_at.timestamp()),
+            closed_at=seconds(self.closed_at),
+            comments=self.comments,
+            labels=labels_of(self.labels),
+        )
+
+    def changed(self) -> Changed:
+        repository_id = self.repository.id if self.repository else 0
+        issue = None if self.pull_request is not None else self.noun()
+        return Changed(repository_id, self.number, int(self.updated_at.timestamp()), issue)
+
+
+class RestGitPerson(msgspec.Struct):
+    name: str = ""
+    email: str = ""
+    date: datetime | None = None
+
+    def noun(self) -> Signature:
+        return Signature(self.name, self.email, seconds(self.date) or 0, 0)
+
+
+class RestVerification(msgspec.Struct):
+    reason: str = "unsigned"
+
+
+class RestGitCommit(msgspec.Struct):
+    message: str
+    author: RestGitPerson | None = None
+    committer: RestGitPerson | None = None
+    verification: RestVerification | None = None
+
+
+class RestSha(msgspec.Struct):
+    sha: str
+
+
+class RestCommit(msgspec.Struct):
+    sha: str
+    commit: RestGitCommit
+    parents: list[RestSha] = []
+
+    def noun(self) -> Commit:
+        """The zone is lost on the way: GitHub's API writes every time in UTC."""
+        inner = self.commit
+        return Commit(
+            sha=self.sha,
+            parents=tuple(parent.sha for parent in self.parents),
+            author=(inner.author or RestGitPerson()).noun(),
+            committer=(inner.committer or RestGitPerson()).noun(),
+            message=inner.message,
+            signed=inner.verification is not None and inner.verification.reason != "unsigned",
+        )
+
+
+class RestBranch(msgspec.Struct):
+    name: str
+    commit: RestSha
+
+    def noun(self) -> Ref:
+        return Ref(f"refs/heads/{self.name}", self.commit.sha, self.commit.sha)
+
+
+class RestReview(msgspec.Struct):
+    id: int
+    state: str
+    user: RestPerson | None = None
+    submitted_at: datetime | None = None
+    commit_id: str | None = None
+
+    def noun(self) -> Review:
+        author = self.user.noun() if self.user else None
+        return Review(self.id, author, self.state, seconds(self.submitted_at), self.commit_id or "")
+
+
+class RestEnd(msgspec.Struct):
+    ref: str
+    sha: str
+
+
+class RestTeam(msgspec.Struct):
+    slug: str
+
+
+class RestPull(msgspec.Struct):
+    id: int
+    node_id: str
+    number: int
+    title: str
+    state: str
+    created_at: datetime
+    updated_at: datetime
+    base: RestEnd
+    head: RestEnd
+    draft: bool = False
+    user: RestPerson | None = None
+    closed_at: datetime | None = None
+    merged_at: datetime | None = None
+    merge_commit_sha: str | None = None
+    labels: list[RestLabel] = []
+    requested_reviewers: list[RestPerson] = []
+    requested_teams: list[RestTeam] = []
+
+    def noun(self) -> PullRequest:
+        """Reviews are asked separately; sizes are in no list of REST."""
+        people = [ReviewRequest(person=person.noun()) for person in self.requested_reviewers]
+        teams = [ReviewRequest(team=team.slug) for team in self.requested_teams]
+        return PullRequest(
+            id=self.id,
+            node_id=self.node_id,
+            number=self.number,
+            title=self.title,
+            state="merged" if self.merged_at else self.state,
+            draft=self.draft,
+            author=self.user.noun() if self.user else None,
+            base_ref=self.base.ref,
+            head_ref=self.head.ref,
+            head_sha=self.head.sha,
+            created_at=int(self.created_at.timestamp()),
+            updated_at=int(self.updated_at.timestamp()),
+            closed_at=seconds(self.closed_at),
+            merged_at=seconds(self.merged_at),
+            merge_sha=(self.merge_commit_sha or "") if self.merged_at else "",
+            labels=labels_of(self.labels),
+            review_requests=(*people, *teams),
+        )
+
+
+def labels_of(labels: Iterable[RestLabel]) -> tuple[Label, ...]:
+    return tuple(Label(label.name, label.color or "") for label in labels)

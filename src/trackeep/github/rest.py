@@ -1,0 +1,161 @@
+"""The questions that GitHub's REST API answers: one question is one function."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from trackeep.errors import GitHubNoAccess
+from trackeep.github import parse
+from trackeep.github.parse import Changed, Listed
+from trackeep.github.transport import Answer, GitHub
+from trackeep.model import Commit, Email, Issue, Person, PullRequest, Ref, Repository, Review
+
+T = TypeVar("T")
+PER_PAGE = 100
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Whose token this is; `scopes` is None when the token has permissions instead of scopes."""
+
+    person: Person
+    emails: tuple[Email, ...]
+    scopes: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """One page of a list; when `not_modified` it is empty, and what is stored still holds."""
+
+    items: tuple[T, ...]
+    url: str
+    etag: str
+    next_url: str | None
+    not_modified: bool = False
+
+
+async def viewer(github: GitHub) -> Viewer:
+    """The token's owner with every e-mail address the token may see (none without `user:email`)."""
+    answer = await github.get("/user")
+    person = parse.decoded(answer.body, parse.RestPerson).noun()
+    try:
+        emails = parse.decoded(
+            (await github.get("/user/emails", {"per_page": PER_PAGE})).body, list[parse.RestEmail]
+        )
+    except GitHubNoAccess:
+        emails = []
+    return Viewer(person, tuple(email.noun() for email in emails), answer.scopes)
+
+
+async def repositories(
+    github: GitHub, next_url: str | None = None, *, conditional: bool = False
+) -> Page[Listed]:
+    """One page of the repositories the token's owner works in, most recently pushed first."""
+    params = {"sort": "pushed", "direction": "desc", "per_page": PER_PAGE}
+    answer = await _page(github, next_url or "/user/repos", params, conditional)
+    return _parsed(answer, [each.listed() for each in _items(answer, list[parse.RestRepository])])
+
+
+async def changed_issues(
+    github: GitHub, since: int, next_url: str | None = None, *, conditional: bool = False
+) -> Page[Changed]:
+    """Issues and pull requests, in every repository the owner works in, changed at or after `since`."""
+    params = {
+        "filter": "all",
+        "state": "all",
+        "sort": "updated",
+        "direction": "asc",
+        "since": parse.iso(since),
+        "per_page": PER_PAGE,
+    }
+    answer = await _page(github, next_url or "/issues", params, conditional)
+    return _parsed(answer, [each.changed() for each in _items(answer, list[parse.RestIssue])])
+
+
+async def repository(github: GitHub, full_name: str) -> Listed:
+    """One repository by its name; GitHub follows former names. Raises GitHubNoAccess."""
+    return parse.decoded((await github.get(f"/repos/{full_name}")).body, parse.RestRepository).listed()
+
+
+async def issues(github: GitHub, repository: Repository, next_url: str | None = None) -> Page[Issue]:
+    """One page of a repository's issues of all states, last changed first; pull requests left out."""
+    params = {"state": "all", "sort": "updated", "direction": "desc", "per_page": PER_PAGE}
+    answer = await _page(github, next_url or f"/repos/{repository.full_name}/issues", params, False)
+    found = _items(answer, list[parse.RestIssue])
+    return _parsed(answer, [each.noun() for each in found if each.pull_request is None])
+
+
+async def issues_changed(
+    github: GitHub, repository: Repository, since: int, next_url: str | None = None
+) -> Page[Changed]:
+    """Issues and pull requests of one repository changed at or after `since`, oldest change first."""
+    params = {
+        "state": "all",
+        "sort": "updated",
+        "direction": "asc",
+        "since": parse.iso(since),
+        "per_page": PER_PAGE,
+    }
+    answer = await _page(github, next_url or f"/repos/{repository.full_name}/issues", params, False)
+    return _parsed(answer, [each.changed() for each in _items(answer, list[parse.RestIssue])])
+
+
+async def reviews(github: GitHub, full_name: str, number: int) -> tuple[Review, ...]:
+    """Every review of one pull request, oldest first."""
+    path = f"/repos/{full_name}/pulls/{number}/reviews"
+    return tuple([each.noun() async for each in _all(github, path, list[parse.RestReview])])
+
+
+# ---- the endpoints of the published integration guide, page after page ----------------------------
+
+
+async def all_repositories(github: GitHub) -> AsyncIterator[Repository]:
+    """GET /user/repos"""
+    async for each in _all(github, "/user/repos", list[parse.RestRepository]):
+        yield each.noun()
+
+
+async def commits(github: GitHub, full_name: str, *, sha: str = "") -> AsyncIterator[Commit]:
+    """GET /repos/{owner}/{repo}/commits: from `sha` (else the default branch), newest first."""
+    params = {"sha": sha} if sha else {}
+    async for each in _all(github, f"/repos/{full_name}/commits", list[parse.RestCommit], **params):
+        yield each.noun()
+
+
+async def pulls(github: GitHub, full_name: str, *, state: str = "all") -> AsyncIterator[PullRequest]:
+    """GET /repos/{owner}/{repo}/pulls"""
+    async for each in _all(github, f"/repos/{full_name}/pulls", list[parse.RestPull], state=state):
+        yield each.noun()
+
+
+async def branches(github: GitHub, full_name: str) -> AsyncIterator[Ref]:
+    """GET /repos/{owner}/{repo}/branches"""
+    async for each in _all(github, f"/repos/{full_name}/branches", list[parse.RestBranch]):
+        yield each.noun()
+
+
+async def _all(github: GitHub, path: str, shape: type[list[T]], **params: str) -> AsyncIterator[T]:
+    url: str | None = path
+    while url is not None:
+        answer = await _page(github, url, {**params, "per_page": PER_PAGE}, False)
+        for item in parse.decoded(answer.body, shape):
+            yield item
+        url = answer.next_url
+
+
+async def _page(
+    github: GitHub, path_or_url: str, params: dict[str, str | int] | dict[str, object], conditional: bool
+) -> Answer:
+    """A next page's URL already holds its parameters."""
+    given = {name: str(value) for name, value in params.items()} if path_or_url.startswith("/") else None
+    return await github.get(path_or_url, given, conditional=conditional)
+
+
+def _items(answer: Answer, shape: type[list[T]]) -> list[T]:
+    return [] if answer.not_modified else parse.decoded(answer.body, shape)
+
+
+def _parsed(answer: Answer, items: list[T]) -> Page[T]:
+    return Page(tuple(items), answer.url, answer.etag, answer.next_url, answer.not_modified)
