@@ -72,6 +72,12 @@ class Cast:
         address = rng.choices(role.addresses, shares)[0][0] or _noreply(role)
         return Signature(role.name or login, address, at, self.rhythms[login].offset_min(at))
 
+    def plain_signature(self, login: str, at: int) -> Signature:
+        """How this person signs with their first address."""
+        role = self._roles[login]
+        address = role.addresses[0][0] or _noreply(role)
+        return Signature(role.name or login, address, at, self.rhythms[login].offset_min(at))
+
     def trailer(self, login: str) -> str:
         role = self._roles[login]
         return f"Co-authored-by: {role.name} <{role.addresses[-1][0] or _noreply(role)}>"

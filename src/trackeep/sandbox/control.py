@@ -1,0 +1,164 @@
+"""The control API: what is true, what was asked, and levers for the clock, budgets, faults, tokens and changes."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from trackeep.sandbox import truth
+from trackeep.sandbox.changes import ChangeRefused, Changes
+from trackeep.sandbox.oauth import ready_made_token
+from trackeep.sandbox.state import SandboxState
+
+PREFIX = "/_sandbox"
+
+
+class _BadControl(Exception):
+    """A control request that cannot be meant."""
+
+
+def routes(state: SandboxState) -> list[BaseRoute]:
+    """Every control address; there is no sign-in, the server listens on loopback."""
+    control = _Control(state)
+    table: dict[tuple[str, str], Callable[[Request], Awaitable[Any]]] = {
+        ("GET", "/people"): control.people,
+        ("GET", "/truth"): control.truth,
+        ("GET", "/log"): control.log,
+        ("DELETE", "/log"): control.clear_log,
+        ("GET", "/clock"): control.clock,
+        ("POST", "/clock"): control.set_clock,
+        ("POST", "/quota"): control.quota,
+        ("GET", "/faults"): control.faults,
+        ("POST", "/faults"): control.add_fault,
+        ("DELETE", "/faults"): control.clear_faults,
+        ("GET", "/tokens"): control.tokens,
+        ("POST", "/tokens"): control.add_token,
+        ("POST", "/apps"): control.add_app,
+        ("POST", "/latency"): control.latency,
+        ("POST", "/repos/{owner}/{name}/change"): control.change,
+    }
+    return [Route(PREFIX + path, _json(how), methods=[method]) for (method, path), how in table.items()]
+
+
+def _json(how: Callable[[Request], Awaitable[Any]]) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        try:
+            return JSONResponse(await how(request))
+        except (_BadControl, ChangeRefused, ValueError, KeyError, TypeError) as error:
+            return JSONResponse({"error": f"{type(error).__name__}: {error}"}, 422)
+
+    return answer
+
+
+class _Control:
+    def __init__(self, state: SandboxState) -> None:
+        self._state = state
+        self._changes = Changes(state.world, state.clock)
+
+    async def people(self, request: Request) -> Any:
+        users = [p.login for p in self._state.world.people.values() if p.kind == "User"]
+        return truth.people(self._state.world, {login: ready_made_token(login) for login in users})
+
+    async def truth(self, request: Request) -> Any:
+        """`?commits=1` adds every commit that branches and tags reach."""
+        with_commits = request.query_params.get("commits", "") not in ("", "0")
+        return await asyncio.to_thread(truth.truth, self._state.world, with_commits=with_commits)
+
+    async def log(self, request: Request) -> Any:
+        since = int(request.query_params.get("since", "0"))
+        return [asdict(entry) for entry in self._state.log.since(since)]
+
+    async def clear_log(self, request: Request) -> Any:
+        self._state.log.clear()
+        return {}
+
+    async def clock(self, request: Request) -> Any:
+        return {"now": self._state.clock.now()}
+
+    async def set_clock(self, request: Request) -> Any:
+        """One of `advance_s`, `at` (RFC 3339 or unix seconds) or `real`."""
+        asked = await _read(request)
+        if "advance_s" in asked:
+            self._state.clock.advance(float(asked["advance_s"]))
+        elif "at" in asked:
+            self._state.clock.set(_moment(asked["at"]))
+        elif asked.get("real"):
+            self._state.clock.real()
+        else:
+            raise _BadControl("say advance_s, at or real")
+        return await self.clock(request)
+
+    async def quota(self, request: Request) -> Any:
+        asked = await _read(request)
+        limit, used = asked.get("limit"), asked.get("used")
+        budget = self._state.quota.set(asked["login"], asked["resource"], limit=limit, used=used)
+        return asdict(budget)
+
+    async def faults(self, request: Request) -> Any:
+        return self._state.faults.listing()
+
+    async def add_fault(self, request: Request) -> Any:
+        return asdict(self._state.faults.add(await _read(request)))
+
+    async def clear_faults(self, request: Request) -> Any:
+        self._state.faults.clear()
+        return {}
+
+    async def tokens(self, request: Request) -> Any:
+        known = self._state.authority.tokens()
+        listed = [
+            {
+                "login": token.login,
+                "client_id": token.client_id,
+                "scopes": list(token.scopes),
+                "kind": token.kind,
+                "revoked": not self._state.authority.is_alive(token),
+                "created_at": token.created_at,
+                "expires_at": token.expires_at,
+            }
+            for token in known
+        ]
+        alive = sum(1 for token in listed if not token["revoked"])
+        return {"count": len(listed), "alive": alive, "tokens": listed}
+
+    async def add_token(self, request: Request) -> Any:
+        asked = await _read(request)
+        if self._state.world.person(asked["login"]) is None:
+            raise _BadControl(f"nobody is called {asked['login']}")
+        token = self._state.authority.mint_personal(asked["login"], tuple(asked.get("scopes", ())))
+        return {"token": token.value, "scopes": list(token.scopes)}
+
+    async def add_app(self, request: Request) -> Any:
+        asked = await _read(request)
+        app = self._state.authority.register((asked["callback_url"],), expiring=bool(asked.get("expiring")))
+        return {"client_id": app.client_id, "client_secret": app.client_secret}
+
+    async def latency(self, request: Request) -> Any:
+        self._state.latency_s = float((await _read(request))["ms"]) / 1000
+        return {"ms": self._state.latency_s * 1000}
+
+    async def change(self, request: Request) -> Any:
+        """`{"kind": ..., ...}`: see `changes.py` for the kinds and their fields."""
+        repository = self._state.world.repository(request.path_params["owner"], request.path_params["name"])
+        if repository is None:
+            raise _BadControl("there is no such repository")
+        return await asyncio.to_thread(self._changes.apply, repository, await _read(request))
+
+
+async def _read(request: Request) -> dict[str, Any]:
+    asked = json.loads(await request.body() or b"{}")
+    if not isinstance(asked, dict):
+        raise _BadControl("the body must be a JSON object")
+    return asked
+
+
+def _moment(said: str | float) -> float:
+    if isinstance(said, str):
+        return datetime.fromisoformat(said).timestamp()
+    return float(said)
