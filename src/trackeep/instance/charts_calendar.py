@@ -1,0 +1,107 @@
+"""The contribution calendar as SVG: a grid of days in columns of weeks, Sunday first; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from markupsafe import Markup
+
+from trackeep.instance import words
+from trackeep.metrics.contributions import levels
+
+STEP_PX, CELL_PX, TOP_PX = 13, 11, 16
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """Days from `first` to `last` with their counts; days before `read_since` have not been read yet."""
+
+    first: date
+    last: date
+    today: date
+    counts: Mapping[date, int]
+    read_since: date | None = None
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        return tuple(self.first + timedelta(days=n) for n in range((self.last - self.first).days + 1))
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.get(day, 0) for day in self.days)
+
+    @property
+    def busiest(self) -> tuple[date, int] | None:
+        day = max(self.days, key=lambda one: self.counts.get(one, 0))
+        return (day, self.counts[day]) if self.counts.get(day) else None
+
+
+def span(today: date, year: int | None) -> tuple[date, date]:
+    """The last twelve months up to today, in whole weeks; or one calendar year up to today."""
+    if year is not None:
+        return date(year, 1, 1), min(date(year, 12, 31), today)
+    start = today - timedelta(days=364)
+    return start - timedelta(days=(start.weekday() + 1) % 7), today
+
+
+def draw(calendar: Calendar) -> Markup:
+    """The calendar; its cells carry day and count for the script, which makes them reachable."""
+    lead = (calendar.first.weekday() + 1) % 7
+    days = calendar.days
+    grade = levels(calendar.counts.get(day, 0) for day in days)
+    columns = (len(days) + lead + 6) // 7
+    parts = _months(calendar, lead, columns)
+    for place, (day, level) in enumerate(zip(days, grade, strict=True), start=lead):
+        parts.append(_cell(calendar, day, level, place))
+    if calendar.first <= calendar.today <= calendar.last:
+        place = lead + (calendar.today - calendar.first).days
+        ring = '<rect class="today" x="{}" y="{}" width="14" height="14" rx="3.5"/>'
+        parts.append(Markup(ring).format(place // 7 * STEP_PX - 1.5, place % 7 * STEP_PX + TOP_PX - 1.5))
+    return _frame(calendar, columns * STEP_PX, Markup("").join(parts))
+
+
+def _frame(calendar: Calendar, width: int, body: Markup) -> Markup:
+    names = Markup("").join(
+        Markup('<text x="0" y="{}">{}</text>').format(row * STEP_PX + 25, name)
+        for row, name in ((1, "Mon"), (3, "Wed"), (5, "Fri"))
+    )
+    return Markup(
+        '<div class="heat"><svg class="hd" viewBox="0 0 28 108" aria-hidden="true">{names}</svg>'
+        '<svg class="hm" viewBox="0 0 {width} 108" preserveAspectRatio="xMaxYMid slice" role="img" '
+        'aria-labelledby="hm-t hm-d"><title id="hm-t">Contribution calendar</title>'
+        '<desc id="hm-d">{text}</desc>{body}</svg></div>'
+    ).format(names=names, width=width, text=_description(calendar), body=body)
+
+
+def _description(calendar: Calendar) -> str:
+    whole = (
+        f"{words.counted(calendar.total, 'contribution')} "
+        f"from {words.day(calendar.first)} to {words.day(calendar.last)}."
+    )
+    busiest = calendar.busiest
+    most = f" Busiest day {words.day(busiest[0])} with {busiest[1]:,}." if busiest else ""
+    return f"{whole}{most} Today is outlined."
+
+
+def _months(calendar: Calendar, lead: int, columns: int) -> list[Markup]:
+    """The name of each month above the first column that begins in its first week."""
+    labels, seen = [], 0
+    for column in range(columns - 2):
+        start = calendar.first + timedelta(days=column * 7 - lead)
+        shown = max(start, calendar.first)
+        if shown.day <= 7 and shown.month != seen:
+            seen = shown.month
+            labels.append(Markup('<text x="{}" y="10">{}</text>').format(column * STEP_PX, f"{shown:%b}"))
+    return labels
+
+
+def _cell(calendar: Calendar, day: date, level: int, place: int) -> Markup:
+    unread = calendar.read_since is not None and day < calendar.read_since
+    cls = "k-un" if unread else f"k-l{level}"
+    cell = Markup('<rect class="{}" x="{}" y="{}" width="11" height="11" rx="2.5"').format(
+        cls, place // 7 * STEP_PX, place % 7 * STEP_PX + TOP_PX
+    )
+    count = calendar.counts.get(day, 0)
+    return cell + Markup(' data-d="{}" data-n="{}"/>').format(day.isoformat(), count)

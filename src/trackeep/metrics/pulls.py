@@ -1,0 +1,109 @@
+"""What a pull request is and whose turn it is: size, section of the queue, rates over many of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SIZES = (("XS", 10), ("S", 30), ("M", 100), ("L", 500), ("XL", 1000))
+SECTIONS = ("review", "returned", "ready", "waiting", "draft", "merged")
+STALE_AFTER_S = 14 * 86_400
+RECENTLY_MERGED_S = 7 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What decides whose turn a pull request is, seen by one person ("me")."""
+
+    state: str
+    draft: bool
+    mine: bool
+    requested_of_me_at: int | None
+    reviewers_asked: int
+    reviewed_by_me_at: int | None
+    decision: str
+    decided_at: int | None
+    head_pushed_at: int | None
+    checks: str
+    mergeable: str
+    merged_at: int | None
+
+
+def size(additions: int | None, deletions: int | None) -> str | None:
+    """XS to XXL by lines added and removed; None where the lines are not known."""
+    if additions is None or deletions is None:
+        return None
+    lines = additions + deletions
+    return next((name for name, below in SIZES if lines < below), "XXL")
+
+
+def section(pull: Standing, now: int) -> str | None:
+    """The section of my queue a pull request belongs to, or None when it is no business of mine."""
+    if pull.state == "merged":
+        recent = pull.merged_at is not None and pull.merged_at >= now - RECENTLY_MERGED_S
+        return "merged" if recent else None
+    if pull.state != "open":
+        return None
+    if not pull.mine:
+        return "review" if needs_review(pull) else None
+    if pull.draft:
+        return "draft"
+    if is_returned(pull):
+        return "returned"
+    return "ready" if is_ready(pull) else "waiting"
+
+
+def needs_review(pull: Standing) -> bool:
+    """Open, no draft, asked of me, and not reviewed by me since."""
+    if pull.state != "open" or pull.draft or pull.requested_of_me_at is None:
+        return False
+    return pull.reviewed_by_me_at is None or pull.reviewed_by_me_at < pull.requested_of_me_at
+
+
+def is_returned(pull: Standing) -> bool:
+    """My open pull request that waits for me: changes asked and none made since, failing checks, conflict."""
+    return returned_because(pull) is not None
+
+
+def returned_because(pull: Standing) -> str | None:
+    """Why my pull request came back: changes, failing, conflict, or None when it did not."""
+    if not pull.mine or pull.state != "open":
+        return None
+    if pull.checks in ("FAILURE", "ERROR"):
+        return "failing"
+    if pull.mergeable == "CONFLICTING":
+        return "conflict"
+    answered = (
+        pull.head_pushed_at is not None
+        and pull.decided_at is not None
+        and pull.head_pushed_at > pull.decided_at
+    )
+    return "changes" if pull.decision == "CHANGES_REQUESTED" and not answered else None
+
+
+def is_ready(pull: Standing) -> bool:
+    """My open pull request that nothing stops: approved or no approval needed, checks fine, no conflict."""
+    agreed = pull.decision == "APPROVED" or (not pull.decision and not pull.reviewers_asked)
+    return (
+        pull.mine
+        and pull.state == "open"
+        and not pull.draft
+        and agreed
+        and pull.checks in ("", "SUCCESS")
+        and pull.mergeable != "CONFLICTING"
+    )
+
+
+def is_stale(state: str, updated_at: int, now: int) -> bool:
+    """Open, and nothing happened for 14 days."""
+    return state == "open" and updated_at < now - STALE_AFTER_S
+
+
+def merge_rate(merged: int, closed_unmerged: int) -> float | None:
+    """The share of finished pull requests that were merged; both counted when they were finished."""
+    finished = merged + closed_unmerged
+    return merged / finished if finished else None
+
+
+def review_depth(comments: int, reviews: int, merged: int) -> float | None:
+    """Review comments and reviews by people other than the author, per merged pull request."""
+    return (comments + reviews) / merged if merged else None

@@ -1,0 +1,72 @@
+"""Who reads, and which rows that person may read: every report starts from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, Select, case, func, literal, or_, select, union
+
+from trackeep.metrics.windows import zone_offsets
+from trackeep.store.tables import access, account_email, commit, follow, identity, repository
+
+PROOF_HOLDS_S = 86_400
+DAY_S = 86_400
+
+
+@dataclass(frozen=True)
+class Reader:
+    """The account that reads, the moment it reads at (unix seconds) and the zone its days are in."""
+
+    account_id: int
+    now: int
+    zone: ZoneInfo
+
+
+def readable(reader: Reader) -> Select[Any]:
+    """Ids of the repositories this account has proved to read; a private one needs proof of the last day."""
+    proved = or_(repository.c.private.is_(False), access.c.checked_at >= reader.now - PROOF_HOLDS_S)
+    return (
+        select(repository.c.id)
+        .join(access, access.c.repository_id == repository.c.id)
+        .where(access.c.account_id == reader.account_id, access.c.state == "granted", proved)
+    )
+
+
+def followed(reader: Reader) -> Select[Any]:
+    """Ids of the readable repositories that this account follows, paused ones included."""
+    mine = select(follow.c.repository_id).where(follow.c.account_id == reader.account_id)
+    return readable(reader).where(repository.c.id.in_(mine))
+
+
+def my_emails(account_id: int) -> Any:
+    """The addresses whose commits are this person's: verified or chosen ones, and what GitHub told."""
+    own = select(account_email.c.address).where(
+        account_email.c.account_id == account_id,
+        or_(account_email.c.verified, account_email.c.source == "chosen"),
+    )
+    return union(own, select(identity.c.email).where(identity.c.person_id == account_id))
+
+
+def is_counted() -> ColumnElement[bool]:
+    """A commit that counts: on the default branch and no merge, as GitHub's own statistics do."""
+    return commit.c.on_default & (commit.c.parent_count <= 1)
+
+
+def local_seconds(column: ColumnElement[Any], reader: Reader) -> ColumnElement[Any]:
+    """Seconds of local time since 1970, so that a database without time zones can find days and hours."""
+    year = 1970 + reader.now // (DAY_S * 365)
+    offsets = zone_offsets(reader.zone, 2005, year + 1)
+    shift = case(*((column < until, literal(offset)) for until, offset in offsets[:-1]), else_=offsets[-1][1])
+    return column + (shift if len(offsets) > 1 else literal(offsets[0][1]))
+
+
+def local_day(column: ColumnElement[Any], reader: Reader) -> ColumnElement[Any]:
+    """Days since 1970 of the local calendar date."""
+    return local_seconds(column, reader) // DAY_S
+
+
+def count_if(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    """How many rows of a group meet `condition`."""
+    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)

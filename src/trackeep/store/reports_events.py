@@ -1,0 +1,281 @@
+"""What happened, newest first: commits, pull requests, reviews, issues, releases and changes of branches."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, String, and_, func, literal, select, union_all
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from trackeep.store.reports_access import Reader, followed, is_counted, my_emails, readable
+from trackeep.store.tables import (
+    commit,
+    identity,
+    issue,
+    person,
+    pull_request,
+    ref_change,
+    release,
+    repository,
+    review,
+)
+
+KINDS = ("commit", "pull", "review", "issue", "release", "branch")
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of the activity list; `count` commits of one author are one line, oldest at `first_at`.
+
+    `kind` is commit, opened, merged, closed, review, issue, issue-closed, release or a branch's created,
+    deleted, forced. `detail` is a review's state, a release's tag or a branch's name.
+    """
+
+    kind: str
+    at: int
+    actor: str
+    actor_name: str
+    mine: bool
+    owner: str
+    repository: str
+    number: int
+    title: str
+    detail: str
+    count: int = 1
+    first_at: int = 0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which events a list shows; `since` and `until` bound their time, `before` is where the page begins.
+
+    With `contributions` only what the calendar counts: by author date, no merges, no forks, own work alone.
+    """
+
+    kind: str = ""
+    repository: tuple[str, str] | None = None
+    mine: bool = False
+    contributions: bool = False
+    since: int | None = None
+    until: int | None = None
+    before: int | None = None
+
+
+@dataclass(frozen=True)
+class EventPage:
+    rows: tuple[Event, ...]
+    before: int | None
+
+
+async def recent(conn: AsyncConnection, reader: Reader, wanted: Wanted, *, limit: int = 50) -> EventPage:
+    """One page of events, newest first; one query."""
+    parts = [
+        part
+        for kind, maker in _SOURCES
+        if not wanted.kind or wanted.kind == kind
+        for part in maker(reader, wanted)
+    ]
+    most = limit * 8 + 1
+    limited = [_bounded(part, wanted, most) for part in parts]
+    every = union_all(*(part.select() for part in limited)).subquery()
+    statement = select(every).order_by(every.c.at.desc(), every.c.kind, every.c.number).limit(most)
+    rows = [_event(row) for row in (await conn.execute(statement)).all()]
+    lines = list(collapse(rows))
+    if len(lines) <= limit:
+        return EventPage(tuple(lines), rows[-1].at if len(rows) == most else None)
+    shown = lines[:limit]
+    return EventPage(tuple(shown), shown[-1].first_at)
+
+
+def collapse(events: Iterable[Event]) -> Iterable[Event]:
+    """Consecutive commits of one author in one repository become one event with their count."""
+    run: Event | None = None
+    for event in events:
+        if run is not None and _same_run(run, event):
+            run = replace(run, count=run.count + 1, first_at=event.at)
+            continue
+        if run is not None:
+            yield run
+        run = event
+    if run is not None:
+        yield run
+
+
+def _same_run(run: Event, event: Event) -> bool:
+    same_place = (run.owner, run.repository, run.actor_name) == (
+        event.owner,
+        event.repository,
+        event.actor_name,
+    )
+    return run.kind == event.kind == "commit" and same_place and run.mine == event.mine
+
+
+def _event(row: Any) -> Event:
+    values = dict(row._mapping)
+    title = values.pop("title").split("\n", 1)[0]
+    return Event(**{**values, "mine": bool(values["mine"])}, title=title, first_at=row.at)
+
+
+def _bounded(part: Select[Any], wanted: Wanted, most: int) -> Any:
+    rows = part.subquery()
+    statement = select(rows)
+    for bound, condition in (
+        (wanted.since, operator.ge),
+        (wanted.until, operator.lt),
+        (wanted.before, operator.lt),
+    ):
+        if bound is not None:
+            statement = statement.where(condition(rows.c.at, bound))
+    if wanted.mine:
+        statement = statement.where(rows.c.mine)
+    if wanted.repository is not None:
+        owner, name = wanted.repository
+        statement = statement.where(
+            func.lower(rows.c.owner) == owner.lower(), func.lower(rows.c.repository) == name.lower()
+        )
+    return statement.order_by(rows.c.at.desc()).limit(most).subquery()
+
+
+def _columns(kind: Any, at: Any, mine: Any, **more: Any) -> list[Any]:
+    return [
+        literal(kind, String).label("kind") if isinstance(kind, str) else kind,
+        at.label("at"),
+        func.coalesce(person.c.login, "").label("actor"),
+        more.get("actor_name", func.coalesce(person.c.login, "")).label("actor_name"),
+        mine.label("mine"),
+        repository.c.owner,
+        repository.c.name.label("repository"),
+        more.get("number", literal(0)).label("number"),
+        more.get("title", literal("", String)).label("title"),
+        more.get("detail", literal("", String)).label("detail"),
+    ]
+
+
+def _commits(reader: Reader, wanted: Wanted) -> list[Select[Any]]:
+    mine = commit.c.author_email.in_(my_emails(reader.account_id))
+    at = commit.c.authored_at if wanted.contributions else commit.c.committed_at
+    tables = (
+        commit.join(repository, repository.c.id == commit.c.repository_id)
+        .outerjoin(identity, identity.c.email == commit.c.author_email)
+        .outerjoin(person, person.c.id == identity.c.person_id)
+    )
+    columns = _columns("commit", at, mine, actor_name=commit.c.author_name, title=commit.c.message)
+    statement = select(*columns).select_from(tables).where(_in_sight(commit, reader, wanted))
+    if wanted.contributions:
+        return [statement.where(is_counted(), repository.c.fork.is_(False), mine)]
+    return [statement.where(commit.c.parent_count <= 1)]
+
+
+def _pulls(reader: Reader, wanted: Wanted) -> list[Select[Any]]:
+    pull = pull_request.c
+    happened: list[tuple[str, Any, Any]] = [("opened", pull.created_at, pull.author_id)]
+    if not wanted.contributions:
+        happened += [
+            ("merged", pull.merged_at, func.coalesce(pull.merged_by_id, pull.author_id)),
+            ("closed", pull.closed_at, pull.author_id),
+        ]
+    return [
+        _numbered(reader, wanted, pull_request, kind, at, actor).where(
+            at.is_not(None), pull.merged_at.is_(None) if kind == "closed" else literal(True)
+        )
+        for kind, at, actor in happened
+    ]
+
+
+def _issues(reader: Reader, wanted: Wanted) -> list[Select[Any]]:
+    opened = _numbered(reader, wanted, issue, "issue", issue.c.created_at, issue.c.author_id)
+    if wanted.contributions:
+        return [opened]
+    closed = _numbered(reader, wanted, issue, "issue-closed", issue.c.closed_at, issue.c.author_id)
+    return [opened, closed.where(issue.c.closed_at.is_not(None))]
+
+
+def _numbered(
+    reader: Reader, wanted: Wanted, table: Any, kind: str, at: ColumnElement[Any], actor: Any
+) -> Select[Any]:
+    mine = func.coalesce(actor, 0) == reader.account_id
+    tables = table.join(repository, repository.c.id == table.c.repository_id).outerjoin(
+        person, person.c.id == actor
+    )
+    columns = _columns(kind, at, mine, number=table.c.number, title=table.c.title)
+    return select(*columns).select_from(tables).where(_in_sight(table, reader, wanted))
+
+
+def _reviews(reader: Reader, wanted: Wanted) -> list[Select[Any]]:
+    mine = func.coalesce(review.c.author_id, 0) == reader.account_id
+    same = and_(
+        pull_request.c.repository_id == review.c.repository_id, pull_request.c.number == review.c.number
+    )
+    tables = (
+        review.join(pull_request, same)
+        .join(repository, repository.c.id == review.c.repository_id)
+        .outerjoin(person, person.c.id == review.c.author_id)
+    )
+    columns = _columns(
+        "review",
+        review.c.submitted_at,
+        mine,
+        number=review.c.number,
+        title=pull_request.c.title,
+        detail=review.c.state,
+    )
+    by_others = func.coalesce(pull_request.c.author_id, 0) != func.coalesce(review.c.author_id, -1)
+    return [
+        select(*columns)
+        .select_from(tables)
+        .where(_in_sight(review, reader, wanted), review.c.submitted_at.is_not(None), by_others)
+    ]
+
+
+def _releases(reader: Reader, wanted: Wanted) -> list[Select[Any]]:
+    if wanted.contributions:
+        return []
+    mine = func.coalesce(release.c.author_id, 0) == reader.account_id
+    tables = release.join(repository, repository.c.id == release.c.repository_id).outerjoin(
+        person, person.c.id == release.c.author_id
+    )
+    columns = _columns("release", release.c.published_at, mine, title=release.c.name, detail=release.c.tag)
+    return [
+        select(*columns)
+        .select_from(tables)
+        .where(
+            _in_sight(release, reader, wanted),
+            release.c.draft.is_(False),
+            release.c.published_at.is_not(None),
+        )
+    ]
+
+
+def _branches(reader: Reader, wanted: Wanted) -> list[Select[Any]]:
+    if wanted.contributions:
+        return []
+    tables = ref_change.join(repository, repository.c.id == ref_change.c.repository_id).outerjoin(
+        person, literal(False)
+    )
+    columns = _columns(
+        ref_change.c.kind.label("kind"), ref_change.c.seen_at, literal(False), detail=ref_change.c.name
+    )
+    seen = ref_change.c.kind.in_(("created", "deleted", "forced"))
+    return [
+        select(*columns)
+        .select_from(tables)
+        .where(_in_sight(ref_change, reader, wanted), seen, ref_change.c.name.like("refs/heads/%"))
+    ]
+
+
+def _in_sight(table: Any, reader: Reader, wanted: Wanted) -> ColumnElement[bool]:
+    seen = followed(reader) if wanted.repository is None else readable(reader)
+    return table.c.repository_id.in_(seen)  # type: ignore[no-any-return]  # a column of any table
+
+
+_SOURCES = (
+    ("commit", _commits),
+    ("pull", _pulls),
+    ("review", _reviews),
+    ("issue", _issues),
+    ("release", _releases),
+    ("branch", _branches),
+)

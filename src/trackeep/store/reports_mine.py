@@ -1,0 +1,179 @@
+"""How active one person was: days by kind, sums of a window, merged pull requests and how long they took."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import CompoundSelect, Select, and_, case, func, literal, or_, select, union_all
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from trackeep.metrics.durations import ready_at, time_to_merge
+from trackeep.metrics.windows import Window, day_from_number, day_number
+from trackeep.store.reports_access import Reader, followed, is_counted, local_day, my_emails
+from trackeep.store.tables import commit, issue, pull_request, repository, review
+
+KINDS = ("commit", "pull", "review", "issue")
+
+
+@dataclass(frozen=True)
+class Days:
+    """Per kind and day: how many there were, and how many of them are contributions.
+
+    Kinds: commit, pull (opened), review, issue (opened), merged (my pull requests, no contribution).
+    A contribution of kind commit is not only in a fork; of kind review it is a pull request, not a review.
+    """
+
+    counts: Mapping[str, Mapping[date, int]]
+    contributions: Mapping[str, Mapping[date, int]]
+
+
+@dataclass(frozen=True)
+class Totals:
+    commits: int
+    merged: int
+    reviews: int
+
+
+@dataclass(frozen=True)
+class Merge:
+    """One merged pull request: when, and seconds from ready to merged (None where unknown)."""
+
+    merged_at: int
+    seconds: int | None
+
+
+async def days(conn: AsyncConnection, reader: Reader) -> Days:
+    """Everything this person did in the followed repositories, per local day; one query."""
+    counts: dict[str, dict[date, int]] = {}
+    contributions: dict[str, dict[date, int]] = {}
+    for kind, day, count, contributed in (await conn.execute(_days(reader))).all():
+        counts.setdefault(kind, {})[day_from_number(day)] = int(count)
+        if contributed:
+            contributions.setdefault(kind, {})[day_from_number(day)] = int(contributed)
+    return Days(counts, contributions)
+
+
+async def totals(conn: AsyncConnection, reader: Reader, window: Window) -> Totals:
+    """Counted commits, merged pull requests and reviews of this person within `window`; one query."""
+    statement = select(
+        _within(my_commits(reader), "authored_at", window, func.count(func.distinct(commit.c.sha))),
+        _within(my_pulls(reader), "merged_at", window, func.count()),
+        _within(my_reviews(reader), "submitted_at", window, func.count()),
+    )
+    commits, merged, reviews = (await conn.execute(statement)).one()
+    return Totals(commits, merged, reviews)
+
+
+async def merges(conn: AsyncConnection, reader: Reader, since: int) -> tuple[Merge, ...]:
+    """This person's pull requests merged at or after `since`; one query."""
+    columns = (pull_request.c.merged_at, pull_request.c.created_at, pull_request.c.ready_at)
+    statement = my_pulls(reader).where(pull_request.c.merged_at >= since).with_only_columns(*columns)
+    rows = (await conn.execute(statement.order_by(pull_request.c.merged_at))).all()
+    return tuple(
+        Merge(merged, time_to_merge(ready_at(created, ready), merged)) for merged, created, ready in rows
+    )
+
+
+async def busiest_repository(
+    conn: AsyncConnection, reader: Reader, first: date, last: date
+) -> tuple[str, str] | None:
+    """Owner and name of the repository with most of this person's commits between two days; one query."""
+    day = local_day(commit.c.authored_at, reader)
+    statement = (
+        my_commits(reader)
+        .join(repository, repository.c.id == commit.c.repository_id)
+        .where(repository.c.fork.is_(False), day >= day_number(first), day <= day_number(last))
+        .with_only_columns(repository.c.owner, repository.c.name)
+        .group_by(repository.c.id, repository.c.owner, repository.c.name)
+        .order_by(func.count(func.distinct(commit.c.sha)).desc(), repository.c.id)
+        .limit(1)
+    )
+    row = (await conn.execute(statement)).first()
+    return (row.owner, row.name) if row else None
+
+
+def my_commits(reader: Reader) -> Select[Any]:
+    """This person's counted commits in followed repositories; a commit is there once per repository."""
+    return select(commit.c.sha).where(
+        commit.c.repository_id.in_(followed(reader)),
+        commit.c.author_email.in_(my_emails(reader.account_id)),
+        is_counted(),
+    )
+
+
+def my_pulls(reader: Reader) -> Select[Any]:
+    return select(pull_request.c.number).where(
+        pull_request.c.repository_id.in_(followed(reader)), pull_request.c.author_id == reader.account_id
+    )
+
+
+def my_reviews(reader: Reader) -> Select[Any]:
+    """Submitted reviews of other people's pull requests."""
+    same = and_(
+        pull_request.c.repository_id == review.c.repository_id, pull_request.c.number == review.c.number
+    )
+    return (
+        select(review.c.id)
+        .join(pull_request, same)
+        .where(
+            review.c.repository_id.in_(followed(reader)),
+            review.c.author_id == reader.account_id,
+            review.c.submitted_at.is_not(None),
+            or_(pull_request.c.author_id.is_(None), pull_request.c.author_id != reader.account_id),
+        )
+    )
+
+
+def my_issues(reader: Reader) -> Select[Any]:
+    return select(issue.c.number).where(
+        issue.c.repository_id.in_(followed(reader)), issue.c.author_id == reader.account_id
+    )
+
+
+def _within(rows: Select[Any], column: str, window: Window, counted: Any) -> Any:
+    at = next(table.c[column] for table in (commit, pull_request, review) if column in table.c)
+    limited = rows.where(at >= window.start, at < window.end)
+    return limited.with_only_columns(counted).scalar_subquery()
+
+
+def _days(reader: Reader) -> CompoundSelect[Any]:
+    return union_all(
+        _commit_days(reader),
+        _simple_days("pull", my_pulls(reader), pull_request.c.created_at, reader, contributes=True),
+        _simple_days("merged", my_pulls(reader), pull_request.c.merged_at, reader, contributes=False),
+        _simple_days("issue", my_issues(reader), issue.c.created_at, reader, contributes=True),
+        _review_days(reader),
+    )
+
+
+def _commit_days(reader: Reader) -> Select[Any]:
+    day = local_day(commit.c.authored_at, reader).label("day")
+    rows = (
+        my_commits(reader)
+        .join(repository, repository.c.id == commit.c.repository_id)
+        .with_only_columns(day, commit.c.sha, repository.c.fork)
+        .subquery()
+    )
+    kept = func.count(func.distinct(case((rows.c.fork.is_(False), rows.c.sha))))
+    every = func.count(func.distinct(rows.c.sha))
+    return select(literal("commit"), rows.c.day, every, kept).group_by(rows.c.day)
+
+
+def _review_days(reader: Reader) -> Select[Any]:
+    day = local_day(review.c.submitted_at, reader).label("day")
+    rows = my_reviews(reader).with_only_columns(day, review.c.repository_id, review.c.number).subquery()
+    pulls = (
+        select(rows.c.day, func.count().label("n"))
+        .group_by(rows.c.day, rows.c.repository_id, rows.c.number)
+        .subquery()
+    )
+    return select(literal("review"), pulls.c.day, func.sum(pulls.c.n), func.count()).group_by(pulls.c.day)
+
+
+def _simple_days(kind: str, rows: Select[Any], at: Any, reader: Reader, *, contributes: bool) -> Select[Any]:
+    dated = rows.where(at.is_not(None)).with_only_columns(local_day(at, reader).label("day")).subquery()
+    contributed = func.count() if contributes else literal(0)
+    return select(literal(kind), dated.c.day, func.count(), contributed).group_by(dated.c.day)

@@ -1,0 +1,321 @@
+"""Pull requests as people look for them: whose turn it is, and plain lists by what happened to them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from trackeep.metrics.pulls import (
+    RECENTLY_MERGED_S,
+    SECTIONS,
+    Standing,
+    returned_because,
+    section,
+)
+from trackeep.store.reports_access import Reader, followed, readable
+from trackeep.store.tables import commit, person, pull_request, repository, review, review_request
+
+COUNTED_UP_TO = 10_000
+
+
+@dataclass(frozen=True)
+class Reviewer:
+    """`state` is GitHub's word for the last review, or "" for somebody who was asked and has not answered."""
+
+    login: str
+    name: str
+    state: str
+
+
+@dataclass(frozen=True)
+class PullRow:
+    """One pull request as lists show it; times in unix seconds, sizes None until known."""
+
+    repository_id: int
+    owner: str
+    repository: str
+    private: bool
+    number: int
+    title: str
+    state: str
+    draft: bool
+    author: str
+    author_name: str
+    mine: bool
+    additions: int | None
+    deletions: int | None
+    checks: str
+    unresolved: int | None
+    created_at: int
+    ready_at: int | None
+    updated_at: int
+    merged_at: int | None
+    closed_at: int | None
+    section: str | None = None
+    reason: str | None = None
+    labels: tuple[str, ...] = ()
+    reviewers: tuple[Reviewer, ...] = ()
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which pull requests a list shows; "" and None mean any.
+
+    `what` is open, merged, closed, opened (any state, by creation) or all (by last change); `since` and
+    `until` bound that time.
+    """
+
+    what: str = "all"
+    repository: tuple[str, str] | None = None
+    author: str = ""
+    words: str = ""
+    since: int | None = None
+    until: int | None = None
+    after: tuple[int, int, int] | None = None
+
+
+@dataclass(frozen=True)
+class PullPage:
+    rows: tuple[PullRow, ...]
+    count: int
+    after: tuple[int, int, int] | None
+
+
+async def queue(conn: AsyncConnection, reader: Reader) -> tuple[PullRow, ...]:
+    """What concerns this person, in the order of the sections, oldest first in each; two queries."""
+    rows = (await conn.execute(_queue(reader))).all()
+    found = []
+    for row in rows:
+        standing = _standing(row, reader)
+        place = section(standing, reader.now)
+        if place is not None:
+            reason = returned_because(standing) if place == "returned" else None
+            found.append((place, reason, row))
+    reviewers = await _reviewers(conn, reader, [(row.repository_id, row.number) for _, _, row in found])
+    pulls = [_pull(row, reader, reviewers, place, reason) for place, reason, row in found]
+    return tuple(sorted(pulls, key=lambda pull: (SECTIONS.index(pull.section or ""), pull.created_at)))
+
+
+async def search(conn: AsyncConnection, reader: Reader, wanted: Wanted, *, limit: int = 50) -> PullPage:
+    """One page of pull requests, newest first by what `wanted.what` looks at; three queries."""
+    at = _time_of(wanted.what)
+    where = _conditions(reader, wanted)
+    counted = select(literal(1)).select_from(_joined()).where(*where).limit(COUNTED_UP_TO + 1).subquery()
+    count = (await conn.execute(select(func.count()).select_from(counted))).scalar_one()
+    key = (at, pull_request.c.repository_id, pull_request.c.number)
+    statement = select(*_columns(), at.label("at")).select_from(_joined()).where(*where)
+    if wanted.after is not None:
+        statement = statement.where(tuple_(*key) < tuple_(*(literal(part) for part in wanted.after)))
+    ordered = statement.order_by(*(column.desc() for column in key)).limit(limit + 1)
+    rows = (await conn.execute(ordered)).all()
+    shown = rows[:limit]
+    reviewers = await _reviewers(conn, reader, [(row.repository_id, row.number) for row in shown])
+    last = shown[-1] if len(rows) > limit else None
+    after = (last.at, last.repository_id, last.number) if last else None
+    return PullPage(tuple(_pull(row, reader, reviewers, None, None) for row in shown), count, after)
+
+
+def _time_of(what: str) -> Any:
+    columns = {"merged": "merged_at", "closed": "closed_at", "opened": "created_at", "open": "created_at"}
+    return pull_request.c[columns.get(what, "updated_at")]
+
+
+def _conditions(reader: Reader, wanted: Wanted) -> list[ColumnElement[bool]]:
+    at = _time_of(wanted.what)
+    conditions = [at.is_not(None)]
+    if wanted.what in ("open", "merged", "closed"):
+        conditions.append(pull_request.c.state == wanted.what)
+    if wanted.repository is not None:
+        owner, name = wanted.repository
+        conditions.append(pull_request.c.repository_id.in_(readable(reader)))
+        conditions.append(func.lower(repository.c.owner) == owner.lower())
+        conditions.append(func.lower(repository.c.name) == name.lower())
+    else:
+        conditions.append(pull_request.c.repository_id.in_(followed(reader)))
+    if wanted.author == "me":
+        conditions.append(pull_request.c.author_id == reader.account_id)
+    elif wanted.author:
+        conditions.append(func.lower(person.c.login) == wanted.author.lower())
+    for word in wanted.words.split():
+        conditions.append(func.lower(pull_request.c.title).contains(word.lower(), autoescape=True))
+    if wanted.since is not None:
+        conditions.append(at >= wanted.since)
+    if wanted.until is not None:
+        conditions.append(at < wanted.until)
+    return conditions
+
+
+def _joined() -> Any:
+    return pull_request.join(repository, repository.c.id == pull_request.c.repository_id).outerjoin(
+        person, person.c.id == pull_request.c.author_id
+    )
+
+
+def _columns() -> tuple[Any, ...]:
+    pull = pull_request.c
+    return (
+        pull.repository_id,
+        repository.c.owner,
+        repository.c.name.label("repository"),
+        repository.c.private,
+        pull.number,
+        pull.title,
+        pull.state,
+        pull.draft,
+        pull.author_id,
+        func.coalesce(person.c.login, "").label("author"),
+        func.coalesce(person.c.name, "").label("author_name"),
+        pull.additions,
+        pull.deletions,
+        pull.checks,
+        pull.unresolved_threads,
+        pull.created_at,
+        pull.ready_at,
+        pull.updated_at,
+        pull.merged_at,
+        pull.closed_at,
+        pull.labels,
+    )
+
+
+def _queue(reader: Reader) -> Select[Any]:
+    pull = pull_request.c
+    me = reader.account_id
+    same_review = and_(review.c.repository_id == pull.repository_id, review.c.number == pull.number)
+    same_request = and_(
+        review_request.c.repository_id == pull.repository_id, review_request.c.number == pull.number
+    )
+    mine_to_review = select(func.coalesce(review_request.c.requested_at, pull.created_at)).where(
+        same_request, review_request.c.reviewer_id == me
+    )
+    my_review = select(func.max(review.c.submitted_at)).where(same_review, review.c.author_id == me)
+    decided = select(func.max(review.c.submitted_at)).where(
+        same_review, review.c.state == "CHANGES_REQUESTED", review.c.author_id != pull.author_id
+    )
+    pushed = select(commit.c.committed_at).where(
+        commit.c.repository_id == pull.repository_id, commit.c.sha == pull.head_sha
+    )
+    asked = select(func.count()).where(same_request)
+    concerns_me = or_(pull.author_id == me, exists().where(same_request, review_request.c.reviewer_id == me))
+    just_merged = and_(
+        pull.merged_at >= reader.now - RECENTLY_MERGED_S,
+        or_(pull.author_id == me, exists().where(same_review, review.c.author_id == me)),
+    )
+    return (
+        select(
+            *_columns(),
+            pull.review_decision,
+            pull.mergeable,
+            mine_to_review.limit(1).scalar_subquery().label("requested_at"),
+            my_review.scalar_subquery().label("reviewed_at"),
+            decided.scalar_subquery().label("decided_at"),
+            pushed.scalar_subquery().label("pushed_at"),
+            asked.scalar_subquery().label("asked"),
+        )
+        .select_from(_joined())
+        .where(
+            pull.repository_id.in_(followed(reader)),
+            or_(and_(pull.state == "open", concerns_me), and_(pull.state == "merged", just_merged)),
+        )
+    )
+
+
+def _standing(row: Any, reader: Reader) -> Standing:
+    return Standing(
+        state=row.state,
+        draft=row.draft,
+        mine=row.author_id == reader.account_id,
+        requested_of_me_at=row.requested_at,
+        reviewers_asked=row.asked,
+        reviewed_by_me_at=row.reviewed_at,
+        decision=row.review_decision,
+        decided_at=row.decided_at,
+        head_pushed_at=row.pushed_at,
+        checks=row.checks,
+        mergeable=row.mergeable,
+        merged_at=row.merged_at,
+    )
+
+
+async def _reviewers(
+    conn: AsyncConnection, reader: Reader, pulls: Sequence[tuple[int, int]]
+) -> Mapping[tuple[int, int], tuple[Reviewer, ...]]:
+    """Who reviewed and who is still asked, for each (repository_id, number); the latest review counts."""
+    answered = (
+        select(
+            review.c.repository_id,
+            review.c.number,
+            person.c.login,
+            person.c.name,
+            review.c.state,
+            func.coalesce(review.c.submitted_at, 0).label("at"),
+        )
+        .join(person, person.c.id == review.c.author_id)
+        .where(
+            review.c.repository_id.in_(readable(reader)),
+            tuple_(review.c.repository_id, review.c.number).in_(list(pulls)),
+        )
+    )
+    asked = (
+        select(
+            review_request.c.repository_id,
+            review_request.c.number,
+            person.c.login,
+            person.c.name,
+            literal(""),
+            literal(0),
+        )
+        .join(person, person.c.id == review_request.c.reviewer_id)
+        .where(
+            review_request.c.repository_id.in_(readable(reader)),
+            tuple_(review_request.c.repository_id, review_request.c.number).in_(list(pulls)),
+        )
+    )
+    both = answered.union_all(asked).subquery()
+    found: dict[tuple[int, int], dict[str, Reviewer]] = {}
+    for row in (await conn.execute(select(both).order_by(both.c.at))).all():
+        people = found.setdefault((row.repository_id, row.number), {})
+        people[row.login] = Reviewer(row.login, row.name, row.state)
+    return {key: tuple(people.values()) for key, people in found.items()}
+
+
+def _pull(
+    row: Any,
+    reader: Reader,
+    reviewers: Mapping[tuple[int, int], tuple[Reviewer, ...]],
+    place: str | None,
+    reason: str | None,
+) -> PullRow:
+    people = reviewers.get((row.repository_id, row.number), ())
+    labels = json.loads(row.labels) if row.labels else []
+    return PullRow(
+        repository_id=row.repository_id,
+        owner=row.owner,
+        repository=row.repository,
+        private=row.private,
+        number=row.number,
+        title=row.title,
+        state=row.state,
+        draft=row.draft,
+        author=row.author,
+        author_name=row.author_name,
+        mine=row.author_id == reader.account_id,
+        additions=row.additions,
+        deletions=row.deletions,
+        checks=row.checks,
+        unresolved=row.unresolved_threads,
+        created_at=row.created_at,
+        ready_at=row.ready_at,
+        updated_at=row.updated_at,
+        merged_at=row.merged_at,
+        closed_at=row.closed_at,
+        section=place,
+        reason=reason,
+        labels=tuple(label["name"] for label in labels),
+        reviewers=tuple(one for one in people if one.login != row.author),
+    )

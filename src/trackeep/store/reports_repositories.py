@@ -1,0 +1,251 @@
+"""Repositories as tables show them: their work in a window, 26 weeks of commits, open pull requests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, and_, case, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from trackeep.metrics.windows import Window, day_number, weeks_back
+from trackeep.store.reports_access import Reader, followed, is_counted, local_day, readable
+from trackeep.store.tables import access, commit, cursor, follow, pull_request, ref, repository
+
+WEEKS = 26
+
+
+@dataclass(frozen=True)
+class RepositoryRow:
+    """One followed repository; `weeks` are its commits in the last 26 spans of seven days, oldest first."""
+
+    id: int
+    owner: str
+    name: str
+    private: bool
+    fork: bool
+    archived: bool
+    state: str
+    follow_state: str
+    language: str
+    description: str
+    default_branch: str
+    pushed_at: int | None
+    commits: int
+    open_pulls: int
+    oldest_open_at: int | None
+    branches: int
+    merged: int
+    time_to_merge_s: float | None
+    synced_at: int | None
+    problem: str
+    weeks: tuple[int, ...] = ()
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.owner}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A repository that may be followed, and whether it is."""
+
+    id: int
+    owner: str
+    name: str
+    private: bool
+    fork: bool
+    archived: bool
+    language: str
+    pushed_at: int | None
+    followed: bool
+
+
+async def table(
+    conn: AsyncConnection, reader: Reader, window: Window, *, limit: int | None = None
+) -> tuple[RepositoryRow, ...]:
+    """Followed repositories, busiest in `window` first; three queries."""
+    rows = (await conn.execute(_rows(reader, window, limit))).all()
+    ids = [row.id for row in rows]
+    medians = await _medians(conn, reader, window, ids)
+    weeks = await _weeks(conn, reader, ids)
+    return tuple(
+        RepositoryRow(
+            **row._mapping,
+            merged=medians.get(row.id, (0, None))[0],
+            time_to_merge_s=medians.get(row.id, (0, None))[1],
+            weeks=weeks.get(row.id, (0,) * WEEKS),
+        )
+        for row in rows
+    )
+
+
+async def choices(conn: AsyncConnection, reader: Reader) -> tuple[Choice, ...]:
+    """Every repository this account can read, newest push first; one query."""
+    mine = select(follow.c.repository_id).where(follow.c.account_id == reader.account_id)
+    names = ("id", "owner", "name", "private", "fork", "archived", "language", "pushed_at")
+    statement = (
+        select(*(repository.c[name] for name in names), repository.c.id.in_(mine).label("followed"))
+        .where(repository.c.id.in_(readable(reader)))
+        .order_by(func.coalesce(repository.c.pushed_at, 0).desc(), repository.c.id)
+    )
+    return tuple(Choice(**row._mapping) for row in (await conn.execute(statement)).all())
+
+
+async def find(conn: AsyncConnection, reader: Reader, owner: str, name: str) -> RepositoryRow | None:
+    """The followed or readable repository of that name, without its numbers; one query."""
+    nothing = Window(0, 0)
+    statement = _rows(reader, nothing, None, only=readable(reader)).where(
+        func.lower(repository.c.owner) == owner.lower(), func.lower(repository.c.name) == name.lower()
+    )
+    row = (await conn.execute(statement)).first()
+    return RepositoryRow(**row._mapping, merged=0, time_to_merge_s=None) if row else None
+
+
+def _rows(
+    reader: Reader, window: Window, limit: int | None, *, only: Select[Any] | None = None
+) -> Select[Any]:
+    work, pulls, branches, synced = (
+        _commits(reader, window),
+        _open_pulls(reader),
+        _branches(reader),
+        _synced(reader),
+    )
+    commits = func.coalesce(work.c.commits, 0)
+    mine = and_(follow.c.repository_id == repository.c.id, follow.c.account_id == reader.account_id)
+    proof = and_(access.c.repository_id == repository.c.id, access.c.account_id == reader.account_id)
+    names = ("id", "owner", "name", "private", "fork", "archived", "state", "language", "description")
+    statement = (
+        select(
+            *(repository.c[name] for name in names),
+            repository.c.default_branch,
+            repository.c.pushed_at,
+            func.coalesce(follow.c.state, "").label("follow_state"),
+            commits.label("commits"),
+            func.coalesce(pulls.c.open_pulls, 0).label("open_pulls"),
+            pulls.c.oldest_open_at,
+            func.coalesce(branches.c.branches, 0).label("branches"),
+            synced.c.synced_at,
+            func.coalesce(synced.c.problem, "").label("problem"),
+        )
+        .join(access, proof)
+        .outerjoin(follow, mine)
+        .outerjoin(work, work.c.repository_id == repository.c.id)
+        .outerjoin(pulls, pulls.c.repository_id == repository.c.id)
+        .outerjoin(branches, branches.c.repository_id == repository.c.id)
+        .outerjoin(synced, synced.c.repository_id == repository.c.id)
+        .where(repository.c.id.in_(only if only is not None else followed(reader)))
+        .order_by(commits.desc(), func.coalesce(repository.c.pushed_at, 0).desc(), repository.c.id)
+    )
+    return statement.limit(limit) if limit else statement
+
+
+def _commits(reader: Reader, window: Window) -> Any:
+    return (
+        select(commit.c.repository_id, func.count().label("commits"))
+        .where(
+            commit.c.repository_id.in_(readable(reader)),
+            commit.c.committed_at >= window.start,
+            commit.c.committed_at < window.end,
+            is_counted(),
+        )
+        .group_by(commit.c.repository_id)
+        .subquery()
+    )
+
+
+def _open_pulls(reader: Reader) -> Any:
+    waiting_since = case(
+        (pull_request.c.draft, pull_request.c.created_at),
+        else_=func.coalesce(pull_request.c.ready_at, pull_request.c.created_at),
+    )
+    return (
+        select(
+            pull_request.c.repository_id,
+            func.count().label("open_pulls"),
+            func.min(waiting_since).label("oldest_open_at"),
+        )
+        .where(pull_request.c.repository_id.in_(readable(reader)), pull_request.c.state == "open")
+        .group_by(pull_request.c.repository_id)
+        .subquery()
+    )
+
+
+def _branches(reader: Reader) -> Any:
+    return (
+        select(ref.c.repository_id, func.count().label("branches"))
+        .where(ref.c.repository_id.in_(readable(reader)), ref.c.name.like("refs/heads/%"))
+        .group_by(ref.c.repository_id)
+        .subquery()
+    )
+
+
+def _synced(reader: Reader) -> Any:
+    return (
+        select(
+            cursor.c.repository_id,
+            func.max(cursor.c.succeeded_at).label("synced_at"),
+            func.max(cursor.c.problem).label("problem"),
+        )
+        .where(cursor.c.account_id == reader.account_id)
+        .group_by(cursor.c.repository_id)
+        .subquery()
+    )
+
+
+async def _medians(
+    conn: AsyncConnection, reader: Reader, window: Window, ids: Sequence[int]
+) -> Mapping[int, tuple[int, float | None]]:
+    """Merged pull requests and the median seconds to merge per repository; the median is found in SQL."""
+    ready = func.coalesce(pull_request.c.ready_at, pull_request.c.created_at)
+    took = (pull_request.c.merged_at - ready).label("took")
+    where = (
+        pull_request.c.repository_id.in_(readable(reader)),
+        pull_request.c.repository_id.in_(ids),
+        pull_request.c.merged_at >= window.start,
+        pull_request.c.merged_at < window.end,
+    )
+    known = (
+        select(
+            pull_request.c.repository_id,
+            took,
+            func.row_number().over(partition_by=pull_request.c.repository_id, order_by=took).label("place"),
+            func.count().over(partition_by=pull_request.c.repository_id).label("n"),
+        )
+        .where(*where, pull_request.c.merged_at >= ready)
+        .subquery()
+    )
+    middle = or_(known.c.place == (known.c.n + 1) // 2, known.c.place == (known.c.n + 2) // 2)
+    statement = (
+        select(known.c.repository_id, func.max(known.c.n), func.avg(known.c.took))
+        .where(middle)
+        .group_by(known.c.repository_id)
+    )
+    rows = (await conn.execute(statement)).all()
+    return {repository_id: (n, float(median)) for repository_id, n, median in rows}
+
+
+async def _weeks(conn: AsyncConnection, reader: Reader, ids: Sequence[int]) -> Mapping[int, tuple[int, ...]]:
+    """Counted commits per span of seven days, for the last 26 that end today, by committer date."""
+    first = day_number(weeks_back(WEEKS, reader.now, reader.zone)[0])
+    week = ((local_day(commit.c.committed_at, reader) - first) // 7).label("week")
+    rows = (
+        select(commit.c.repository_id, week)
+        .where(
+            commit.c.repository_id.in_(readable(reader)),
+            commit.c.repository_id.in_(ids),
+            commit.c.committed_at >= first * 86_400 - 86_400,
+            local_day(commit.c.committed_at, reader) >= first,
+            is_counted(),
+        )
+        .subquery()
+    )
+    statement = select(rows.c.repository_id, rows.c.week, func.count()).group_by(
+        rows.c.repository_id, rows.c.week
+    )
+    weeks: dict[int, list[int]] = {}
+    for repository_id, number, count in (await conn.execute(statement)).all():
+        if 0 <= number < WEEKS:
+            weeks.setdefault(repository_id, [0] * WEEKS)[number] = count
+    return {repository_id: tuple(counts) for repository_id, counts in weeks.items()}

@@ -1,0 +1,234 @@
+"""How fresh the copy is: last success, budgets, progress of a first read, each repository, last runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import and_, case, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from trackeep.model import Budget
+from trackeep.store.reports_access import Reader, followed
+from trackeep.store.tables import (
+    account,
+    budget,
+    commit,
+    connection,
+    cursor,
+    follow,
+    pull_request,
+    repository,
+    run,
+    schedule,
+    worker,
+)
+
+RUNS_SHOWN = 200
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """The state of one account's sync; times in unix seconds, None where it never happened."""
+
+    followed: int
+    read: int
+    succeeded_at: int | None
+    first_started_at: int | None
+    running_since: int | None
+    due_at: int | None
+    problem: str
+    connection_kind: str
+    connection_state: str
+    connection_since: int | None
+    time_zone: str
+    previous_visit_at: int | None
+    heartbeat_at: int | None
+    budgets: tuple[Budget, ...]
+
+    @property
+    def is_first(self) -> bool:
+        """True until every followed repository has been read once."""
+        return self.read < self.followed or self.followed == 0
+
+    def budget(self, resource: str) -> Budget | None:
+        return next((one for one in self.budgets if one.resource == resource), None)
+
+
+@dataclass(frozen=True)
+class Stored:
+    commits: int
+    pulls: int
+
+
+@dataclass(frozen=True)
+class Stream:
+    """How far one kind of thing of one repository has been fetched."""
+
+    name: str
+    complete: bool
+    attempted_at: int | None
+    succeeded_at: int | None
+    due_at: int | None
+    failures: int
+    problem: str
+    items: int
+    expected: int
+
+
+@dataclass(frozen=True)
+class RepositorySync:
+    owner: str
+    name: str
+    follow_state: str
+    state: str
+    streams: tuple[Stream, ...]
+
+    @property
+    def succeeded_at(self) -> int | None:
+        """The last success of the stream that is furthest behind."""
+        times = [stream.succeeded_at for stream in self.streams]
+        known = [at for at in times if at is not None]
+        return min(known) if known and len(known) == len(times) else None
+
+    @property
+    def items(self) -> int:
+        return sum(stream.items for stream in self.streams)
+
+    @property
+    def problem(self) -> str:
+        return next((stream.problem for stream in self.streams if stream.problem), "")
+
+
+@dataclass(frozen=True)
+class Run:
+    id: int
+    started_at: int
+    finished_at: int | None
+    trigger: str
+    rest_requests: int
+    not_modified: int
+    graphql_points: int
+    git_posts: int
+    bytes: int
+    commits: int
+    pull_requests: int
+    reviews: int
+    outcome: str
+    problem: str
+
+
+async def freshness(conn: AsyncConnection, reader: Reader) -> Freshness:
+    """Everything the line under a page's title says; two queries."""
+    me = reader.account_id
+    runs = select(func.max(run.c.finished_at), func.min(run.c.started_at)).where(run.c.account_id == me)
+    done = runs.where(run.c.finished_at.is_not(None), run.c.problem == "")
+    seen = _progress(reader)
+    state = (
+        select(
+            select(func.count()).select_from(seen).scalar_subquery().label("followed"),
+            select(func.coalesce(func.sum(seen.c.is_read), 0)).scalar_subquery().label("read"),
+            done.with_only_columns(func.max(run.c.finished_at)).scalar_subquery().label("succeeded_at"),
+            runs.with_only_columns(func.min(run.c.started_at)).scalar_subquery().label("first_started_at"),
+            _running(reader).label("running_since"),
+            schedule.c.due_at,
+            func.coalesce(schedule.c.problem, "").label("schedule_problem"),
+            func.coalesce(connection.c.problem, "").label("connection_problem"),
+            func.coalesce(connection.c.kind, "").label("connection_kind"),
+            func.coalesce(connection.c.state, "").label("connection_state"),
+            connection.c.created_at.label("connection_since"),
+            account.c.time_zone,
+            account.c.previous_visit_at,
+            select(func.max(worker.c.seen_at)).scalar_subquery().label("heartbeat_at"),
+        )
+        .select_from(account)
+        .outerjoin(schedule, schedule.c.account_id == account.c.id)
+        .outerjoin(connection, connection.c.account_id == account.c.id)
+        .where(account.c.id == me)
+    )
+    row = dict((await conn.execute(state)).one()._mapping)
+    problem = row.pop("connection_problem") or row["schedule_problem"]
+    del row["schedule_problem"]
+    return Freshness(**row, problem=problem, budgets=await budgets(conn, me))
+
+
+async def budgets(conn: AsyncConnection, account_id: int) -> tuple[Budget, ...]:
+    """What GitHub says is left, per bucket; one query."""
+    columns = (budget.c.resource, budget.c.limit, budget.c.remaining, budget.c.reset_at, budget.c.seen_at)
+    statement = select(*columns).where(budget.c.account_id == account_id).order_by(budget.c.resource)
+    return tuple(Budget(**row._mapping) for row in (await conn.execute(statement)).all())
+
+
+async def stored(conn: AsyncConnection, reader: Reader) -> Stored:
+    """How many commits and pull requests of the followed repositories are here; one query."""
+    counts = [
+        select(func.count()).where(table.c.repository_id.in_(followed(reader))).scalar_subquery()
+        for table in (commit, pull_request)
+    ]
+    row = (await conn.execute(select(*counts))).one()
+    return Stored(row[0], row[1])
+
+
+async def repositories(conn: AsyncConnection, reader: Reader) -> tuple[RepositorySync, ...]:
+    """Each followed repository with its streams, by name; one query."""
+    mine = and_(cursor.c.repository_id == repository.c.id, cursor.c.account_id == reader.account_id)
+    ours = and_(follow.c.repository_id == repository.c.id, follow.c.account_id == reader.account_id)
+    names = ("complete", "attempted_at", "succeeded_at", "due_at", "failures", "problem", "items", "expected")
+    statement = (
+        select(
+            repository.c.id,
+            repository.c.owner,
+            repository.c.name.label("repository"),
+            follow.c.state.label("follow_state"),
+            repository.c.state.label("state"),
+            cursor.c.stream,
+            *(cursor.c[name] for name in names),
+        )
+        .join(follow, ours)
+        .outerjoin(cursor, mine)
+        .where(repository.c.id.in_(followed(reader)))
+        .order_by(func.lower(repository.c.owner), func.lower(repository.c.name), cursor.c.stream)
+    )
+    found: dict[int, tuple[Any, list[Stream]]] = {}
+    for row in (await conn.execute(statement)).all():
+        streams = found.setdefault(row.id, (row, []))[1]
+        if row.stream is not None:
+            streams.append(Stream(row.stream, **{name: row._mapping[name] for name in names}))
+    return tuple(
+        RepositorySync(row.owner, row.repository, row.follow_state, row.state, tuple(streams))
+        for row, streams in found.values()
+    )
+
+
+async def runs(conn: AsyncConnection, account_id: int, *, limit: int = RUNS_SHOWN) -> tuple[Run, ...]:
+    """The newest runs of this account; one query."""
+    columns = [column for column in run.c if column.name != "account_id"]
+    statement = select(*columns).where(run.c.account_id == account_id).order_by(run.c.id.desc()).limit(limit)
+    return tuple(Run(**row._mapping) for row in (await conn.execute(statement)).all())
+
+
+def _progress(reader: Reader) -> Any:
+    """One row per followed repository: `is_read` is 1 once each of its streams succeeded."""
+    mine = and_(cursor.c.repository_id == repository.c.id, cursor.c.account_id == reader.account_id)
+    missing = func.sum(case((cursor.c.succeeded_at.is_(None), 1), else_=0))
+    return (
+        select(repository.c.id, case((missing == 0, 1), else_=0).label("is_read"))
+        .outerjoin(cursor, mine)
+        .where(repository.c.id.in_(followed(reader)))
+        .group_by(repository.c.id)
+        .subquery()
+    )
+
+
+def _running(reader: Reader) -> Any:
+    """When the run that is going on began: open, and its lease still holds."""
+    held = (
+        select(schedule.c.account_id)
+        .where(schedule.c.account_id == reader.account_id, schedule.c.lease_until > reader.now)
+        .exists()
+    )
+    return (
+        select(func.max(run.c.started_at))
+        .where(run.c.account_id == reader.account_id, run.c.finished_at.is_(None), held)
+        .scalar_subquery()
+    )
