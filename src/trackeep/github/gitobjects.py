@@ -1,0 +1,140 @@
+"""Turns the bytes of a git commit into `model.Commit`, whatever somebody once wrote into them."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from functools import lru_cache
+
+from trackeep.model import CoAuthor, Commit, Signature
+
+# Years 1 to 9999: what a calendar can show. Git itself takes any number.
+_EARLIEST, _LATEST = -62_135_510_400, 253_402_214_400
+_MINUTES_A_DAY = 24 * 60
+# Longer than any address mail can use (RFC 5321: 254); PostgreSQL refuses to index much more.
+_LONGEST_ADDRESS = 320
+_MOST_CO_AUTHORS = 200
+# Codecs of Python that are no character encodings, or take quadratic time on long input.
+_NO_ENCODINGS = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf-7"}
+
+_CO_AUTHOR = re.compile(r"^co-authored-by:([^<>\n]*)<([^<>\n]*)>", re.IGNORECASE | re.MULTILINE)
+
+
+def parse_commit(sha: str, raw: bytes) -> Commit:
+    """The commit `sha` from the bytes of its object; never raises, missing parts are empty.
+
+    Text is read by the declared `encoding`, else as UTF-8, else as Latin-1, and U+0000 becomes U+FFFD.
+    Layout: https://git-scm.com/docs/git-commit-tree and the gpgsig and encoding headers of git-commit.
+    """
+    head, _, body = raw.partition(b"\n\n")
+    parents: list[str] = []
+    author = committer = b""
+    encoding = ""
+    signed = False
+    for line in head.split(b"\n"):
+        key, _, value = line.partition(b" ")
+        if key == b"parent":
+            parents.append(value.decode("latin-1"))
+        elif key == b"author":
+            author = value
+        elif key == b"committer":
+            committer = value
+        elif key == b"encoding":
+            encoding = _encoding(value)
+        elif key.startswith(b"gpgsig"):
+            signed = True
+    message = _text(body, encoding)
+    return Commit(
+        sha=sha,
+        parents=tuple(parents),
+        author=_signature(author, encoding),
+        committer=_signature(committer, encoding),
+        message=message,
+        signed=signed,
+        co_authors=_co_authors(message),
+    )
+
+
+def parents_of(raw: bytes) -> list[bytes]:
+    """The parents' shas (20 bytes each) of a commit object, in its order."""
+    parents = []
+    position = raw.find(b"\n") + 1
+    while raw.startswith(b"parent ", position):
+        parents.append(bytes.fromhex(raw[position + 7 : position + 47].decode("latin-1")))
+        position = raw.find(b"\n", position) + 1
+    return parents
+
+
+def _signature(line: bytes, encoding: str) -> Signature:
+    # As git does: the first "<" and the ">" after it hold the address, the last ">" precedes the time.
+    who, _, when = line.rpartition(b">")
+    name, email = _who(who if who else line, encoding)
+    stamp, _, zone = when.strip().partition(b" ") if who else (b"", b"", b"")
+    return Signature(name, email, _instant(stamp), _offset(zone))
+
+
+@lru_cache(maxsize=4096)
+def _who(line: bytes, encoding: str) -> tuple[str, str]:
+    name, _, rest = line.partition(b"<")
+    email = rest.partition(b">")[0]
+    return _text(name, encoding).strip(), _text(email, encoding).strip()[:_LONGEST_ADDRESS]
+
+
+def _instant(stamp: bytes) -> int:
+    try:
+        return max(_EARLIEST, min(int(stamp[:24]), _LATEST))
+    except ValueError:
+        return 0
+
+
+@lru_cache(maxsize=1024)
+def _offset(zone: bytes) -> int:
+    """Minutes east of UTC of `+hhmm`; of longer digits the first four count, impossible zones are 0."""
+    found = re.match(rb"([+-]?)(\d{1,4})", zone.strip())
+    if not found:
+        return 0
+    hours, minutes = divmod(int(found[2]), 100)
+    total = hours * 60 + minutes
+    if total >= _MINUTES_A_DAY:
+        return 0
+    return -total if found[1] == b"-" else total
+
+
+def _text(raw: bytes, encoding: str) -> str:
+    text = _decoded(raw, encoding)
+    return text.replace("\0", "\ufffd") if "\0" in text else text
+
+
+def _decoded(raw: bytes, encoding: str) -> str:
+    if encoding:
+        try:
+            text = raw.decode(encoding)
+            text.encode()  # some codecs yield half characters, which no database takes
+            return text
+        except (LookupError, ValueError):
+            pass
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+@lru_cache(maxsize=256)
+def _encoding(name: bytes) -> str:
+    """The codec that a commit's `encoding` header means, "" when it is UTF-8 or unknown."""
+    try:
+        codec = codecs.lookup(name.decode("ascii").strip()).name
+    except (LookupError, ValueError):
+        return ""
+    return "" if codec == "utf-8" or codec in _NO_ENCODINGS else codec
+
+
+def _co_authors(message: str) -> tuple[CoAuthor, ...]:
+    if "o-authored-by:" not in message and "o-authored-by:" not in message.lower():
+        return ()
+    found: dict[str, CoAuthor] = {}
+    for name, email in _CO_AUTHOR.findall(message):
+        address = email.strip()[:_LONGEST_ADDRESS]
+        if address and len(found) < _MOST_CO_AUTHORS:
+            found.setdefault(address, CoAuthor(name.strip(), address))
+    return tuple(found.values())

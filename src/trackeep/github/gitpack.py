@@ -1,0 +1,320 @@
+"""Reads the commits out of a git pack file, parents before children, in bounded memory."""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import struct
+import zlib
+from array import array
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import IO
+
+from trackeep.errors import GitHubTooLarge, GitHubTooManyCommits, GitHubUnavailable
+from trackeep.github.gitobjects import parents_of, parse_commit
+from trackeep.model import Commit
+
+# Object types of https://git-scm.com/docs/gitformat-pack.
+_COMMIT, _OFFSET_DELTA, _SHA_DELTA = 1, 6, 7
+_DELTAS = (_OFFSET_DELTA, _SHA_DELTA)
+_HEADER, _TRAILER = 12, 20
+_PIECE = 1024  # most commits inflate from less, and what follows is copied for each object
+_LARGEST_COMMIT = 64 * 1024 * 1024
+_DEEPEST_DELTA = 4096
+
+
+@dataclass(slots=True)
+class CommitPack:
+    """A pack on disk of which the commits' places, names and parents are known.
+
+    `outside` are parents that the pack does not hold; `others` counts what is no commit.
+    """
+
+    data: mmap.mmap
+    size: int
+    index: dict[bytes, int] = field(default_factory=dict)
+    starts: array[int] = field(default_factory=lambda: array("Q"))
+    parents: list[tuple[bytes, ...]] = field(default_factory=list)
+    others: int = 0
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __contains__(self, sha: str) -> bool:
+        return bytes.fromhex(sha) in self.index
+
+    @property
+    def outside(self) -> set[str]:
+        return {p.hex() for parents in self.parents for p in parents if p not in self.index}
+
+    def commits(self) -> Iterator[Commit]:
+        """Every commit once, each after all of its parents that the pack holds."""
+        reader = _Reader(self.data, self.size - _TRAILER)
+        shas = list(self.index)
+        for number in self._parents_first():
+            raw = reader.whole(self.starts[number], self.index, self.starts)
+            yield parse_commit(shas[number].hex(), raw)
+
+    def reached_from(self, shas: set[str]) -> set[str]:
+        """Those of the pack's commits that `shas` lead to within the pack, themselves included."""
+        names = list(self.index)
+        stack = [self.index[key] for key in map(bytes.fromhex, shas) if key in self.index]
+        seen = set(stack)
+        while stack:
+            for parent in self.parents[stack.pop()]:
+                number = self.index.get(parent)
+                if number is not None and number not in seen:
+                    seen.add(number)
+                    stack.append(number)
+        return {names[number].hex() for number in seen}
+
+    def close(self) -> None:
+        self.data.close()
+
+    def _parents_first(self) -> Iterator[int]:
+        # Git writes newest first, so going backwards most parents have been met already.
+        done = bytearray(len(self.parents))
+        for start in range(len(self.parents) - 1, -1, -1):
+            stack = [start]
+            while stack:
+                number = stack[-1]
+                missing = [
+                    place
+                    for parent in self.parents[number]
+                    if (place := self.index.get(parent)) is not None and not done[place]
+                ]
+                if missing and not done[number]:
+                    stack.extend(missing)
+                    continue
+                stack.pop()
+                if not done[number]:
+                    done[number] = 1
+                    yield number
+
+
+def read_pack(file: IO[bytes], *, most_commits: int) -> CommitPack:
+    """Check the pack in `file` against its own checksum and find its commits.
+
+    Raises GitHubUnavailable when it is cut or damaged, GitHubTooManyCommits beyond `most_commits` and
+    GitHubTooLarge for a commit of more than 64 MB.
+    """
+    try:
+        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except ValueError:
+        raise _damaged("it is empty") from None
+    try:
+        return _indexed(CommitPack(data, len(data)), most_commits)
+    except IndexError:
+        data.close()
+        raise _damaged("an object ends too early") from None
+    except BaseException:
+        data.close()
+        raise
+
+
+def _indexed(pack: CommitPack, most_commits: int) -> CommitPack:
+    count = _checked(pack.data, pack.size)
+    if count > most_commits:
+        raise GitHubTooManyCommits(
+            f"The repository has more new commits ({count}) than are fetched at once ({most_commits}).",
+            "Leave this repository out, or raise the limit.",
+        )
+    reader = _Reader(pack.data, pack.size - _TRAILER)
+    deltas = []
+    position = _HEADER
+    for _ in range(count):
+        start, kind = position, reader.kind(position)
+        if kind == _COMMIT:
+            raw, position = reader.inflated(start)
+            _remember(pack, start, raw)
+        else:
+            position = reader.skipped(start)
+            if kind in _DELTAS:
+                deltas.append(start)
+            else:
+                pack.others += 1
+    if position != pack.size - _TRAILER:
+        raise _damaged("it holds more than it announces")
+    _resolve(pack, reader, deltas)
+    return pack
+
+
+def _resolve(pack: CommitPack, reader: _Reader, deltas: list[int]) -> None:
+    # A delta may name a base by a sha that is itself a later delta, so go round until nothing changes.
+    while deltas:
+        waiting = []
+        for start in deltas:
+            try:
+                raw = reader.whole(start, pack.index, pack.starts)
+            except KeyError:
+                waiting.append(start)
+                continue
+            if raw:
+                _remember(pack, start, raw)
+            else:
+                pack.others += 1
+        if len(waiting) == len(deltas):
+            pack.others += len(waiting)  # deltas of trees, blobs or tags, which nobody asked for
+            return
+        deltas = waiting
+
+
+def _remember(pack: CommitPack, start: int, raw: bytes) -> None:
+    sha = hashlib.sha1(b"commit %d\0" % len(raw) + raw, usedforsecurity=False).digest()
+    if sha in pack.index:
+        return
+    try:
+        parents = tuple(parents_of(raw))
+    except ValueError:
+        raise _damaged("a commit names no valid parent") from None
+    pack.index[sha] = len(pack.parents)
+    pack.starts.append(start)
+    pack.parents.append(parents)
+
+
+def _checked(data: mmap.mmap, size: int) -> int:
+    """The number of objects that the header announces, once the checksum at the end is right."""
+    if size < _HEADER + _TRAILER or data[:4] != b"PACK":
+        raise _damaged("it has no header")
+    digest = hashlib.sha1(usedforsecurity=False)
+    with memoryview(data) as view:
+        digest.update(view[: size - _TRAILER])
+    if digest.digest() != data[size - _TRAILER :]:
+        raise _damaged("its checksum is wrong")
+    version, count = struct.unpack(">II", data[4:_HEADER])
+    if version not in (2, 3):
+        raise _damaged(f"version {version} is not known")
+    return int(count)
+
+
+class _Reader:
+    """Single objects of a pack by the place where they start; `end` is where the last one ends."""
+
+    def __init__(self, data: mmap.mmap, end: int) -> None:
+        self.data = data
+        self.end = end
+
+    def kind(self, start: int) -> int:
+        return (self.data[start] >> 4) & 7
+
+    def whole(self, start: int, index: dict[bytes, int], starts: array[int]) -> bytes:
+        """The commit at `start` with its deltas applied, b"" when it is something else.
+
+        Raises KeyError when a base is not known (yet).
+        """
+        chain: list[int] = []
+        while (kind := self.kind(start)) in _DELTAS:
+            if len(chain) > _DEEPEST_DELTA:
+                raise _damaged("its deltas do not end")
+            chain.append(start)
+            _, _, base = self._opened(start)
+            start = base if isinstance(base, int) else starts[index[base]]
+        if kind != _COMMIT:
+            return b""
+        raw, _ = self.inflated(start)
+        for delta in reversed(chain):
+            raw = _patched(raw, self.inflated(delta)[0])
+        return raw
+
+    def inflated(self, start: int) -> tuple[bytes, int]:
+        """The bytes of the object at `start`, not yet patched, and where the next one starts."""
+        position, size, _ = self._opened(start)
+        if size > _LARGEST_COMMIT:
+            raise GitHubTooLarge(
+                f"A commit of the repository is {size} bytes long.", "Leave this repository out."
+            )
+        pieces: list[bytes] = []
+        following = self._inflate(position, size, pieces.append)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces), following
+
+    def skipped(self, start: int) -> int:
+        """Where the object after the one at `start` begins; no more than a piece of it is held."""
+        position, size, _ = self._opened(start)
+        return self._inflate(position, size, lambda _piece: None)
+
+    def _inflate(self, position: int, size: int, take: Callable[[bytes], None]) -> int:
+        """Give `take` the `size` bytes of the zlib stream at `position`; returns where the stream ends."""
+        inflater = zlib.decompressobj()
+        length, have = _PIECE, 0
+        while not inflater.eof and have <= size:
+            fed = self.data[position : min(position + length, self.end)]
+            if not fed:
+                raise _damaged("it ends within an object")
+            length = min(length * 2, 1 << 20)
+            try:
+                piece = inflater.decompress(fed, 1 << 24)
+            except zlib.error:
+                raise _damaged("an object cannot be inflated") from None
+            position += len(fed) - len(inflater.unused_data) - len(inflater.unconsumed_tail)
+            have += len(piece)
+            take(piece)
+        if have != size:
+            raise _damaged("an object has another length than announced")
+        return position
+
+    def _opened(self, start: int) -> tuple[int, int, int | bytes]:
+        """Of the object at `start`: where its zlib stream begins, its size, and a delta's base."""
+        data, position = self.data, start
+        byte = data[position]
+        kind, size, shift = (byte >> 4) & 7, byte & 15, 4
+        while byte & 0x80:
+            position += 1
+            byte = data[position]
+            size |= (byte & 0x7F) << shift
+            shift += 7
+        position += 1
+        if kind == _SHA_DELTA:
+            return position + 20, size, data[position : position + 20]
+        if kind != _OFFSET_DELTA:
+            return position, size, 0
+        byte = data[position]
+        back = byte & 0x7F
+        while byte & 0x80:
+            position += 1
+            byte = data[position]
+            back = ((back + 1) << 7) | (byte & 0x7F)
+        if not _HEADER <= start - back < start:
+            raise _damaged("a delta points outside of it")
+        return position + 1, size, start - back
+
+
+def _patched(base: bytes, delta: bytes) -> bytes:
+    """`base` after the copy and insert instructions of `delta` (see gitformat-pack)."""
+    _, position = _number(delta, 0)
+    size, position = _number(delta, position)
+    out = bytearray()
+    while position < len(delta):
+        code = delta[position]
+        position += 1
+        if not code & 0x80:
+            out += delta[position : position + code]
+            position += code
+            continue
+        offset = length = 0
+        for bit in range(7):
+            if code & (1 << bit):
+                if bit < 4:
+                    offset |= delta[position] << (8 * bit)
+                else:
+                    length |= delta[position] << (8 * (bit - 4))
+                position += 1
+        out += base[offset : offset + (length or 0x10000)]
+    if len(out) != size or size > _LARGEST_COMMIT:
+        raise _damaged("a delta makes another length than announced")
+    return bytes(out)
+
+
+def _number(delta: bytes, position: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = delta[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if not byte & 0x80:
+            return value, position
+
+
+def _damaged(why: str) -> GitHubUnavailable:
+    return GitHubUnavailable(f"GitHub sent a damaged pack of commits: {why}.", "It is fetched again later.")

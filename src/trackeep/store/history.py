@@ -1,0 +1,200 @@
+"""Writes the commits of a repository, with their co-authors and whose noreply addresses they carry.
+
+What a reader may rely on: a stored commit has all of its ancestors stored. Commits arrive parents first
+and a transaction holds whole commits, so this holds after a kill at any moment, and every stored commit
+may be named to git as one we have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import CreateTableAs, func, select, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from trackeep.database import upsert
+from trackeep.model import Commit
+from trackeep.store.tables import co_author, commit, identity, person
+
+NOREPLY_HOST = "users.noreply.github.com"
+_NEWEST = 4096
+_MOST_HAVES = 1024
+_CHUNK = 500  # bound parameters in one statement, well below every database's limit
+_MOST_PARENTS = 32_767  # a SmallInteger
+_COLUMNS = (
+    "repository_id",
+    "sha",
+    "parents",
+    "parent_count",
+    "author_name",
+    "author_email",
+    "authored_at",
+    "author_offset_minutes",
+    "committer_name",
+    "committer_email",
+    "committed_at",
+    "committer_offset_minutes",
+    "message",
+    "signed",
+    "reachable",
+    "on_default",
+)
+
+
+async def save_commits(
+    conn: AsyncConnection,
+    repository_id: int,
+    commits: Sequence[Commit],
+    *,
+    reachable: bool = False,
+    on_default: Collection[str] = (),
+    noreply_host: str = NOREPLY_HOST,
+) -> None:
+    """Insert those of `commits` that are not stored yet; each comes after its parents.
+
+    `reachable` and `on_default` (shas) are what is known already; `refs.save_refs` corrects both.
+    """
+    rows = [_row(repository_id, each, reachable, each.sha in on_default) for each in commits]
+    if conn.dialect.name == "sqlite":
+        if rows:
+            await conn.exec_driver_sql(_insert_for_sqlite(), rows)
+    elif rows:
+        await _copy_to_postgresql(conn, rows)
+    helpers = [
+        {"repository_id": repository_id, "sha": each.sha, "email": helper.email, "name": helper.name}
+        for each in commits
+        for helper in each.co_authors
+    ]
+    await upsert(conn, co_author, helpers, key=("repository_id", "sha", "email"), keep=("name",))
+    await identify(conn, _addresses(commits), noreply_host=noreply_host)
+
+
+async def identify(
+    conn: AsyncConnection, addresses: Iterable[str], *, noreply_host: str = NOREPLY_HOST
+) -> None:
+    """Store whose the noreply addresses among `addresses` are, as far as that is certain.
+
+    `ID+login@host` names the account by its number. `login@host` does so only once GitHub itself has told
+    us exactly one account of that login: anybody can write any login before the @ of a commit's address.
+    """
+    people: dict[str, int] = {}
+    logins: dict[str, list[str]] = {}
+    for address in addresses:
+        local, _, host = address.rpartition("@")
+        if host.lower() != noreply_host:
+            continue
+        number, plus, _ = local.partition("+")
+        if not plus:
+            logins.setdefault(local.lower(), []).append(address)
+        elif number.isascii() and number.isdigit() and len(number) < 19:
+            people[address] = int(number)
+    for login, person_id in await _people_named(conn, list(logins)):
+        people |= dict.fromkeys(logins[login], person_id)
+    rows = [{"email": email, "person_id": number, "source": "noreply"} for email, number in people.items()]
+    await upsert(conn, identity, rows, key=("email",), keep=("person_id", "source"))
+
+
+async def missing_commits(conn: AsyncConnection, repository_id: int, shas: Iterable[str]) -> set[str]:
+    """Those of `shas` that are not stored as commits of the repository."""
+    missing = set(shas)
+    for chunk in chunked(list(missing)):
+        stored = select(commit.c.sha).where(commit.c.repository_id == repository_id, commit.c.sha.in_(chunk))
+        missing.difference_update(await conn.scalars(stored))
+    return missing
+
+
+async def has_commits(conn: AsyncConnection, repository_id: int) -> bool:
+    found = select(commit.c.sha).where(commit.c.repository_id == repository_id).limit(1)
+    return await conn.scalar(found) is not None
+
+
+async def commits_to_have(conn: AsyncConnection, repository_id: int, tips: Sequence[str]) -> list[str]:
+    """Stored commits to name to the server, most useful first: `tips`, the newest heads, then the newest.
+
+    A head is a commit that no other of the newest ones has as a parent. After a kill in the middle of a
+    fetch the heads are where it stopped.
+    """
+    newest = await conn.execute(
+        select(commit.c.sha, commit.c.parents)
+        .where(commit.c.repository_id == repository_id)
+        .order_by(commit.c.committed_at.desc())
+        .limit(_NEWEST)
+    )
+    found = {row.sha: row.parents for row in newest}
+    parents = {parent for line in found.values() for parent in line.split()}
+    heads = [sha for sha in found if sha not in parents]
+    gone = await missing_commits(conn, repository_id, tips)
+    ordered = dict.fromkeys([*(tip for tip in tips if tip not in gone), *heads, *found])
+    return list(islice(ordered, _MOST_HAVES))
+
+
+def chunked(shas: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (shas[start : start + _CHUNK] for start in range(0, len(shas), _CHUNK))
+
+
+def _row(repository_id: int, each: Commit, reachable: bool, on_default: bool) -> tuple[Any, ...]:
+    author, committer = each.author, each.committer
+    return (
+        repository_id,
+        each.sha,
+        " ".join(each.parents),
+        min(len(each.parents), _MOST_PARENTS),
+        author.name,
+        author.email,
+        author.at,
+        author.offset_minutes,
+        committer.name,
+        committer.email,
+        committer.at,
+        committer.offset_minutes,
+        each.message,
+        each.signed,
+        reachable,
+        on_default,
+    )
+
+
+@lru_cache(maxsize=1)
+def _insert_for_sqlite() -> str:
+    # As text with plain tuples: the statement object would look at each of 16 values of every commit.
+    statement = sqlite.insert(commit).on_conflict_do_nothing()
+    compiled = statement.compile(dialect=sqlite.dialect(), column_keys=list(_COLUMNS))
+    assert compiled.positiontup == list(_COLUMNS)
+    return str(compiled)
+
+
+async def _copy_to_postgresql(conn: AsyncConnection, rows: list[tuple[Any, ...]]) -> None:
+    """COPY into a table of this session, then insert what is new: COPY itself knows no conflicts."""
+    empty = select(*(commit.c[name] for name in _COLUMNS)).limit(0)
+    arriving = CreateTableAs(empty, "arriving_commit", temporary=True, if_not_exists=True)
+    await conn.execute(arriving)
+    driver: Any = (await conn.get_raw_connection()).driver_connection
+    await driver.copy_records_to_table("arriving_commit", records=rows, columns=_COLUMNS)
+    source = select(*(arriving.table.c[name] for name in _COLUMNS))
+    await conn.execute(postgresql.insert(commit).from_select(list(_COLUMNS), source).on_conflict_do_nothing())
+    await conn.execute(text("truncate arriving_commit"))
+
+
+async def _people_named(conn: AsyncConnection, logins: Sequence[str]) -> list[tuple[str, int]]:
+    found: list[tuple[str, int]] = []
+    login = func.lower(person.c.login)
+    for chunk in chunked(logins):
+        rows = await conn.execute(
+            select(login, func.min(person.c.id))
+            .where(login.in_(chunk))
+            .group_by(login)
+            .having(func.count() == 1)
+        )
+        found.extend((row[0], row[1]) for row in rows)
+    return found
+
+
+def _addresses(commits: Sequence[Commit]) -> set[str]:
+    addresses = {each.author.email for each in commits}
+    addresses.update(each.committer.email for each in commits)
+    addresses.update(helper.email for each in commits for helper in each.co_authors)
+    return addresses

@@ -1,0 +1,152 @@
+"""Brings one repository's branches, tags and commits up to date over the git wire."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from trackeep.database import Database
+from trackeep.errors import GitHubUnavailable
+from trackeep.github.gitpack import CommitPack
+from trackeep.github.gitwire import GitRemote, fetch_pack, list_refs
+from trackeep.model import Commit, Ref, Repository
+from trackeep.store import history, refs
+from trackeep.store.history import NOREPLY_HOST
+
+_PAGE = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class CommitsFound:
+    """What one look found and cost; `commits` are those that arrived, `bytes` what git sent."""
+
+    commits: int = 0
+    refs_moved: int = 0
+    posts: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """From `before` to `after`: what to ask for; `is_fresh` when nothing of the repository is stored."""
+
+    before: dict[str, Ref]
+    after: dict[str, Ref]
+    wants: tuple[str, ...]
+    haves: tuple[str, ...]
+    is_fresh: bool
+
+    @property
+    def moved(self) -> list[str]:
+        """Branches and tags that appeared, moved or went."""
+        names = (self.before.keys() | self.after.keys()) - {refs.HEAD}
+        return [name for name in names if self.before.get(name) != self.after.get(name)]
+
+
+async def sync_commits(
+    db: Database, git: GitRemote, repository: Repository, *, now: int, noreply_host: str = NOREPLY_HOST
+) -> CommitsFound:
+    """Fetch what branches and tags have gained since the last time; the repository's row must exist.
+
+    One POST and no transaction when no ref has moved; two POSTs after a small change. Commits are stored in
+    pages, parents first, one transaction each; refs move with the last page. Killed in between, the next
+    call has the finished pages as commits we have, so that git does not send them again.
+    Raises what gitwire.list_refs and gitwire.fetch_pack raise.
+    """
+    posts, received = git.posts, git.bytes
+    listed = await list_refs(git)
+    head = listed.head or f"refs/heads/{repository.default_branch}"
+    plan = await _planned(db, repository.id, refs.with_head(listed.refs, head))
+    if plan.before == plan.after:
+        return CommitsFound(posts=git.posts - posts, bytes=git.bytes - received)
+    writer = _Writer(db, repository.id, plan, now, noreply_host)
+    commits = 0
+    if plan.wants:
+        with contextlib.closing(await _fetched(db, git, repository.id, plan)) as pack:
+            commits = len(pack)
+            await writer.save_pack(pack)
+    else:
+        await writer.save_refs([])
+    return CommitsFound(commits, len(plan.moved), git.posts - posts, git.bytes - received)
+
+
+async def _planned(db: Database, repository_id: int, after: dict[str, Ref]) -> _Plan:
+    async with db.read() as conn:
+        before = await refs.stored_refs(conn, repository_id)
+        changed = [name for name, ref in after.items() if before.get(name) != ref]
+        # A tag may lead to a file or folder; what is stored for one name is known to be complete.
+        known = {ref.commit_sha for ref in before.values()}
+        tips = {after[name].commit_sha for name in changed} - known
+        wants = await history.missing_commits(conn, repository_id, tips)
+        if not wants:
+            return _Plan(before, after, (), (), is_fresh=False)
+        moved = [before[name].commit_sha for name in changed if name in before]
+        haves = await history.commits_to_have(conn, repository_id, moved)
+        return _Plan(before, after, tuple(sorted(wants)), tuple(haves), is_fresh=not haves)
+
+
+async def _fetched(db: Database, git: GitRemote, repository_id: int, plan: _Plan) -> CommitPack:
+    pack = await fetch_pack(git, plan.wants, plan.haves)
+    if plan.haves and pack.outside:
+        async with db.read() as conn:
+            lost = await history.missing_commits(conn, repository_id, pack.outside)
+        if lost:  # rows were removed behind our back: fetch everything once more
+            pack.close()
+            pack = await fetch_pack(git, plan.wants, ())
+    if not pack.others and any(sha not in pack for sha in plan.wants):
+        pack.close()
+        raise GitHubUnavailable("GitHub's git server left out commits.", "They are fetched again later.")
+    return pack
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    db: Database
+    repository_id: int
+    plan: _Plan
+    now: int
+    noreply_host: str
+
+    async def save_pack(self, pack: CommitPack) -> None:
+        """Store the pack's commits page by page, and the refs with the last page."""
+        default: set[str] = set()
+        if self.plan.is_fresh and refs.HEAD in self.plan.after:
+            default = pack.reached_from({self.plan.after[refs.HEAD].commit_sha})
+        commits = pack.commits()
+        page = await asyncio.to_thread(list, islice(commits, _PAGE))
+        while following := await asyncio.to_thread(list, islice(commits, _PAGE)):
+            async with self.db.write() as conn:
+                await self._save_page(conn, page, default)
+            page = following
+        await self.save_refs(page, default)
+
+    async def save_refs(self, page: Sequence[Commit], default: Collection[str] = ()) -> None:
+        """Store the last `page` and what the refs are now, in one transaction."""
+        async with self.db.write() as conn:
+            await self._save_page(conn, page, default)
+            await refs.save_refs(
+                conn,
+                self.repository_id,
+                self.plan.before,
+                self.plan.after,
+                seen_at=self.now,
+                flags_are_right=self.plan.is_fresh,
+            )
+
+    async def _save_page(
+        self, conn: AsyncConnection, page: Sequence[Commit], default: Collection[str]
+    ) -> None:
+        # Before the first refs are stored a reader may see the pages; later ones wait for their refs.
+        await history.save_commits(
+            conn,
+            self.repository_id,
+            page,
+            reachable=not self.plan.before,
+            on_default=default,
+            noreply_host=self.noreply_host,
+        )
