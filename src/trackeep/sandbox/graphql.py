@@ -211,7 +211,7 @@ def _field_error(error: GraphQLError) -> dict[str, Any]:
     cause = error.original_error
     if isinstance(cause, Refused):
         return ({"type": cause.kind} if cause.kind else {}) | _located(error, str(cause))
-    if cause is not None:
+    if cause is not None and not isinstance(cause, GraphQLError):
         raise cause
     return _located(error, error.message)
 
