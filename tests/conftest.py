@@ -8,6 +8,7 @@ from pathlib import Path
 
 import postgres
 import pytest
+from local_broker import broker_environment
 from programs import Program, start
 
 
@@ -28,6 +29,14 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
 def fresh_sandbox(tmp_path: Path) -> Iterator[Program]:
     """A small GitHub of this test's own, to be changed, limited and broken."""
     program = start("sandbox", "serve", "--port", "0", "--data-dir", str(tmp_path / "sandbox"))
+    yield program
+    program.stop()
+
+
+@pytest.fixture(scope="session")
+def broker(sandbox: Program) -> Iterator[Program]:
+    """The OAuth service with throw-away keys, signing people in at the shared sandbox."""
+    program = start("broker", "serve", "--dev", "--port", "0", env=broker_environment(sandbox.url))
     yield program
     program.stop()
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -24,6 +25,7 @@ class Program:
     stderr: IO[bytes]
     url: str = ""
     line: str = field(default="")
+    said: str = field(default="", repr=False)
 
     @property
     def pid(self) -> int:
@@ -38,20 +40,27 @@ class Program:
         except subprocess.TimeoutExpired:
             self.process.kill()
             code = self.process.wait()
-        if self.process.stdout is not None:
-            self.process.stdout.close()
+        self._close()
         return code
 
     def kill(self) -> None:
         """End it as a power cut would."""
         self.process.kill()
         self.process.wait()
-        if self.process.stdout is not None:
-            self.process.stdout.close()
+        self._close()
 
     def stderr_text(self) -> str:
-        self.stderr.seek(0)
-        return self.stderr.read().decode(errors="replace")
+        if not self.stderr.closed:
+            self.stderr.seek(0)
+            self.said = self.stderr.read().decode(errors="replace")
+        return self.said
+
+    def _close(self) -> None:
+        """Keeps what it wrote, and gives both files back."""
+        self.stderr_text()
+        self.stderr.close()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
 
 def start(*args: str, env: dict[str, str] | None = None, cwd: Path | None = None) -> Program:
@@ -66,6 +75,7 @@ def start(*args: str, env: dict[str, str] | None = None, cwd: Path | None = None
         cwd=cwd,
     )
     program = Program(process, stderr)
+    weakref.finalize(program, stderr.close)
     program.line = _first_line(program)
     match = re.search(r"https?://\S+", program.line)
     if match is None:

@@ -76,7 +76,7 @@ def _go_to_github(
     )
     # After a form, browsers hold every further redirect to `form-action`, also those inside GitHub
     # (single sign-on): so a page that goes on by itself, not a redirect.
-    page = answers.see_other(url) if by_redirect else broker.pages.page("onward.html", url=url)
+    page = answers.see_other(url) if by_redirect else broker.pages.page("onward.html", github_url=url)
     transactions.keep(broker, request, page, begun.transaction)
     return page
 

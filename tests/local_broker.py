@@ -1,0 +1,73 @@
+"""The OAuth service in the test's own process, over real HTTP, with a chosen clock and chosen keys."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+import uvicorn
+from programs import environment, github_environment
+
+from trackeep import web
+from trackeep.broker.app import create_app
+from trackeep.environment import BrokerSettings, broker_settings
+from trackeep.handshake import keys
+
+CLIENT_ID = "Ov23sandbox0000000001"
+CLIENT_SECRET = "sandbox-client-secret-0123456789abcdef01234567"
+EXPIRING_CLIENT_ID = "Iv23sandbox0000000002"
+EXPIRING_CLIENT_SECRET = "sandbox-expiring-secret-0123456789abcdef0123"
+NOW = 1_800_000_000
+
+
+@dataclass
+class Clock:
+    """Stands still until it is moved."""
+
+    now: float = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def broker_environment(sandbox_url: str, **more: str) -> dict[str, str]:
+    """The settings of a broker that signs people in at the sandbox."""
+    registration = {"GITHUB_CLIENT_ID": CLIENT_ID, "GITHUB_CLIENT_SECRET": CLIENT_SECRET}
+    return {**github_environment(sandbox_url), **registration, **more}
+
+
+@dataclass(frozen=True)
+class LocalBroker:
+    url: str
+    ring: keys.KeyRing
+    clock: Clock
+    settings: BrokerSettings
+
+
+@asynccontextmanager
+async def serve(
+    sandbox_url: str, ring: keys.KeyRing | None = None, clock: Clock | None = None, **settings: str
+) -> AsyncIterator[LocalBroker]:
+    """A running service; `settings` are environment variables without their common beginning."""
+    clock, ring = clock or Clock(), ring or keys.make_ring(NOW)
+    more = {f"TRACKEEP_BROKER_{name.upper()}": value for name, value in settings.items()}
+    listener = web.bind("127.0.0.1", 0)
+    url = f"http://localhost:{listener.getsockname()[1]}"
+    chosen = broker_settings(environment(broker_environment(sandbox_url, **more)))
+    if "base_url" not in settings:
+        chosen = replace(chosen, base_url=url)
+    config = uvicorn.Config(
+        create_app(chosen, ring, clock), http="httptools", log_config=None, access_log=False
+    )
+    server = uvicorn.Server(config)
+    running = asyncio.create_task(server._serve([listener]))
+    try:
+        while not server.started:
+            await asyncio.sleep(0.01)
+        yield LocalBroker(url, ring, clock, chosen)
+    finally:
+        server.should_exit = True
+        await running
+        listener.close()
