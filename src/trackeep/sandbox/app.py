@@ -1,4 +1,4 @@
-"""The local GitHub as one program: every address in one table, a log of every request, one line when it is ready."""
+"""The local GitHub as one program: every address in one table, a request log, one line when it is ready."""
 
 import asyncio
 import contextlib
@@ -28,9 +28,9 @@ _DAY_S = 86_400
 
 @dataclass(frozen=True)
 class Options:
-    """Port 0 lets the system choose. `now` (unix seconds) is where the invented past ends; None is this moment.
+    """Port 0 lets the system choose. `now` (unix seconds) is where the past ends; None is this moment.
 
-    With a data directory the same day's restart rebuilds the same world; without one everything is temporary.
+    A restart within a day in the same data directory rebuilds the same world; without one all is temporary.
     """
 
     host: str = "127.0.0.1"

@@ -1,4 +1,4 @@
-"""Builds the whole world from one seed and one moment: plans every repository, writes its git, joins the two."""
+"""Builds the world from one seed and one moment: plans every repository, writes its git, joins the two."""
 
 import random
 from concurrent.futures import ThreadPoolExecutor
@@ -110,7 +110,8 @@ def _describe(repository: Repository, plan: Plan, shas: list[str]) -> None:
     for r in plan.reports:
         database_id = repository.id * 10_000 + r.number
         repository.issues[r.number] = Issue(
-            database_id, node_id("I", database_id), r.number, r.title, "", "closed" if r.closed_at else "open",
+            database_id, node_id("I", database_id), r.number, r.title, "",
+            "closed" if r.closed_at else "open",
             r.author, r.opened_at, r.closed_at or r.opened_at + r.comment_count, r.closed_at,
             [labels[name] for name in r.labels], r.comment_count,
         )  # fmt: skip
@@ -129,8 +130,9 @@ def _describe(repository: Repository, plan: Plan, shas: list[str]) -> None:
         repository.languages[language] = repository.languages.get(language, 0) + size
     repository.languages.pop("Markdown", None)
     repository.pushed_at = max(commit.committer.at for commit in repository.commits.values())
-    touched = (thing.updated_at for thing in (*repository.pulls.values(), *repository.issues.values()))
-    repository.updated_at = max(repository.pushed_at, *touched, 0)
+    touched = [pull.updated_at for pull in repository.pulls.values()]
+    touched += [issue.updated_at for issue in repository.issues.values()]
+    repository.updated_at = max([repository.pushed_at, *touched])
 
 
 def _pull(repository: Repository, plan: Plan, story: Story, shas: list[str]) -> PullRequest:
@@ -187,7 +189,7 @@ def _reviews(repository_id: int, story: Story, shas: list[str]) -> list[Review]:
 
 
 def _fork(world: World, parent: Repository, fork: Repository) -> None:
-    """Fill a fork: its main is the parent's of a month ago, its branches are the parent's open pull requests."""
+    """Fill a fork: its main is the parent's of a month ago, beside it the branches of open pull requests."""
     month_ago = world.now - 30 * DAY
     main = _first_parent_before(parent, month_ago)
     refs = {"main": main}

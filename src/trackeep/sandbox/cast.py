@@ -14,7 +14,7 @@ BOT = "dependabot[bot]"
 
 @dataclass(frozen=True)
 class Role:
-    """`addresses` are (address, share of commits, verified, visibility); "" stands for the noreply address."""
+    """`addresses` are (address, share of commits, verified, visibility); "" is the noreply address."""
 
     id: int
     login: str
@@ -38,7 +38,8 @@ ROLES = (
         ), 8.2,
     ),
     Role(
-        1002, "bob", "Bob Okafor", "User", Habit("America/New_York", 0.1, holidays=((7, 1, 12), (11, 24, 28))),
+        1002, "bob", "Bob Okafor", "User", Habit("America/New_York", 0.1, holidays=((7, 1, 12), (11, 24,
+        28))),
         (("bob@fernhill.example", 85, True, "public"), ("", 15, True, None)), 6.9,
     ),
     Role(
@@ -46,7 +47,8 @@ ROLES = (
         (("carol@iyer.example", 100, True, "private"),), 9.4,
     ),
     Role(
-        1004, "zoe-l", "Zoë Łukasiewicz", "User", Habit("Europe/Warsaw", 0.05, 7.0, 16.0, holidays=((8, 14, 31),)),
+        1004, "zoe-l", "Zoë Łukasiewicz", "User", Habit("Europe/Warsaw", 0.05, 7.0, 16.0, holidays=((8, 14,
+        31),)),
         (("zoë@łukasiewicz.example", 30, True, None), ("zoe@fernhill.example", 70, True, "public")), 5.1,
     ),
     Role(

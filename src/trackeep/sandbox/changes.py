@@ -1,4 +1,4 @@
-"""What may happen in the sandbox while it runs: pushes, merges, reviews, renames; world and git stay in step."""
+"""What may happen in the sandbox while it runs: pushes, merges, reviews, renames; git and world agree."""
 
 import random
 import threading
@@ -57,7 +57,7 @@ class Changes:
         }
 
     def apply(self, repository: Repository, asked: Asked) -> dict[str, Any]:
-        """Make the change `asked["kind"]`: what changed. Raises ChangeRefused, or KeyError for a missing field."""
+        """Make the change `asked["kind"]`: what changed. Raises ChangeRefused or, for a field, KeyError."""
         kind = str(asked.get("kind"))
         if kind not in self._kinds:
             raise ChangeRefused(f"unknown kind {kind}; known are {', '.join(self._kinds)}")
@@ -77,7 +77,7 @@ class Changes:
         return {"branch": branch, "commits": [commit.sha for commit in made]}
 
     def merge_old_branch(self, repository: Repository, asked: Asked) -> dict[str, Any]:
-        """A branch nobody has seen, whose `count` (3) commits are `days_ago` (60) old, is merged into the trunk.
+        """A branch unseen so far, its `count` (3) commits `days_ago` (60) days old, is merged into the trunk.
 
         `author` (alice). With `branch` that existing branch is merged instead.
         """
@@ -106,7 +106,7 @@ class Changes:
         return {"branch": branch, "before": old, "after": new.sha}
 
     def delete_branch(self, repository: Repository, asked: Asked) -> dict[str, Any]:
-        """`branch` (one without an open pull request); open pull requests from it are closed, as GitHub does."""
+        """`branch` (one without an open pull request); those from it are closed, as GitHub does."""
         branch = asked.get("branch") or self._side_branch(repository)
         tip = repository.branches[branch]
         rewriting.move_branch(repository, branch, None)
@@ -166,7 +166,8 @@ class Changes:
             made, node_id("PR", made), number, title, asked.get("body", ""), "open", bool(asked.get("draft")),
             author, repository.default_branch, branch, base, repository.branches[branch], None,
             at, at, None, None, None, 0, 0, 0, 0,
-            requested_reviewers=list(asked.get("reviewers", [])), requested_teams=[TEAM] if asked.get("team") else [],
+            requested_reviewers=list(asked.get("reviewers", [])),
+            requested_teams=[TEAM] if asked.get("team") else [],
             events=[Event("review_requested", author, at, subject) for subject in asked_for],
         )  # fmt: skip
         repository.pulls[number] = pull

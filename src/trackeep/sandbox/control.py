@@ -1,4 +1,4 @@
-"""The control API: what is true, what was asked, and levers for the clock, budgets, faults, tokens and changes."""
+"""The control API: what is true, what was asked, and levers for clock, budgets, faults, tokens, changes."""
 
 import asyncio
 import json

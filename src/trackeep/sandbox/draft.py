@@ -1,4 +1,4 @@
-"""A repository's commits while they are planned: what each one changes, line by line, before git has seen any of it."""
+"""A repository's commits while they are planned: what each changes, line by line, before git sees them."""
 
 import random
 from dataclasses import dataclass, field
@@ -10,6 +10,7 @@ Lines = tuple[int, ...]
 """A file as the numbers of its lines. A number occurs once per repository, so every diff is unambiguous."""
 
 _LONGEST_SHARED_FILE = 60
+_SMALL, _WIDE = (1.2, 0.9), (2.2, 1.35)
 
 
 @dataclass(slots=True)
@@ -38,16 +39,15 @@ class Line:
 
     def size(self) -> tuple[int, int, int]:
         """Added lines, deleted lines and changed files against the base."""
-        changed = [
-            (set(self.old[path]), set(now)) for path, now in self.files.items() if now != self.old[path]
-        ]
+        pairs = ((self.old[path], now) for path, now in self.files.items())
+        changed = [(set(before), set(now)) for before, now in pairs if before != now]
         added = sum(len(now - before) for before, now in changed)
         return added, sum(len(before - now) for before, now in changed), len(changed)
 
 
 @dataclass
 class Draft:
-    """The trunk and everything committed so far. Files of a branch that will be merged are left alone elsewhere."""
+    """The trunk and all commits so far. Files of a branch that will be merged are left alone elsewhere."""
 
     flavour: Flavour
     rng: random.Random
@@ -73,9 +73,8 @@ class Draft:
         """A commit straight on the trunk that touches one file, sometimes two."""
         wanted = 2 if self.rng.random() < 0.2 else 1
         chosen = {self._pick() for _ in range(wanted)}
-        files, added, deleted = self._edit(
-            {path: self.trunk.get(path, ()) for path in sorted(chosen)}, trim=True
-        )
+        before = {path: self.trunk.get(path, ()) for path in sorted(chosen)}
+        files, added, deleted = self._edit(before, trim=True)
         self._settle(files)
         self.tip = self._commit(Planned((self.tip,), author, committer, message, files, added, deleted))
         return self.tip
@@ -136,10 +135,10 @@ class Draft:
         return f"{folder}/part_{self._line_count}.{self.flavour.ending}"
 
     def _edit(self, files: dict[str, Lines], *, trim: bool) -> tuple[dict[str, Lines], int, int]:
-        """Replace some lines by new ones: the new contents, lines added and deleted; `trim` keeps files short."""
+        """Replace some lines: the new contents, how many were added and deleted; `trim` keeps files short."""
         result, added, deleted = {}, 0, 0
         for path, lines in files.items():
-            fresh = self._fresh(1 + min(int(self.rng.lognormvariate(1.2 if trim else 1.9, 0.9)), 300))
+            fresh = self._fresh(1 + min(int(self.rng.lognormvariate(*(_SMALL if trim else _WIDE))), 700))
             longest = len(lines) - 30 if trim and len(lines) > 40 else 0
             cut = longest or self.rng.randint(0, min(len(lines) // 3, 12))
             at = self.rng.randint(0, len(lines) - cut)

@@ -119,7 +119,7 @@ def _no_push() -> Response:
 
 
 async def _body(request: Request) -> bytes:
-    """The request's body, unpacked when git has compressed it. Raises _Refused when it is broken or too large."""
+    """The request's body, unpacked if git has compressed it. Raises _Refused when broken or too large."""
     unpack = zlib.decompressobj(31) if request.headers.get("content-encoding") == "gzip" else None
     parts: list[bytes] = []
     size = 0

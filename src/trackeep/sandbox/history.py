@@ -1,4 +1,4 @@
-"""Writes planned commits into bare git repositories by one `git fast-import` each, and reads back their ids."""
+"""Writes planned commits into bare repositories by one `git fast-import` each, and reads back their ids."""
 
 import os
 import shutil
@@ -64,7 +64,7 @@ def create(git_dir: Path, default_branch: str = "main") -> None:
 
 
 def write(git_dir: Path, plan: Plan, refs: Mapping[str, int]) -> tuple[list[str], dict[str, Tag]]:
-    """Create the repository: ids of the commits (index = mark, 0 unused) and its tags. `refs` map to marks."""
+    """Create the repository: its commits' ids (index = mark, 0 unused) and tags. `refs` map to marks."""
     create(git_dir)
     marks = git_dir / "marks"
     stream = b"".join(_stream(plan, refs))
@@ -120,9 +120,8 @@ def _commit_header(mark: int, planned: Planned) -> bytes:
     """Commits are written beside all refs; the refs are set at the end."""
     head = f"commit refs/building\nmark :{mark}\nauthor {signed(planned.author)}\n"
     head += f"committer {signed(planned.committer)}\n"
-    links = "".join(
-        f"{word} :{parent}\n" for word, parent in zip(("from", "merge"), planned.parents, strict=False)
-    )
+    words = ("from", "merge")[: len(planned.parents)]
+    links = "".join(f"{word} :{parent}\n" for word, parent in zip(words, planned.parents, strict=True))
     return head.encode() + data(f"{planned.message}\n".encode()) + links.encode()
 
 

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 from trackeep.sandbox.state import SandboxState
 from trackeep.sandbox.world import Repository
 
+_LISTS = ("", "commits", "tree", "pulls", "issues", "releases", "branches")
 _templates = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined
 )
@@ -63,10 +64,10 @@ class _Pages:
 
 
 def _describe(repository: Repository, rest: str) -> list[str] | None:
-    """A title and some lines about the thing at this path inside a repository; None when there is no such thing."""
+    """A title and some lines about what is at this path inside a repository; None when nothing is."""
     parts = rest.split("/")
     number = int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 0
-    if not rest or parts[0] in ("commits", "tree", "pulls", "issues", "releases", "branches") and not number:
+    if parts[0] in _LISTS and not number:
         branches = f"{len(repository.branches)} branches, {len(repository.commits):,} commits"
         return [repository.full_name, repository.description, branches]
     pull, issue = repository.pulls.get(number), repository.issues.get(number)

@@ -1,8 +1,9 @@
-"""One repository's years: direct commits, pull requests, stray branches, issues and releases, put in order and played."""
+"""One repository's years: direct commits, pull requests, branches, issues and releases, played in order."""
 
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from trackeep.sandbox import stories, words
 from trackeep.sandbox.cast import BOT, GITHUB_NOREPLY, Cast
@@ -118,7 +119,7 @@ class Player:
             if login == self.spec.owner and not self.spec.ended:
                 times += [t for d in rhythm.streak_days() if self.start < (t := rhythm.on_day(self.rng, d))]
             for at in times:
-                self._at(min(at, self.end), lambda at, login=login: self._direct(login, at))
+                self._at(min(at, self.end), partial(self._direct, login))
 
     def _direct(self, login: str, at: int) -> None:
         author = self.cast.signature(self.rng, login, at)
@@ -146,7 +147,10 @@ class Player:
             told.append(stories.compose_old(rng, self.company, author, merged_at))
         while len(told) < spec.pulls:
             author = self.company.somebody(rng)
-            times = self.cast.rhythms[author].moments(rng, 1, self.start + 10 * DAY, self.end - HOUR)
+            first = self.start + 10 * DAY
+            if rng.random() < 0.45:
+                first = max(first, self.end - 240 * DAY)
+            times = self.cast.rhythms[author].moments(rng, 1, first, self.end - HOUR)
             told.append(stories.compose(rng, self.company, author, times[0]))
         return told
 
@@ -181,15 +185,15 @@ class Player:
     def _tell(self, story: Story) -> None:
         times = sorted(max(self.start + 60, at) for at in story.commit_times)
         story.commit_times = times
-        self._at(times[0], lambda at: self._start(story))
+        self._at(times[0], partial(self._start, story))
         for at in times:
-            self._at(at, lambda at: self._work(story, at))
+            self._at(at, partial(self._work, story))
         for review in story.reviews:
-            self._at(review.at, lambda at, review=review: self._reviewed(story, review))
+            self._at(review.at, partial(self._reviewed, story, review))
         if story.fate == "merged" and story.ended_at:
-            self._at(story.ended_at, lambda at: self._merge(story, at))
+            self._at(story.ended_at, partial(self._merge, story))
 
-    def _start(self, story: Story) -> None:
+    def _start(self, story: Story, at: int) -> None:
         line = self.plan.draft.branch(story.branch, will_merge=story.fate == "merged")
         self.plan.lines[story.number] = line
 
@@ -201,7 +205,7 @@ class Player:
             message += "\n\nSigned-off-by: dependabot[bot] <support@github.com>"
         self.plan.draft.work(line, author, message)
 
-    def _reviewed(self, story: Story, review: stories.PlannedReview) -> None:
+    def _reviewed(self, story: Story, review: stories.PlannedReview, at: int) -> None:
         review.mark = self.plan.lines[story.number].tip
 
     def _merge(self, story: Story, at: int) -> None:
@@ -227,11 +231,11 @@ class Player:
             times = rhythm.moments(self.rng, self.rng.randint(1, 5), low, self.end)
             thing = words.slug(self.rng.choice(self.spec.flavour.things).removeprefix("the "))
             name = f"spike/{thing}-{number + 1}"
-            self._at(times[0], lambda at, name=name: self._start_stray(name))
+            self._at(times[0], partial(self._start_stray, name))
             for at in times:
-                self._at(at, lambda at, name=name, author=author: self._work_stray(name, author, at))
+                self._at(at, partial(self._work_stray, name, author))
 
-    def _start_stray(self, name: str) -> None:
+    def _start_stray(self, name: str, at: int) -> None:
         self._strays[name] = self.plan.draft.branch(name, will_merge=False)
 
     def _work_stray(self, name: str, author: str, at: int) -> None:
@@ -243,7 +247,7 @@ class Player:
         for number in range(1, self.spec.releases + 1):
             major, minor = divmod(number, 8)
             name = f"v{major}.{minor}.0"
-            self._at(self.start + span * number, lambda at, name=name: self._tag(name, at))
+            self._at(self.start + span * number, partial(self._tag, name))
 
     def _tag(self, name: str, at: int) -> None:
         author = self.spec.owner if self.spec.owner in self.cast.rhythms else "alice"

@@ -1,4 +1,4 @@
-"""Adds single commits to a repository that exists: writes them, moves refs, counts lines; all by git itself."""
+"""Adds single commits to a repository that exists: writes them, moves refs, counts lines, all by git."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +11,7 @@ _ZERO = "0" * 40
 
 @dataclass(frozen=True)
 class NewCommit:
-    """`files` are new contents by path; `entries` are further lines of fast-import (such as `M mode sha path`)."""
+    """`files` are new contents by path; `entries` further lines of fast-import, as `M mode sha path`."""
 
     parents: tuple[str, ...]
     author: Signature

@@ -13,9 +13,9 @@ HOUR = 3_600
 
 @dataclass(frozen=True)
 class Habit:
-    """`weekend` is the share of a weekday's work done on a Saturday; `holiday` is (month, first day, last day);
+    """`weekend` is a Saturday's share of a weekday's work; `holidays` are (month, first day, last day).
 
-    `streaks` are (first, last) in days before the end on which something always happens, `gaps` days without.
+    `streaks` are (first, last) in days before the end on which something always happens, `gaps` days off.
     """
 
     zone: str
@@ -81,9 +81,8 @@ class Rhythm:
     def streak_days(self) -> list[int]:
         """The indexes of all days on which this person always does something."""
         last = self.days - 1
-        return [
-            last - back for first, end in self.habit.streaks for back in range(first, end + 1) if back <= last
-        ]
+        backs = (back for first, end in self.habit.streaks for back in range(first, end + 1))
+        return [last - back for back in backs if back <= last]
 
     def _weight(self, index: int) -> float:
         habit, day = self.habit, self._first + timedelta(days=index)

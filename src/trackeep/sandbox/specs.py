@@ -1,4 +1,4 @@
-"""The twelve repositories of the local GitHub: whose they are, who may read them, how much has happened in them."""
+"""The twelve repositories of the local GitHub: whose they are, who may read them, how much happened."""
 
 from trackeep.sandbox.cast import BOT, ORGANIZATION
 from trackeep.sandbox.plan import Spec
@@ -23,7 +23,8 @@ def _fernhill(*, full: bool) -> list[Spec]:
             arranged=("review", "team", "ready", "waiting"), old_merges=6, collaborators=_EVERYBODY,
         ),
         Spec(
-            ORGANIZATION, "harbor", FLAVOURS["harbor"], 70_002, {"alice": 40, "carol": 35, "zoe-l": 20, BOT: 5},
+            ORGANIZATION, "harbor", FLAVOURS["harbor"], 70_002, {"alice": 40, "carol": 35, "zoe-l": 20,
+            BOT: 5},
             commits=640, pulls=55, issues=24, releases=9, branches=9, private=True, has_team=True,
             arranged=("again", "returned", "draft"), old_merges=3,
             collaborators={"alice": "admin", "carol": "push", "zoe-l": "push"},
@@ -45,7 +46,8 @@ def _fernhill(*, full: bool) -> list[Spec]:
 def _personal() -> list[Spec]:
     return [
         Spec(
-            "alice", "almanac", FLAVOURS["almanac"], 70_005, {"alice": 90, "zoe-l": 10}, commits=620, pulls=18,
+            "alice", "almanac", FLAVOURS["almanac"], 70_005, {"alice": 90, "zoe-l": 10}, commits=620,
+            pulls=18,
             issues=12, releases=6, branches=4, arranged=("draft", "review"), old_merges=1,
             collaborators={"zoe-l": "push"},
         ),
@@ -69,13 +71,15 @@ def _personal() -> list[Spec]:
 def _of_others() -> list[Spec]:
     return [
         Spec(
-            "bob", "otter-cli", FLAVOURS["otter-cli"], 70_010, {"bob": 65, "alice": 35}, commits=210, pulls=20,
+            "bob", "otter-cli", FLAVOURS["otter-cli"], 70_010, {"bob": 65, "alice": 35}, commits=210,
+            pulls=20,
             issues=8, releases=5, branches=3, private=True, began=600, arranged=("review", "returned"),
             collaborators={"alice": "push"},
         ),
         Spec(
             "carol", "heron", FLAVOURS["heron"], 70_011, {"carol": 70, "zoe-l": 20, "alice": 10}, commits=350,
-            pulls=30, issues=20, releases=8, branches=6, old_merges=2, arranged=("waiting",), from_fork="alice",
+            pulls=30, issues=20, releases=8, branches=6, old_merges=2, arranged=("waiting",),
+            from_fork="alice",
             collaborators={"zoe-l": "push"},
         ),
         Spec(

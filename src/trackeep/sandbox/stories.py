@@ -1,4 +1,4 @@
-"""The life of a pull request before it happens: drafts, reviews, second rounds, the merge; all times decided here."""
+"""The life of a pull request, decided before it happens: drafts, reviews, second rounds, the merge."""
 
 import random
 from dataclasses import dataclass, field
@@ -44,13 +44,8 @@ class Story:
     number: int = 0
 
     def last_at(self) -> int:
-        times = [
-            self.opened_at,
-            *self.commit_times,
-            *(e.at for e in self.events),
-            *(r.at for r in self.reviews),
-        ]
-        return max(times)
+        acts = (*(event.at for event in self.events), *(review.at for review in self.reviews))
+        return max(self.opened_at, *self.commit_times, *acts)
 
     def pending(self) -> list[str]:
         """Who was asked for a review and has not given one since; teams as `team:slug`."""
@@ -88,7 +83,7 @@ def compose(rng: random.Random, company: Company, author: str, opened_at: int) -
         return story
     reviewers = _ask(rng, company, story, at)
     fate = rng.random()
-    if fate < 0.03 and opened_at < company.now - 30 * DAY:
+    if fate < 0.015 and opened_at < company.now - 30 * DAY:
         return story
     if fate < 0.11:
         return _end(story, company, "closed", author, company.after(rng, author, at, 60))
@@ -100,7 +95,7 @@ def compose(rng: random.Random, company: Company, author: str, opened_at: int) -
 
 
 def compose_old(rng: random.Random, company: Company, author: str, merged_at: int) -> Story:
-    """A branch worked on months ago, opened late and merged at `merged_at`: its commits are older than the trunk's."""
+    """A branch worked on months ago, opened late and merged at `merged_at`: its commits are old by then."""
     story = _opened(rng, company, author, merged_at - rng.randint(2, 9) * DAY)
     began = story.opened_at - rng.randint(80, 190) * DAY
     count = rng.randint(3, 9)
@@ -118,10 +113,10 @@ def arrange(rng: random.Random, company: Company, kind: str, now: int) -> Story:
     """
     other = company.somebody(rng, but="alice")
     author = other if kind in ("review", "team", "again") else "alice"
-    back = rng.randint(5 * HOUR, 4 * DAY)
-    story = _opened(
-        rng, company, author, company.cast.rhythms[author].moments(rng, 1, now - 5 * DAY, now - back)[0]
-    )
+    last = now - rng.randint(5 * HOUR, 6 * DAY)
+    opened_at = company.cast.rhythms[author].moments(rng, 1, last - 12 * HOUR, last)[0]
+    story = _opened(rng, company, author, opened_at)
+
     story.events = [e for e in story.events if e.kind == "labeled"]
     at, reviewer = story.opened_at, "alice" if author != "alice" else other
     if kind == "draft":
@@ -152,13 +147,19 @@ def _opened(rng: random.Random, company: Company, author: str, opened_at: int) -
         times = company.cast.rhythms[author].moments(rng, count, began, opened_at - 60)
         branch = f"{prefix}/{words.slug(title)}"
         story = Story(author, title, words.body(rng), branch, opened_at, times)
-        story.labels = rng.choices(
-            ([], ["bug"], ["enhancement"], ["documentation"], ["performance"]), (6, 3, 3, 1, 1)
-        )[0]
+        label = rng.choices(("", "bug", "enhancement", "documentation", "performance"), (6, 3, 3, 1, 1))[0]
+        story.labels = [label] if label else []
+
         story.comment_count = rng.choice((0, 0, 0, 1, 1, 2, 4))
     story.squash = rng.random() < 0.4
     story.keep_branch = rng.random() < 0.2
     story.events = [Event("labeled", author, opened_at + 5, label) for label in story.labels]
+    if rng.random() < 0.03:
+        story.events += [
+            Event("closed", author, opened_at + 600),
+            Event("reopened", author, opened_at + 1_500),
+        ]
+
     return story
 
 
@@ -178,10 +179,8 @@ def _draft_time(rng: random.Random, company: Company, story: Story) -> int | Non
 
 def _ask(rng: random.Random, company: Company, story: Story, at: int) -> list[str]:
     """Ask one or two people, sometimes the team as well; returns the people."""
-    wanted = {company.somebody(rng, but=story.author) for _ in range(rng.choice((1, 1, 2)))} - {
-        story.author,
-        BOT,
-    }
+    drawn = {company.somebody(rng, but=story.author) for _ in range(rng.choice((1, 1, 2)))}
+    wanted = drawn - {story.author, BOT}
     subjects = sorted(wanted)
     if company.has_team and rng.random() < 0.12:
         subjects.append(f"team:{TEAM}")

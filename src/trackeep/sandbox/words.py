@@ -1,31 +1,36 @@
-"""The vocabulary of the invented repositories: titles, commit messages, review remarks, file names, lines of code."""
+"""The vocabulary of the invented repositories: titles, messages, remarks, file names, lines of code."""
 
 import random
 import re
 from dataclasses import dataclass
 
 _VERBS = (
-    "Add", "Keep", "Drop", "Read", "Write", "Cache", "Check", "Log", "Move", "Split", "Test", "Document", "Retry",
-    "Validate", "Simplify", "Speed up", "Rename", "Bound", "Sort", "Close", "Measure", "Show", "Fix", "Fix", "Fix",
+    "Add tests for", "Rework", "Cache", "Check", "Log", "Split", "Test", "Document", "Harden", "Clean up",
+    "Validate", "Simplify", "Simplify", "Speed up", "Rename", "Measure", "Fix", "Fix", "Fix", "Fix", "Fix",
 )  # fmt: skip
 _WHEN = (
-    "before the first write", "when the queue is full", "on a slow disk", "in the reader's time zone", "for old clients",
-    "without a lock", "after a restart", "when the list is empty", "once per request", "on start", "behind a proxy",
-    "for names outside ASCII", "in the error message", "with a time limit", "", "", "", "", "", "", "", "",
+    "before the first write", "when the queue is full", "on a slow disk", "in the reader's time zone",
+    "for old clients",
+    "without a lock", "after a restart", "when the list is empty", "once per request", "on start",
+    "behind a proxy",
+    "for names outside ASCII", "when the disk is full", "with a time limit", "", "", "", "", "", "", "", "",
 )  # fmt: skip
 _BODIES = (
     "It was computed twice on every request.", "Found while looking at last week's slow reports.",
     "The old way lost the last entry when the file ended without a newline.", "No change in behaviour.",
-    "Measured on the staging data: a third of the time, half of the memory.", "Asked for in the support channel.",
+    "Measured on the staging data: a third of the time, half of the memory.",
+    "Asked for in the support channel.",
     "The test fails without the change.", "Leaves the public interface as it was.",
 )  # fmt: skip
 REMARKS = {
-    "APPROVED": ("Looks good.", "Reads well now, thank you.", "", "", "Tried it locally, works.", "Fine by me."),
+    "APPROVED": ("Looks good.", "Reads well now, thank you.", "", "", "Tried it locally, works.",
+    "Fine by me."),
     "CHANGES_REQUESTED": (
         "Please cover the empty case with a test.", "The lock is held while we write; can that be avoided?",
         "This changes the order of the output. Intended?", "I would keep the old name for one release.",
     ),
-    "COMMENTED": ("Two small questions.", "", "A thought on naming.", "How does this behave after a restart?"),
+    "COMMENTED": ("Two small questions.", "", "A thought on naming.",
+    "How does this behave after a restart?"),
 }  # fmt: skip
 LABELS = (
     ("bug", "d73a4a", "Something is not working"), ("enhancement", "a2eeef", "New feature or request"),
@@ -47,7 +52,8 @@ PACKAGES = (
     "eslint",
 )
 _ISSUES = (
-    "{thing} is wrong after daylight saving ends", "Crash with an empty {noun}", "Question: how is {thing} meant to grow?",
+    "{thing} is wrong after daylight saving ends", "Crash with an empty {noun}",
+    "Question: how is {thing} meant to grow?",
     "{thing} should survive a restart", "Slow start with a large {noun}", "Typo in the page about {thing}",
     "Allow a limit for {thing}", "Wrong order in {thing} when two entries share a second",
 )  # fmt: skip
@@ -55,7 +61,7 @@ _ISSUES = (
 
 @dataclass(frozen=True)
 class Flavour:
-    """What a repository is about and written in: `things` are noun phrases, `code` templates hold one number."""
+    """A repository's subject and language: `things` are noun phrases, `code` templates hold one number."""
 
     description: str
     language: str
@@ -91,28 +97,35 @@ def _flavour(description: str, language: str, things: str, folders: str, topics:
 FLAVOURS = {
     "atlas": _flavour(
         "Charts of the coast, drawn on demand", "Rust",
-        "the tile index, webhook delivery, the route cache, the projection, the chart legend, the depth model,"
+        "the tile index, webhook delivery, the route cache, the projection, the chart legend, "
+        "the depth model, "
         "the search box, the tile queue, the coast line, the lock file, the TLS stack, the buoy table",
-        "tiles routes charts depth search server store net cli render geo import export tests", "maps rust tiles",
+        "tiles routes charts depth search server store net cli render geo import export tests",
+        "maps rust tiles",
     ),
     "harbor": _flavour(
         "Berths, arrivals and paperwork of a small port", "Go",
-        "the berth plan, the arrivals feed, single sign-on, paging, the second cache, the ticket queue, the audit log,"
-        "the crane schedule, the import of manifests", "berth arrival auth store api audit cmd queue", "go logistics",
+        "the berth plan, the arrivals feed, single sign-on, paging, the second cache, the ticket queue, "
+        "the audit log, "
+        "the crane schedule, the import of manifests", "berth arrival auth store api audit cmd queue",
+        "go logistics",
     ),
     "kelp-ui": _flavour(
         "Components shared by all our screens", "TypeScript",
-        "the tide chart, the date picker, the side panel, the focus ring, the data table, the colour tokens,"
-        "the empty state, the toast", "charts forms layout table tokens icons tests", "components design-system",
+        "the tide chart, the date picker, the side panel, the focus ring, the data table, the colour tokens, "
+        "the empty state, the toast", "charts forms layout table tokens icons tests",
+        "components design-system",
     ),
     "reedbed": _flavour(
         "Stores sensor readings and forgets them on time", "Python",
-        "the reading store, the retention job, store sizes, the batch import, the sensor registry, the time series,"
+        "the reading store, the retention job, store sizes, the batch import, the sensor registry, "
+        "the time series, "
         "the gap finder", "store jobs sensors series web tests", "sensors python",
     ),
     "almanac": _flavour(
         "A calendar of tides and small habits", "TypeScript",
-        "the tide page, the streak, the week view, the moon phase, the reminder, batch queries, the print layout",
+        "the tide page, the streak, the week view, the moon phase, the reminder, batch queries, "
+        "the print layout",
         "pages tides habits views data tests", "calendar tides",
     ),
     "paper-boat": _flavour(
@@ -121,12 +134,14 @@ FLAVOURS = {
     ),
     "tide-tables": _flavour(
         "Tide tables for print, replaced by almanac", "Python",
-        "the harmonic model, the station list, the PDF writer, the page break", "tides stations pdf tests", "tides",
+        "the harmonic model, the station list, the PDF writer, the page break", "tides stations pdf tests",
+        "tides",
     ),
     "seedling": _flavour("Nothing here yet", "Python", "the seed", "src"),
     "lighthouse": _flavour(
         "Tells you when a site went dark", "Go",
-        "the probe, the alert rule, the status page, the mail digest, the quiet hours", "probe alert page cmd",
+        "the probe, the alert rule, the status page, the mail digest, the quiet hours",
+        "probe alert page cmd",
         "monitoring go",
     ),
     "otter-cli": _flavour(
@@ -136,7 +151,8 @@ FLAVOURS = {
     ),
     "heron": _flavour(
         "Watches feeds and stays still otherwise", "Python",
-        "the feed reader, streaks, the retry rule, the digest, the parser, the web hook, the store, the date header",
+        "the feed reader, streaks, the retry rule, the digest, the parser, the web hook, the store, "
+        "the date header",
         "feeds digest web store parse tests", "feeds python",
     ),
 }  # fmt: skip

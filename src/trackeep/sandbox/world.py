@@ -189,7 +189,7 @@ class Tag:
 
 @dataclass(slots=True)
 class Repository:
-    """`collaborators` maps login to `admin`, `maintain`, `push`, `triage` or `pull`, with members of organisations.
+    """`collaborators` maps login to `admin`, `maintain`, `push`, `triage` or `pull`; members included.
 
     `branches` maps a branch's name to its tip; `commits` holds every commit reachable from any ref, by sha.
     """
