@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -22,12 +22,12 @@ account_option: Callable[[Command], Command] = click.option(
 )
 
 
-def settings_of() -> InstanceSettings:
-    """The instance's settings from this process's environment, with its warnings said on stderr."""
+def settings_of(flags: Mapping[str, str] | None = None) -> InstanceSettings:
+    """The instance's settings from the environment, `flags` above it, with its warnings said on stderr."""
     from trackeep import logs
     from trackeep.environment import instance_settings
 
-    settings = instance_settings(os.environ)
+    settings = instance_settings({**os.environ, **(flags or {})})
     logs.set_up(settings.log)
     for warning in settings.warnings:
         click.echo(f"trackeep: {warning}", err=True)

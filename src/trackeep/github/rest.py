@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
+from urllib.parse import quote
 
 from trackeep.errors import GitHubNoAccess
 from trackeep.github import parse
@@ -47,6 +48,16 @@ async def viewer(github: GitHub) -> Viewer:
     except GitHubNoAccess:
         emails = []
     return Viewer(person, tuple(email.noun() for email in emails), answer.scopes)
+
+
+async def person(github: GitHub, login: str) -> Person:
+    """Who has this login today. Raises GitHubNoAccess when nobody has."""
+    return parse.decoded((await github.get(f"/users/{quote(login, safe='')}")).body, parse.RestPerson).noun()
+
+
+async def organisations(github: GitHub) -> tuple[str, ...]:
+    """The organisations the token's owner belongs to, those only that the token may see."""
+    return tuple([each.login async for each in _all(github, "/user/orgs", list[parse.RestPerson])])
 
 
 async def repositories(

@@ -1,8 +1,25 @@
-"""Who looks at a page, and the sessions that remember it."""
+"""Who looks at a page: the session cookie, and the guards that stand before every page."""
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import wraps
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from trackeep import web
+from trackeep.environment import cookie_name
+from trackeep.errors import Forbidden, NotSignedIn
+from trackeep.instance.site import Site, safe_next, site_of
+from trackeep.store import sessions
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+COOKIE = "session"
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 @dataclass(frozen=True)
@@ -16,3 +33,137 @@ class Viewer:
     time_zone: str
     theme: str
     role: str
+
+
+# ---- guards -------------------------------------------------------------------------------------
+
+
+def signed_in(endpoint: Endpoint) -> Endpoint:
+    """Only for somebody who is signed in: `request.state.viewer` is a Viewer."""
+
+    @wraps(endpoint)
+    async def guarded(request: Request) -> Response:
+        _require_own_page(request)
+        request.state.viewer = await current(request)
+        if request.state.viewer is not None:
+            return _kept_alive(request, await endpoint(request))
+        if web.wants_json(request):
+            raise NotSignedIn("This needs somebody who is signed in.", "Sign in on the web page first.")
+        return site_of(request).go("/signin" + _back_to(request))
+
+    return guarded
+
+
+def anybody(endpoint: Endpoint) -> Endpoint:
+    """For everybody: `request.state.viewer` is a Viewer or None."""
+
+    @wraps(endpoint)
+    async def guarded(request: Request) -> Response:
+        _require_own_page(request)
+        request.state.viewer = await current(request)
+        return _kept_alive(request, await endpoint(request))
+
+    return guarded
+
+
+def _require_own_page(request: Request) -> None:
+    """Nothing changes on request of a foreign page, not even of a neighbour on the same site."""
+    if request.method in SAFE_METHODS:
+        return
+    if not web.is_same_origin(request, site_of(request).settings.origin):
+        raise Forbidden(
+            "This request did not come from a page of this Trackeep.",
+            "Open the page here and try again; TRACKEEP_BASE_URL must be the address you see.",
+        )
+
+
+def _back_to(request: Request) -> str:
+    path = request.scope["path"] + (f"?{request.url.query}" if request.url.query else "")
+    path = safe_next(path) if request.method == "GET" else "/"
+    return "?" + urlencode({"next": path}) if path != "/" else ""
+
+
+# ---- the session of one browser -----------------------------------------------------------------
+
+
+async def current(request: Request) -> Viewer | None:
+    """The viewer of this request's session; using it keeps it alive for another 30 days."""
+    site, session_id = site_of(request), _session_id(request)
+    if not session_id:
+        return None
+    now = site.now()
+    async with site.db.read() as conn:
+        found = await sessions.find(conn, session_id, site.rules, now)
+    if found is None:
+        return None
+    if now - found.seen_at >= sessions.TOUCH_AFTER_S:
+        async with site.db.write() as conn:
+            await sessions.touch(conn, session_id, device_of(request), now)
+        request.state.touched = True
+    return Viewer(
+        account_id=found.account_id,
+        login=found.login,
+        name=found.name,
+        avatar_url=found.avatar_url,
+        time_zone=found.time_zone,
+        theme=found.theme,
+        role=found.role,
+    )
+
+
+def _kept_alive(request: Request, response: Response) -> Response:
+    # The browser's own 30 days begin again together with ours; an answer that ends the session wins.
+    site = site_of(request)
+    ours = cookie_name(site.settings.base_url, COOKIE) + "="
+    is_set = any(value.startswith(ours) for value in response.headers.getlist("set-cookie"))
+    if getattr(request.state, "touched", False) and not is_set:
+        keep(site, response, _session_id(request))
+    return response
+
+
+def new_id() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def keep(site: Site, response: Response, session_id: str) -> None:
+    """Give the browser its session cookie."""
+    set_cookie(site, response, COOKIE, session_id, max_age_s=sessions.LIFETIME_S)
+
+
+async def sign_out(request: Request) -> Response:
+    """POST /auth/logout: this session ends, or with `everywhere` all of them."""
+    site, session_id = site_of(request), _session_id(request)
+    form = await request.form()
+    async with site.db.write() as conn:
+        if form.get("everywhere"):
+            await sessions.end_all(conn, request.state.viewer.account_id)
+        await sessions.end(conn, session_id)
+    response = site.go("/signin")
+    set_cookie(site, response, COOKIE, "", max_age_s=0)
+    return response
+
+
+def device_of(request: Request) -> sessions.Device:
+    return sessions.Device(request.headers.get("user-agent", ""), request.state.client_address)
+
+
+def cookie_of(request: Request, name: str) -> str:
+    """The value of a cookie of this instance, "" without one."""
+    return request.cookies.get(cookie_name(site_of(request).settings.base_url, name), "")
+
+
+def set_cookie(site: Site, response: Response, name: str, value: str, *, max_age_s: int) -> None:
+    """A cookie of this instance alone: out of reach of scripts, sent along when GitHub sends people back."""
+    response.set_cookie(
+        cookie_name(site.settings.base_url, name),
+        value,
+        max_age=max_age_s,
+        path=site.settings.base_path or "/",
+        secure=site.is_https,
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def _session_id(request: Request) -> str:
+    return cookie_of(request, COOKIE)

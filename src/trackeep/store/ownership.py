@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.database import Database, upsert
 from trackeep.errors import LoginError, TooManyRequests
-from trackeep.store.tables import instance
+from trackeep.store.tables import account, instance
 from trackeep.vault import Vault
 
 CODE_HOLDS_S = 86_400
@@ -88,6 +88,12 @@ async def claim(conn: AsyncConnection, person_id: int, code_hash: bytes) -> bool
     free = instance.c.owner_id.is_(None) & (instance.c.setup_hash == code_hash)
     won = await conn.execute(update(instance).where(free).values(owner_id=person_id, setup_hash=None))
     return bool(won.rowcount)
+
+
+async def vacate(conn: AsyncConnection) -> None:
+    """Take the instance from its owner, so that a set-up code can find a new one."""
+    await upsert(conn, instance, [{"id": 1, "owner_id": None, "setup_hash": None}], key=["id"])
+    await conn.execute(update(account).values(role="member"))
 
 
 def plain(text: str) -> str:

@@ -217,6 +217,12 @@ async def allow(conn: AsyncConnection, who: Person, source: str, now: int, *, en
     await upsert(conn, allowed_person, [{**row, "entry": entry.lower()}], key=["id", "source"])
 
 
+async def forget_memberships(conn: AsyncConnection, person_id: int) -> None:
+    """What a person may through an organisation is found out again at every login."""
+    mine = (allowed_person.c.id == person_id) & (allowed_person.c.source == BY_ORGANISATION)
+    await conn.execute(delete(allowed_person).where(mine))
+
+
 async def unresolved(conn: AsyncConnection, logins: Iterable[str]) -> list[str]:
     """Those of `logins` in the settings whose GitHub id is not known yet."""
     known = select(allowed_person.c.entry).where(allowed_person.c.source == BY_SETTING)

@@ -1,0 +1,66 @@
+"""`trackeep serve` and `trackeep worker`: the web application and the background sync."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from trackeep.cli.edge import finish, settings_of
+
+if TYPE_CHECKING:
+    import socket
+
+    from trackeep.environment import InstanceSettings
+
+
+@click.command()
+@click.option("--host", help="Where to listen.  [env: TRACKEEP_HOST; default: 127.0.0.1]")
+@click.option("--port", type=int, help="0 lets the system choose.  [env: TRACKEEP_PORT; default: 8080]")
+@click.option("--base-url", help="Public address, may have a path.  [env: TRACKEEP_BASE_URL]")
+@click.option("--no-worker", is_flag=True, help="Only the web pages; run `trackeep worker` elsewhere.")
+@click.option("--demo", is_flag=True, hidden=True, help="Print the set-up link; only for invented data.")
+def serve(host: str | None, port: int | None, base_url: str | None, no_worker: bool, demo: bool) -> None:
+    """Run the web application and its sync worker until stopped."""
+    import dataclasses
+
+    from trackeep import web
+
+    flags = {"TRACKEEP_HOST": host, "TRACKEEP_PORT": port, "TRACKEEP_BASE_URL": base_url}
+    settings = settings_of({name: str(value) for name, value in flags.items() if value is not None})
+    listener = web.bind(settings.host, settings.port)
+    if settings.port == 0 and settings.base_url == "http://localhost:0":
+        address = f"http://localhost:{listener.getsockname()[1]}"
+        settings = dataclasses.replace(settings, base_url=address)
+    finish(_serve(settings, listener, with_worker=not no_worker, is_demo=demo))
+
+
+async def _serve(
+    settings: InstanceSettings, listener: socket.socket, *, with_worker: bool, is_demo: bool
+) -> None:
+    import aiohttp
+
+    from trackeep import web
+    from trackeep.cli.edge import opened
+    from trackeep.instance import setup
+    from trackeep.instance.app import create_app, new_site
+    from trackeep.vault import open_vault
+
+    async with opened(settings) as db:
+        vault = open_vault(settings.secret_key, settings.data_dir)
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
+            site = new_site(settings, db, vault, http, is_demo=is_demo)
+            code = await setup.announce(site, again=True)
+            address = setup.link(settings, code) if is_demo and code else settings.base_url
+
+            def say() -> None:
+                click.echo(f"Trackeep ready at {address}")
+                sys.stdout.flush()
+
+            await web.serve(create_app(site), listener, say)
+
+
+@click.command()
+def worker() -> None:
+    """Run only the background sync until stopped."""

@@ -1,0 +1,145 @@
+"""`trackeep user`: who may sign in, and who owns this instance."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from trackeep.cli.edge import finish, opened, settings_of
+
+if TYPE_CHECKING:
+    from trackeep.database import Database
+    from trackeep.environment import InstanceSettings
+    from trackeep.model import Person
+
+
+@click.group()
+def user() -> None:
+    """Who may sign in, and who owns this instance."""
+
+
+@user.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_(as_json: bool) -> None:
+    """Everybody who may sign in, the owner first."""
+
+    async def work() -> None:
+        from trackeep.store import people
+
+        async with opened(settings_of()) as db, db.read() as conn:
+            rows = await people.everybody(conn)
+        if as_json:
+            click.echo(json.dumps([dataclasses.asdict(row) for row in rows]))
+            return
+        if not rows:
+            click.echo("Nobody has signed in yet.", err=True)
+        for row in rows:
+            click.echo(f"{row.login:<24} {row.role:<8} {_day(row.last_seen_at):<12} {row.why}".rstrip())
+
+    finish(work())
+
+
+@user.command()
+@click.argument("login")
+def allow(login: str) -> None:
+    """Let the GitHub account LOGIN sign in; its number is kept, so a renamed account stays allowed."""
+
+    async def work() -> None:
+        from trackeep.store import people
+
+        settings = settings_of()
+        async with opened(settings) as db:
+            who = await _ask_github(settings, db, login)
+            async with db.write() as conn:
+                await people.allow(conn, who, people.BY_COMMAND, int(time.time()))
+        click.echo(f"{who.login} (GitHub account {who.id}) may sign in now.")
+
+    finish(work())
+
+
+@user.command()
+@click.argument("login")
+def remove(login: str) -> None:
+    """Take away what `allow` gave LOGIN, and end every session of theirs."""
+
+    async def work() -> None:
+        from trackeep.errors import NotFound
+        from trackeep.store import people
+
+        settings = settings_of()
+        async with opened(settings) as db, db.write() as conn:
+            if not await people.disallow(conn, login):
+                raise NotFound(f"Nobody called {login} may sign in here.", "See `trackeep user list`.")
+        click.echo(f"{login} is signed out and may not sign in any more.")
+        if login.lower() in {name.lower() for name in settings.allowed_users}:
+            click.echo("TRACKEEP_ALLOWED_USERS still names this login; take it out there too.", err=True)
+
+    finish(work())
+
+
+@user.command("make-owner")
+@click.argument("login", required=False)
+def make_owner(login: str | None) -> None:
+    """Hand the instance to LOGIN, who has signed in before; without a name a new set-up code is made."""
+
+    async def work() -> None:
+        from trackeep.instance import setup
+        from trackeep.store import ownership, people
+        from trackeep.vault import open_vault
+
+        settings = settings_of()
+        async with opened(settings) as db:
+            if login is not None:
+                async with db.write() as conn:
+                    await people.make_owner(conn, await people.account_named(conn, login))
+                click.echo(f"{login} is the owner now.")
+                return
+            async with db.write() as conn:
+                await ownership.vacate(conn)
+            vault = open_vault(settings.secret_key, settings.data_dir)
+            code = await ownership.setup_code(db, vault, int(time.time()))
+        assert code is not None
+        click.echo(setup.link(settings, ownership.readable(code.text)))
+
+    finish(work())
+
+
+async def _ask_github(settings: InstanceSettings, db: Database, login: str) -> Person:
+    """The account behind a login, asked with the owner's token or GITHUB_TOKEN."""
+    import aiohttp
+
+    from trackeep.errors import GitHubNoAccess, NotFound
+    from trackeep.github import rest
+    from trackeep.github.transport import GitHub
+
+    token = settings.github_token or await _owner_token(settings, db)
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
+        try:
+            return await rest.person(GitHub(http, settings.github, token), login)
+        except GitHubNoAccess:
+            raise NotFound(f"GitHub knows nobody called {login}.", "Check the spelling.") from None
+
+
+async def _owner_token(settings: InstanceSettings, db: Database) -> str:
+    from trackeep.errors import NotSignedIn
+    from trackeep.store import ownership, people
+    from trackeep.vault import open_vault
+
+    vault = open_vault(settings.secret_key, settings.data_dir)
+    async with db.read() as conn:
+        owner = await ownership.owner_id(conn)
+        known = await people.credential(conn, vault, owner) if owner else None
+    if known is None:
+        raise NotSignedIn(
+            "GitHub cannot be asked who that is.", "Sign in as the owner first, or set GITHUB_TOKEN."
+        )
+    return known.access_token
+
+
+def _day(at: int | None) -> str:
+    return "-" if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")

@@ -1,0 +1,128 @@
+"""Somebody has proved who they are: may they enter, and what is saved when they do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.requests import Request
+from starlette.responses import Response
+
+from trackeep.errors import Forbidden, GitHubError, GitHubNoAccess, TokenRefused
+from trackeep.github import rest
+from trackeep.github.transport import GitHub
+from trackeep.instance import sealed_cookies, sessions
+from trackeep.instance.site import Site, site_of
+from trackeep.store import ownership, people
+from trackeep.store import sessions as stored
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """Who came, by what GitHub itself says of the token, and how they reach GitHub from now on."""
+
+    viewer: rest.Viewer
+    credential: people.Credential
+    next: str = "/"
+    token_id: str = ""
+    token_expires_at: int = 0
+
+
+@dataclass(frozen=True)
+class Entered:
+    """The answer that signs the browser in, and the token that the new one replaces."""
+
+    response: Response
+    replaced: people.Credential | None
+
+
+async def enter(request: Request, arrival: Arrival) -> Entered:
+    """Save the person and start a session, all in one transaction.
+
+    Raises Forbidden when they may not enter, TokenRefused when the login token was used before.
+    """
+    site, who = site_of(request), arrival.viewer.person
+    now, session_id = site.now(), sessions.new_id()
+    await _renew_permissions(site, arrival)
+    async with site.db.write() as conn:
+        if arrival.token_id and not await people.remember_token(
+            conn, arrival.token_id, arrival.token_expires_at, now
+        ):
+            raise TokenRefused("This login was used already.", "Sign in again.")
+        await _admit(conn, request, who.id, site)
+        await people.save_account(conn, who, arrival.viewer.emails, now)
+        owner = await ownership.owner_id(conn)
+        if owner == who.id:
+            await people.show_owner(conn, owner)
+        replaced = await people.save_credential(conn, site.vault, who.id, arrival.credential, now)
+        # Never the identifier of before the login: somebody else may know it.
+        await stored.end(conn, sessions.cookie_of(request, sessions.COOKIE))
+        await stored.start(conn, session_id, who.id, sessions.device_of(request), now)
+        await people.make_due(conn, who.id, now)
+        is_first = await people.follows_nothing(conn, who.id)
+    log.info("signed in", account=who.id, by=arrival.credential.kind)
+    response = site.go("/repos?first=1" if is_first else arrival.next)
+    sessions.keep(site, response, session_id)
+    sealed_cookies.end_setup(site, response)
+    return Entered(response, replaced)
+
+
+async def resolve_logins(site: Site, github: GitHub) -> None:
+    """Ask GitHub once for the id behind each login in TRACKEEP_ALLOWED_USERS, and keep the id.
+
+    Afterwards the id counts: a login that its owner gave up can be registered by a stranger.
+    """
+    async with site.db.read() as conn:
+        logins = await people.unresolved(conn, site.settings.allowed_users)
+    for login in logins:
+        try:
+            found = await rest.person(github, login)
+        except GitHubNoAccess:
+            log.warning("nobody has this login", setting="TRACKEEP_ALLOWED_USERS", login=login)
+            continue
+        async with site.db.write() as conn:
+            await people.allow(conn, found, people.BY_SETTING, site.now(), entry=login)
+
+
+async def _admit(conn: AsyncConnection, request: Request, person_id: int, site: Site) -> None:
+    setup = sealed_cookies.setup_of(request)
+    if setup is not None and await ownership.claim(conn, person_id, setup.code_hash):
+        log.info("has an owner now", account=person_id)
+        return
+    if await ownership.owner_id(conn) is None:
+        raise Forbidden("This Trackeep has no owner yet.", "Enter the set-up code from its log first.")
+    if await people.is_admitted(conn, person_id, site.rules):
+        return
+    if setup is not None:
+        raise Forbidden(
+            "Somebody else became the owner of this Trackeep first.",
+            "If it is yours, run `trackeep user make-owner` where it is installed.",
+        )
+    raise Forbidden("This account may not sign in here.", "Ask the owner to allow it.")
+
+
+async def _renew_permissions(site: Site, arrival: Arrival) -> None:
+    """Bring up to date what the settings' names mean, with the token of whoever comes."""
+    settings, who = site.settings, arrival.viewer.person
+    if not settings.allowed_users and not settings.allowed_orgs:
+        return
+    github = GitHub(site.http, settings.github, arrival.credential.access_token, clock=site.clock)
+    try:
+        await resolve_logins(site, github)
+        memberships = await rest.organisations(github) if settings.allowed_orgs else ()
+    except GitHubError as error:
+        # Whoever is known already can still enter.
+        log.warning("could not ask GitHub who is allowed", reason=error.sentence)
+        return
+    async with site.db.write() as conn:
+        await people.forget_memberships(conn, who.id)
+        for name in _shared(memberships, site.rules.organisations):
+            await people.allow(conn, who, people.BY_ORGANISATION, site.now(), entry=name)
+
+
+def _shared(memberships: Iterable[str], allowed: frozenset[str]) -> list[str]:
+    return sorted({name.lower() for name in memberships} & allowed)[:1]

@@ -1,0 +1,56 @@
+"""Signing in by pasting a token of one's own: no OAuth service needed."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from trackeep.errors import GitHubTokenDead, LoginError
+from trackeep.github import rest
+from trackeep.github.transport import GitHub, fingerprint
+from trackeep.instance import admission, signin
+from trackeep.instance.site import safe_next, site_of
+from trackeep.store.people import Credential
+
+LONGEST_TOKEN = 1_024
+# What a classic token needs: each by itself, or by one that includes it
+# (https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps).
+NEEDED = {"user:email": ("user:email", "user"), "repo": ("repo", "public_repo")}
+
+
+async def with_token(request: Request) -> Response:
+    """POST /signin/token: GitHub says whose token it is; it is kept sealed, like any other."""
+    form = await request.form()
+    text, path = str(form.get("token", "")).strip(), safe_next(str(form.get("next", "/")))
+    try:
+        viewer = await _viewer(request, text)
+    except (LoginError, GitHubTokenDead) as error:
+        return signin.page(request, path, problem=f"{error.sentence} {error.hint}".strip())
+    credential = Credential("token", text, fingerprint(text), viewer.scopes)
+    return (await admission.enter(request, admission.Arrival(viewer, credential, path))).response
+
+
+async def _viewer(request: Request, text: str) -> rest.Viewer:
+    site = site_of(request)
+    if not text or len(text) > LONGEST_TOKEN or not text.isascii() or not text.isprintable():
+        raise LoginError("That is not a GitHub token.", "A token starts with ghp_ or github_pat_.")
+    try:
+        viewer = await rest.viewer(GitHub(site.http, site.settings.github, text, clock=site.clock))
+    except GitHubTokenDead:
+        raise GitHubTokenDead(
+            "GitHub does not accept this token.", "Paste it whole, or make a new one."
+        ) from None
+    missing = missing_scopes(viewer.scopes)
+    if missing:
+        raise LoginError(
+            f"This token lacks {' and '.join(missing)}.",
+            "Make one with the link below, which ticks what is needed.",
+        )
+    return viewer
+
+
+def missing_scopes(scopes: tuple[str, ...] | None) -> list[str]:
+    """The scopes a classic token still needs; fine-grained tokens have none to look at."""
+    if scopes is None:
+        return []
+    return [need for need, enough in NEEDED.items() if not set(enough) & set(scopes)]

@@ -1,0 +1,158 @@
+"""Signing in through the OAuth service in code mode: the way there, and the way back."""
+
+from __future__ import annotations
+
+import secrets
+from urllib.parse import parse_qsl
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from trackeep.errors import (
+    LoginError,
+    NotFound,
+    TokenRefused,
+    TrackeepError,
+    UnknownSigningKey,
+    UsageError,
+)
+from trackeep.github import rest
+from trackeep.github.transport import GitHub, fingerprint
+from trackeep.handshake import messages, token
+from trackeep.handshake.client import BrokerClient, Redemption
+from trackeep.instance import admission, problems, sealed_cookies
+from trackeep.instance.signin import SCOPES
+from trackeep.instance.site import Site, at_home, safe_next, site_of
+from trackeep.store import people
+
+log = structlog.get_logger()
+
+FETCH_KEYS_EVERY_S = 60
+
+
+async def start(request: Request) -> Response:
+    """GET /auth/login: on to the OAuth service, always by a link (never a form)."""
+    site, query = site_of(request), request.query_params
+    if elsewhere := at_home(request):
+        return elsewhere
+    if not site.settings.broker_url:
+        raise NotFound(
+            "This Trackeep uses no OAuth service.", "Sign in with a token, or set TRACKEEP_BROKER_URL."
+        )
+    access = query.get("access", "all")
+    if access not in SCOPES:
+        raise UsageError(
+            "The link asks for something that does not exist.", "Use the links of the sign-in page."
+        )
+    login = sealed_cookies.login_named(request, query.get("login", ""))
+    login = login or sealed_cookies.begin_login(site, safe_next(query.get("next", "/")), access)
+    asked = messages.StartRequest(
+        redirect_uri=site.settings.base_url,
+        state=login.state,
+        code_challenge=login.code_challenge,
+        name="Trackeep",
+        scopes=SCOPES[access],
+    )
+    there = messages.start_url(site.settings.broker_url, asked)
+    response = RedirectResponse(there, 303, headers={"cache-control": "no-store"})
+    sealed_cookies.keep_login(request, response, login)
+    return response
+
+
+async def callback(request: Request) -> Response:
+    """GET /auth/callback: the answer of the OAuth service; whatever it is, the login is over afterwards."""
+    query = parse_qsl(request.url.query, keep_blank_values=True)
+    try:
+        response = await _finish(request, query)
+    except TrackeepError as error:
+        log.warning("login refused", code=error.code, reason=error.sentence)
+        response = problems.answer(request, error)
+    login_id = dict(query).get("state", "").partition(".")[0]
+    if sealed_cookies.login_named(request, login_id):
+        sealed_cookies.end_login(site_of(request), response, login_id)
+    return response
+
+
+async def _finish(request: Request, query: list[tuple[str, str]]) -> Response:
+    site = site_of(request)
+    if not site.settings.broker_url:
+        raise LoginError("This Trackeep uses no OAuth service.", "Sign in with a token.")
+    answer = messages.parse_callback(query)
+    login = sealed_cookies.login_of_state(request, answer.state)
+    # Mix-up: the code of one service must never be sent to another (RFC 9207).
+    if not secrets.compare_digest(answer.iss.encode(), site.settings.broker_url.encode()):
+        raise LoginError(
+            "The answer came from another OAuth service than the one set here.",
+            "TRACKEEP_BROKER_URL must be exactly the address that the service calls itself.",
+        )
+    broker = BrokerClient(site.http, site.settings.broker_url)
+    redemption = await broker.redeem(
+        code=answer.code, code_verifier=login.verifier, redirect_uri=site.settings.base_url
+    )
+    try:
+        arrival = await _arrival(site, broker, redemption, login)
+        entered = await admission.enter(request, arrival)
+    except TrackeepError:
+        # A token of somebody who does not enter is of no use to anybody.
+        await _revoke(broker, redemption.access_token)
+        raise
+    if entered.replaced and entered.replaced.broker_url == site.settings.broker_url:
+        await _revoke(broker, entered.replaced.access_token)
+    return entered.response
+
+
+async def _arrival(
+    site: Site, broker: BrokerClient, redemption: Redemption, login: sealed_cookies.Login
+) -> admission.Arrival:
+    """Who came, after every check of the login token and of the GitHub token against each other."""
+    claims = await _verified(site, broker, redemption.token, messages.nonce_of(login.state))
+    github = GitHub(site.http, site.settings.github, redemption.access_token, clock=site.clock)
+    viewer = await rest.viewer(github)
+    # Three sources must name the same person: the signed claims, the answer, and GitHub for this token.
+    if not claims.github_id == redemption.user.github_id == viewer.person.id:
+        raise TokenRefused(
+            "The login token and the GitHub token belong to different people.", "Sign in again."
+        )
+    expires_at = site.now() + redemption.expires_in_s if redemption.expires_in_s else None
+    credential = people.Credential(
+        kind="broker",
+        access_token=redemption.access_token,
+        token_fingerprint=fingerprint(redemption.access_token),
+        scopes=viewer.scopes,
+        refresh_token=redemption.refresh_token or "",
+        expires_at=expires_at,
+        broker_url=site.settings.broker_url,
+    )
+    return admission.Arrival(viewer, credential, login.next, claims.jti, claims.exp)
+
+
+async def _verified(site: Site, broker: BrokerClient, unverified: str, nonce: str) -> token.SignedClaims:
+    """The claims of the login token; keys that are not known yet are fetched, at most once a minute."""
+    known = site.broker_keys
+    try:
+        return _verify(site, unverified, nonce)
+    except UnknownSigningKey:
+        async with known.turn:
+            if site.clock() - known.fetched_at >= FETCH_KEYS_EVERY_S:
+                known.keys, known.fetched_at = await broker.signing_keys(), site.clock()
+    return _verify(site, unverified, nonce)
+
+
+def _verify(site: Site, unverified: str, nonce: str) -> token.SignedClaims:
+    return token.verify(
+        unverified,
+        site.broker_keys.keys,
+        issuer=site.settings.broker_url,
+        audience=site.settings.base_url,
+        now=site.clock(),
+        nonce=nonce,
+    )
+
+
+async def _revoke(broker: BrokerClient, access_token: str) -> None:
+    """End a token at GitHub; when that fails it stays listed there until GitHub drops it."""
+    try:
+        await broker.revoke(access_token)
+    except TrackeepError as error:
+        log.warning("token not revoked", reason=error.sentence)

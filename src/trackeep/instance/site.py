@@ -1,0 +1,107 @@
+"""What every page of one instance needs, made once by `create_app` and found through the request."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import aiohttp
+from joserfc.jwk import ECKey
+from starlette.datastructures import URL
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from trackeep import web
+from trackeep.database import Database
+from trackeep.environment import InstanceSettings, is_loopback_host
+from trackeep.errors import UsageError
+from trackeep.store.people import Admission
+from trackeep.vault import Vault
+
+
+@dataclass
+class BrokerKeys:
+    """The OAuth service's public keys by key id, and when they were fetched; one fetch at a time."""
+
+    keys: dict[str, ECKey] = field(default_factory=dict)
+    fetched_at: float = 0.0
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+@dataclass(frozen=True)
+class Site:
+    """Settings, database, keys, the way out, the clock (unix seconds) and the templates."""
+
+    settings: InstanceSettings
+    db: Database
+    vault: Vault
+    http: aiohttp.ClientSession
+    clock: Callable[[], float]
+    pages: web.Pages
+    is_demo: bool = False
+    broker_keys: BrokerKeys = field(default_factory=BrokerKeys)
+
+    def now(self) -> int:
+        return int(self.clock())
+
+    @property
+    def rules(self) -> Admission:
+        return Admission.of(self.settings.allowed_users, self.settings.allowed_orgs)
+
+    @property
+    def is_https(self) -> bool:
+        return self.settings.base_url.startswith("https://")
+
+    @property
+    def is_plain_on_network(self) -> bool:
+        """Reached over http from other computers, where others on the network can read along."""
+        return not self.is_https and not is_loopback_host(urlsplit(self.settings.base_url).hostname or "")
+
+    def go(self, path: str) -> RedirectResponse:
+        """On to one of our own pages, by GET."""
+        return RedirectResponse(self.pages.url(path), 303, headers={"cache-control": "no-store"})
+
+
+def site_of(request: Request) -> Site:
+    site = request.app.state.site
+    assert isinstance(site, Site)
+    return site
+
+
+def safe_next(path: str) -> str:
+    """`path` if it can only be a page of ours, else the start page.
+
+    `//host` and `/\\host` would be other hosts, and browsers drop control characters before they look.
+    """
+    local = path.startswith("/") and path[1:2] not in ("/", "\\") and len(path) <= 512
+    plain = all(" " < letter < "\x7f" and letter != "\\" for letter in path)
+    return path if local and plain and not path.startswith("/signin") else "/"
+
+
+def at_home(request: Request) -> Response | None:
+    """A redirect to the base URL's own host when the visitor used another name for it, else None.
+
+    Cookies belong to one host, and the login comes back to the base URL. Raises UsageError where the base
+    URL is this computer but the visitor sits at another one.
+    """
+    site = site_of(request)
+    base, host = urlsplit(site.settings.base_url), request.headers.get("host", "")
+    # A proxy that passes another Host on would be sent in a circle, so only once.
+    if host.lower() == base.netloc.lower() or "here" in request.query_params:
+        return None
+    if is_loopback_host(base.hostname or "") and not is_loopback_host(_hostname(host)):
+        raise UsageError(
+            f"This Trackeep believes that it is reached at {site.settings.base_url} only.",
+            f"Set TRACKEEP_BASE_URL=http://{host} (or your https address) and start it again.",
+        )
+    there = URL(str(base.geturl()) + request.scope["path"]).replace(query=request.url.query)
+    return RedirectResponse(str(there.include_query_params(here="1")), 303)
+
+
+def _hostname(host: str) -> str:
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
