@@ -1,0 +1,134 @@
+"""An instance in the test's own process, over real HTTP, with a database of its own and a clock to move."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urljoin
+
+import aiohttp
+import uvicorn
+from programs import environment, github_environment
+from visitor import Answer, Visitor
+
+from trackeep import web
+from trackeep.database import Database
+from trackeep.environment import instance_settings
+from trackeep.instance import setup
+from trackeep.instance.app import create_app, new_site
+from trackeep.instance.site import Site
+from trackeep.vault import open_vault
+
+
+@dataclass
+class Clock:
+    """The real time, and whatever is added to it."""
+
+    ahead_s: float = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead_s
+
+
+@dataclass(frozen=True)
+class LocalInstance:
+    """A running instance; `url` is its base URL."""
+
+    url: str
+    site: Site
+    clock: Clock
+
+    async def code(self) -> str:
+        """The set-up code, as its log shows it."""
+        code = await setup.announce(self.site)
+        assert code is not None
+        return code
+
+
+@asynccontextmanager
+async def serve(
+    folder: Path, sandbox_url: str, broker_url: str = "", *, path: str = "", **settings: str
+) -> AsyncIterator[LocalInstance]:
+    """A running instance; `settings` are environment variables without their common beginning."""
+    more = {f"TRACKEEP_{name.upper()}": value for name, value in settings.items()}
+    chosen = instance_settings(
+        environment(
+            {
+                **github_environment(sandbox_url),
+                "TRACKEEP_DATA_DIR": str(folder),
+                "TRACKEEP_BROKER_URL": broker_url,
+                **more,
+            }
+        )
+    )
+    listener, clock = web.bind("127.0.0.1", 0), Clock()
+    url = f"http://localhost:{listener.getsockname()[1]}{path}"
+    if "base_url" not in settings:
+        chosen = replace(chosen, base_url=url)
+    db = await Database.open(chosen.database_url)
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
+        site = new_site(chosen, db, open_vault(chosen.secret_key, folder), http, clock=clock)
+        config = uvicorn.Config(create_app(site), http="httptools", log_config=None, access_log=False)
+        server = uvicorn.Server(config)
+        running = asyncio.create_task(server._serve([listener]))
+        try:
+            while not server.started:
+                await asyncio.sleep(0.01)
+            yield LocalInstance(url, site, clock)
+        finally:
+            server.should_exit = True
+            await running
+            listener.close()
+            await db.close()
+
+
+class Guest(Visitor):
+    """Somebody who visits one instance; `login` is who they are at GitHub."""
+
+    def __init__(self, instance_url: str, broker_url: str, login: str = "alice") -> None:
+        super().__init__(broker_url)
+        self.instance_url = instance_url
+        self.login = login
+
+    async def open(self, path: str, **headers: str) -> Answer:
+        return await self.get(self.instance_url + path, **headers)
+
+    async def send(self, path: str, form: dict[str, str], **headers: str) -> Answer:
+        return await self.post(self.instance_url + path, form, **headers)
+
+    async def set_up(self, code: str) -> Answer:
+        """Types the set-up code."""
+        return await self.send("/setup", {"code": code})
+
+    async def to_callback(self, path: str = "/signin") -> str:
+        """From the sign-in page to where the OAuth service sends the browser back; not opened yet."""
+        page = await self.open(path)
+        assert page.status == 200, (page.status, page.location, page.text[-600:])
+        answer = await self.get(link_to("/auth/login", page))
+        assert answer.status == 303, answer.text
+        onward = (await self.agree(await self.get(answer.location))).onward
+        back = await self.get(await self.sign_in_at_github(onward, self.login))
+        assert back.status == 303, back.text
+        return back.location
+
+    async def sign_in(self, path: str = "/signin") -> Answer:
+        """The whole login; the answer is the instance's last one."""
+        return await self.get(await self.to_callback(path))
+
+    async def is_signed_in(self) -> bool:
+        """Whether the sign-in page sends this browser on, because somebody is signed in already."""
+        answer = await self.open("/signin")
+        return answer.status == 303 and not answer.location.endswith("/setup")
+
+
+def link_to(path: str, page: Answer) -> str:
+    """The first link on a page whose address contains `path`, as an absolute address."""
+    found = re.search(rf'href="([^"]*{re.escape(path)}[^"]*)"', page.text)
+    assert found, page.text[-1500:]
+    return urljoin(page.url, html.unescape(found[1]))
