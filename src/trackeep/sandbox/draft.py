@@ -139,7 +139,7 @@ class Draft:
         result, added, deleted = {}, 0, 0
         for path, lines in files.items():
             fresh = self._fresh(1 + min(int(self.rng.lognormvariate(*(_SMALL if trim else _WIDE))), 700))
-            longest = len(lines) - 30 if trim and len(lines) > 40 else 0
+            longest = len(lines) - 18 if trim and len(lines) > 26 else 0
             cut = longest or self.rng.randint(0, min(len(lines) // 3, 12))
             at = self.rng.randint(0, len(lines) - cut)
             result[path] = lines[:at] + fresh + lines[at + cut :]

@@ -68,7 +68,8 @@ def write(git_dir: Path, plan: Plan, refs: Mapping[str, int]) -> tuple[list[str]
     create(git_dir)
     marks = git_dir / "marks"
     stream = b"".join(_stream(plan, refs))
-    git(git_dir, "fast-import", "--quiet", "--date-format=raw", f"--export-marks={marks}", stdin=stream)
+    # Neither compressed nor as deltas: a third of the time for three times the space.
+    git(git_dir, "fast-import", "--quiet", "--depth=0", f"--export-marks={marks}", stdin=stream)
     shas = [""] * (len(plan.draft.commits) + 1)
     for line in marks.read_text().splitlines():
         mark, sha = line.split()
