@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trackeep.errors import Forbidden, GitHubError, GitHubNoAccess, TokenRefused
+from trackeep.errors import Forbidden, GitHubError, GitHubNoAccess, GitHubUnavailable, TokenRefused
 from trackeep.github import rest
 from trackeep.github.transport import GitHub
 from trackeep.instance import sealed_cookies, sessions
@@ -38,6 +38,19 @@ class Entered:
 
     response: Response
     replaced: people.Credential | None
+
+
+async def whose(site: Site, access_token: str) -> rest.Viewer:
+    """Whose token this is, by GitHub's own word.
+
+    Raises GitHubTokenDead for a token GitHub refuses, GitHubUnavailable when it cannot be asked.
+    """
+    try:
+        return await rest.viewer(GitHub(site.http, site.settings.github, access_token, clock=site.clock))
+    except GitHubUnavailable:
+        raise GitHubUnavailable(
+            "GitHub cannot be asked who you are just now.", "Try again in a minute; nothing was changed."
+        ) from None
 
 
 async def enter(request: Request, arrival: Arrival) -> Entered:

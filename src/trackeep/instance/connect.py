@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trackeep.errors import GitHubTokenDead, LoginError
+from trackeep.errors import GitHubError, GitHubTokenDead, LoginError
 from trackeep.github import rest
-from trackeep.github.transport import GitHub, fingerprint
+from trackeep.github.transport import fingerprint
 from trackeep.instance import admission, signin
-from trackeep.instance.site import safe_next, site_of
+from trackeep.instance.sealed_cookies import setup_of
+from trackeep.instance.site import Site, safe_next, site_of
 from trackeep.store.people import Credential
 
-LONGEST_TOKEN = 1_024
 # What a classic token needs: each by itself, or by one that includes it
 # (https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps).
 NEEDED = {"user:email": ("user:email", "user"), "repo": ("repo", "public_repo")}
@@ -23,19 +25,18 @@ async def with_token(request: Request) -> Response:
     form = await request.form()
     text, path = str(form.get("token", "")).strip(), safe_next(str(form.get("next", "/")))
     try:
-        viewer = await _viewer(request, text)
-    except (LoginError, GitHubTokenDead) as error:
-        return signin.page(request, path, problem=f"{error.sentence} {error.hint}".strip())
+        viewer = await _viewer(site_of(request), text)
+    except (LoginError, GitHubError) as error:
+        return signin.page(request, path, becomes_owner=setup_of(request) is not None, problem=error)
     credential = Credential("token", text, fingerprint(text), viewer.scopes)
     return (await admission.enter(request, admission.Arrival(viewer, credential, path))).response
 
 
-async def _viewer(request: Request, text: str) -> rest.Viewer:
-    site = site_of(request)
-    if not text or len(text) > LONGEST_TOKEN or not text.isascii() or not text.isprintable():
+async def _viewer(site: Site, text: str) -> rest.Viewer:
+    if not re.fullmatch(r"[A-Za-z0-9._-]{20,1024}", text):
         raise LoginError("That is not a GitHub token.", "A token starts with ghp_ or github_pat_.")
     try:
-        viewer = await rest.viewer(GitHub(site.http, site.settings.github, text, clock=site.clock))
+        viewer = await admission.whose(site, text)
     except GitHubTokenDead:
         raise GitHubTokenDead(
             "GitHub does not accept this token.", "Paste it whole, or make a new one."

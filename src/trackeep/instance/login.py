@@ -17,8 +17,7 @@ from trackeep.errors import (
     UnknownSigningKey,
     UsageError,
 )
-from trackeep.github import rest
-from trackeep.github.transport import GitHub, fingerprint
+from trackeep.github.transport import fingerprint
 from trackeep.handshake import messages, token
 from trackeep.handshake.client import BrokerClient, Redemption
 from trackeep.instance import admission, problems, sealed_cookies
@@ -107,8 +106,7 @@ async def _arrival(
 ) -> admission.Arrival:
     """Who came, after every check of the login token and of the GitHub token against each other."""
     claims = await _verified(site, broker, redemption.token, messages.nonce_of(login.state))
-    github = GitHub(site.http, site.settings.github, redemption.access_token, clock=site.clock)
-    viewer = await rest.viewer(github)
+    viewer = await admission.whose(site, redemption.access_token)
     # Three sources must name the same person: the signed claims, the answer, and GitHub for this token.
     if not claims.github_id == redemption.user.github_id == viewer.person.id:
         raise TokenRefused(

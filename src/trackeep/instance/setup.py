@@ -58,7 +58,7 @@ async def answer(request: Request) -> Response:
     try:
         code_hash = await ownership.try_code(site.db, text, site.now())
     except LoginError as error:
-        return _page(site, text, problem=f"{error.sentence} {error.hint}")
+        return _page(site, text, problem=error.sentence)
     response = site.go("/signin")
     sealed_cookies.keep_setup(site, response, code_hash)
     return response

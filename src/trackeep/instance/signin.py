@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trackeep.environment import GitHubAddresses
+from trackeep.errors import TrackeepError
 from trackeep.handshake import messages
 from trackeep.instance import sealed_cookies
 from trackeep.instance.site import at_home, safe_next, site_of
@@ -37,8 +38,10 @@ async def show(request: Request) -> Response:
     return page(request, path, becomes_owner=not has_owner)
 
 
-def page(request: Request, path: str, *, becomes_owner: bool = False, problem: str = "") -> Response:
-    """The sign-in page; `problem` is what was wrong with a pasted token, and makes it a 400."""
+def page(
+    request: Request, path: str, *, becomes_owner: bool, problem: TrackeepError | None = None
+) -> Response:
+    """The sign-in page; `problem` is what was wrong with a pasted token."""
     site = site_of(request)
     login = None
     if site.settings.broker_url and site.is_plain_on_network:
@@ -47,14 +50,14 @@ def page(request: Request, path: str, *, becomes_owner: bool = False, problem: s
         login = login or sealed_cookies.begin_login(site, path, "all")
     response = site.pages.page(
         "signin.html",
-        status=400 if problem else 200,
+        status=problem.status if problem else 200,
         address=site.settings.base_url.partition("://")[2],
         broker=urlsplit(site.settings.broker_url).netloc,
         links={access: _start_link(path, access, login) for access in SCOPES},
         pairing_code=messages.pairing_code(login.code_challenge, site.settings.base_url) if login else "",
         becomes_owner=becomes_owner,
         next=path,
-        problem=problem,
+        problem=str(problem or ""),
         new_token=new_token_link(site.settings.github),
     )
     if login:
