@@ -1,0 +1,352 @@
+"""Writes what GitHub told: repositories, people, pull requests with reviews, issues, and who may read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from trackeep.database import upsert
+from trackeep.model import Issue, Label, Person, PullRequest, Repository
+from trackeep.store.tables import (
+    access,
+    account,
+    co_author,
+    commit,
+    issue,
+    person,
+    pull_request,
+    ref,
+    ref_change,
+    release,
+    repository,
+    review,
+    review_request,
+)
+
+GRANTED, LOST = "granted", "lost"
+_FETCHED = (commit, co_author, ref, ref_change, pull_request, review, review_request, issue, release)
+# Pull requests merged this recently are asked for their details, which the time charts need.
+DETAIL_WINDOW_S = 90 * 86_400
+
+
+# ---- repositories and who may read them ---------------------------------------------------------
+
+
+async def save_repositories(conn: AsyncConnection, repositories: Collection[Repository]) -> None:
+    """Save what a list says; a repository keeps its number when it is renamed, and its former name."""
+    known = await _known_names(conn, [each.id for each in repositories])
+    rows = [
+        {
+            "id": each.id,
+            "node_id": each.node_id,
+            "owner": each.owner,
+            "name": each.name,
+            "private": each.private,
+            "fork": each.fork,
+            "archived": each.archived,
+            "default_branch": each.default_branch,
+            "description": _stored(each.description),
+            "language": each.language,
+            "size_kb": each.size_kb,
+            "created_at": each.created_at,
+            "pushed_at": each.pushed_at,
+            "updated_at": each.updated_at,
+            "state": "",
+            "state_since": None,
+            "former_names": _former(known.get(each.id), each),
+        }
+        for each in sorted(repositories, key=lambda each: each.id)
+    ]
+    await upsert(conn, repository, rows, key=["id"])
+
+
+async def pushed_times(conn: AsyncConnection, ids: Sequence[int]) -> dict[int, int]:
+    """When each stored repository was pushed last, by id."""
+    rows = select(repository.c.id, repository.c.pushed_at).where(repository.c.id.in_(sorted(ids)))
+    return {row.id: row.pushed_at or 0 for row in await conn.execute(rows)}
+
+
+async def grant_access(
+    conn: AsyncConnection, account_id: int, permissions: Mapping[int, str], now: int
+) -> None:
+    """The account's own token has just shown these repositories (id to permission)."""
+    rows = [
+        {
+            "account_id": account_id,
+            "repository_id": repository_id,
+            "state": GRANTED,
+            "permission": permission,
+            "checked_at": now,
+        }
+        for repository_id, permission in sorted(permissions.items())
+    ]
+    await upsert(conn, access, rows, key=["account_id", "repository_id"])
+
+
+async def renew_access(conn: AsyncConnection, account_id: int, ids: Collection[int], now: int) -> None:
+    """Everything in `ids` that was granted is shown still (GitHub answered that its list is unchanged)."""
+    mine = access.c.account_id == account_id
+    # Written once an hour at most: proof holds for a day.
+    due = mine & (access.c.state == GRANTED) & (access.c.checked_at < now - 3600)
+    for some in _chunks(sorted(ids)):
+        await conn.execute(
+            update(access).where(due & access.c.repository_id.in_(some)).values(checked_at=now)
+        )
+
+
+async def lose_access(conn: AsyncConnection, account_id: int, ids: Collection[int], now: int) -> None:
+    """GitHub shows these no more to this account; what was fetched stays, hidden from it."""
+    for some in _chunks(sorted(ids)):
+        these = (access.c.account_id == account_id) & access.c.repository_id.in_(some)
+        await conn.execute(update(access).where(these).values(state=LOST, checked_at=now))
+
+
+async def granted_ids(conn: AsyncConnection, account_id: int) -> set[int]:
+    rows = select(access.c.repository_id).where(access.c.account_id == account_id, access.c.state == GRANTED)
+    return set((await conn.execute(rows)).scalars())
+
+
+# ---- people -------------------------------------------------------------------------------------
+
+
+async def save_people(conn: AsyncConnection, people: Iterable[Person | None]) -> None:
+    """Save accounts as GitHub mentions them; a mention without a name does not erase a known name."""
+    by_id = {each.id: each for each in people if each is not None}
+    rows = [
+        {
+            "id": each.id,
+            "login": each.login,
+            "name": each.name,
+            "avatar_url": each.avatar_url,
+            "kind": each.kind,
+        }
+        for _, each in sorted(by_id.items())
+    ]
+    await upsert(conn, person, [row for row in rows if row["name"]], key=["id"])
+    await upsert(conn, person, [row for row in rows if not row["name"]], key=["id"], keep=["name"])
+
+
+# ---- pull requests and issues -------------------------------------------------------------------
+
+
+async def save_pulls(
+    conn: AsyncConnection,
+    repository_id: int,
+    pulls: Sequence[PullRequest],
+    *,
+    detailed_at: int | None = None,
+) -> None:
+    """Save pull requests with all their reviews, labels and standing requests.
+
+    `detailed_at` (unix seconds) says that they carry details too; without it stored details stay.
+    """
+    await save_people(conn, _people_in(pulls))
+    rows = [_pull_row(repository_id, each) for each in pulls]
+    if detailed_at is not None:
+        details = [_detail_row(each, detailed_at) for each in pulls]
+        rows = [row | detail for row, detail in zip(rows, details, strict=True)]
+    await upsert(conn, pull_request, rows, key=["repository_id", "number"])
+    await _replace_reviews(conn, repository_id, pulls)
+    await _replace_requests(conn, repository_id, pulls)
+
+
+async def save_issues(conn: AsyncConnection, repository_id: int, issues: Sequence[Issue]) -> None:
+    await save_people(conn, [each.author for each in issues])
+    rows = [
+        {
+            "repository_id": repository_id,
+            "number": each.number,
+            "id": each.id,
+            "title": _stored(each.title),
+            "state": each.state,
+            "author_id": each.author.id if each.author else None,
+            "created_at": each.created_at,
+            "updated_at": each.updated_at,
+            "closed_at": each.closed_at,
+            "comments": each.comments,
+            "labels": _labels(each.labels),
+        }
+        for each in issues
+    ]
+    await upsert(conn, issue, rows, key=["repository_id", "number"])
+
+
+async def known_updates(
+    conn: AsyncConnection, numbers: Mapping[int, Collection[int]]
+) -> dict[tuple[int, int], int]:
+    """`updated_at` as stored, by (repository id, number), of issues and pull requests alike."""
+    found: dict[tuple[int, int], int] = {}
+    for repository_id, wanted in numbers.items():
+        for table in (issue, pull_request):
+            rows = select(table.c.number, table.c.updated_at).where(
+                table.c.repository_id == repository_id, table.c.number.in_(sorted(wanted))
+            )
+            found |= {(repository_id, row.number): row.updated_at for row in await conn.execute(rows)}
+    return found
+
+
+async def wanting_details(
+    conn: AsyncConnection, account_id: int, ids: Collection[int], now: int
+) -> list[tuple[int, int]]:
+    """(repository id, number) of pull requests whose details are missing or old, last changed first.
+
+    Checks and mergeability move without `updated_at`: the person's own open pull requests and those that
+    wait for their review are asked again after 5 minutes while somebody looks, else after an hour.
+    """
+    visited = (
+        await conn.execute(select(account.c.last_visit_at).where(account.c.id == account_id))
+    ).scalar_one_or_none()
+    fresh_s = 300 if visited and visited > now - 3600 else 3600
+    pull = pull_request.c
+    asked = select(review_request.c.number).where(
+        review_request.c.repository_id == pull.repository_id,
+        review_request.c.number == pull.number,
+        review_request.c.reviewer_id == account_id,
+    )
+    is_open = pull.state == "open"
+    missing = pull.detailed_at.is_(None) | (pull.detailed_at < pull.updated_at)
+    old = is_open & (pull.detailed_at < now - fresh_s) & or_(pull.author_id == account_id, asked.exists())
+    wanted = ((is_open | (pull.merged_at > now - DETAIL_WINDOW_S)) & missing) | old
+    found: list[tuple[int, int, int]] = []
+    for some in _chunks(sorted(ids)):
+        rows = select(pull.updated_at, pull.repository_id, pull.number).where(
+            pull.repository_id.in_(some), wanted
+        )
+        found += [(row.updated_at, row.repository_id, row.number) for row in await conn.execute(rows)]
+    return [(repository_id, number) for _, repository_id, number in sorted(found, reverse=True)]
+
+
+async def forget_activity(conn: AsyncConnection, ids: Collection[int]) -> None:
+    """Delete everything fetched of these repositories; their names stay to be chosen again."""
+    for table in _FETCHED:
+        for some in _chunks(sorted(ids)):
+            await conn.execute(delete(table).where(table.c.repository_id.in_(some)))
+
+
+# ---- rows ---------------------------------------------------------------------------------------
+
+
+async def _known_names(conn: AsyncConnection, ids: Sequence[int]) -> dict[int, Any]:
+    found: dict[int, Any] = {}
+    for some in _chunks(sorted(ids)):
+        rows = select(
+            repository.c.id, repository.c.owner, repository.c.name, repository.c.former_names
+        ).where(repository.c.id.in_(some))
+        found |= {row.id: row for row in await conn.execute(rows)}
+    return found
+
+
+def _former(known: Any, new: Repository) -> str:
+    """Former full names, separated by spaces; the present one is never among them."""
+    if known is None:
+        return ""
+    names = [*known.former_names.split(), f"{known.owner}/{known.name}"]
+    return " ".join(name for name in dict.fromkeys(names) if name.lower() != new.full_name.lower())
+
+
+def _people_in(pulls: Iterable[PullRequest]) -> Iterable[Person | None]:
+    for each in pulls:
+        yield from (request.person for request in each.review_requests)
+        yield from (each_review.author for each_review in each.reviews)
+        yield each.merged_by
+        yield each.author
+
+
+def _pull_row(repository_id: int, each: PullRequest) -> dict[str, Any]:
+    return {
+        "repository_id": repository_id,
+        "number": each.number,
+        "id": each.id,
+        "node_id": each.node_id,
+        "title": _stored(each.title),
+        "state": each.state,
+        "draft": each.draft,
+        "author_id": each.author.id if each.author else None,
+        "base_ref": each.base_ref,
+        "head_ref": each.head_ref,
+        "head_sha": each.head_sha,
+        "created_at": each.created_at,
+        "updated_at": each.updated_at,
+        "closed_at": each.closed_at,
+        "merged_at": each.merged_at,
+        "merged_by_id": each.merged_by.id if each.merged_by else None,
+        "merge_sha": each.merge_sha,
+        "additions": each.additions,
+        "deletions": each.deletions,
+        "changed_files": each.changed_files,
+        "review_decision": each.review_decision,
+        "labels": _labels(each.labels),
+    }
+
+
+def _detail_row(each: PullRequest, detailed_at: int) -> dict[str, Any]:
+    return {
+        "comments": each.comments,
+        "mergeable": each.mergeable,
+        "checks": each.checks,
+        "ready_at": each.ready_at,
+        "first_commit_at": each.first_commit_at,
+        "unresolved_threads": each.unresolved_threads,
+        # GitHub's clock may be ahead of ours; details of this very state must not look older than it.
+        "detailed_at": max(detailed_at, each.updated_at),
+    }
+
+
+async def _replace_reviews(conn: AsyncConnection, repository_id: int, pulls: Sequence[PullRequest]) -> None:
+    await _clear(conn, review, repository_id, pulls)
+    rows = [
+        {
+            "repository_id": repository_id,
+            "id": each.id,
+            "number": pull.number,
+            "author_id": each.author.id if each.author else None,
+            "state": each.state,
+            "submitted_at": each.submitted_at,
+            "commit_sha": each.commit_sha,
+            "comments": each.comments,
+        }
+        for pull in pulls
+        for each in pull.reviews
+    ]
+    await upsert(conn, review, rows, key=["repository_id", "id"])
+
+
+async def _replace_requests(conn: AsyncConnection, repository_id: int, pulls: Sequence[PullRequest]) -> None:
+    numbers = [pull.number for pull in pulls]
+    stored = select(review_request).where(
+        review_request.c.repository_id == repository_id, review_request.c.number.in_(numbers)
+    )
+    asked = {(row.number, row.reviewer_id, row.team): row.requested_at for row in await conn.execute(stored)}
+    await _clear(conn, review_request, repository_id, pulls)
+    rows = []
+    for pull in pulls:
+        for each in pull.review_requests:
+            key = (pull.number, each.person.id if each.person else 0, each.team)
+            names = dict(zip(("number", "reviewer_id", "team"), key, strict=True))
+            requested_at = each.requested_at or asked.get(key)
+            rows.append({"repository_id": repository_id, **names, "requested_at": requested_at})
+    await upsert(conn, review_request, rows, key=["repository_id", "number", "reviewer_id", "team"])
+
+
+async def _clear(conn: AsyncConnection, table: Any, repository_id: int, pulls: Sequence[PullRequest]) -> None:
+    numbers = [pull.number for pull in pulls]
+    await conn.execute(
+        delete(table).where(table.c.repository_id == repository_id, table.c.number.in_(numbers))
+    )
+
+
+def _labels(labels: Iterable[Label]) -> str:
+    return json.dumps([{"name": each.name, "color": each.color} for each in labels], ensure_ascii=False)
+
+
+def _stored(text: str) -> str:
+    """PostgreSQL has no place for NUL."""
+    return text.replace("\0", "\ufffd")
+
+
+def _chunks(ids: Sequence[int], size: int = 500) -> Iterable[Sequence[int]]:
+    return (ids[start : start + size] for start in range(0, len(ids), size))

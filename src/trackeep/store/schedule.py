@@ -1,0 +1,404 @@
+"""Who is due for work, who works on it, how far each kind of thing was fetched, and what it cost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import and_, case, delete, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from trackeep.database import upsert
+from trackeep.model import Budget, Repository
+from trackeep.store.activity import GRANTED, forget_activity
+from trackeep.store.tables import (
+    access,
+    budget,
+    commit,
+    connection,
+    cursor,
+    follow,
+    repository,
+    run,
+    schedule,
+    validator,
+    worker,
+)
+
+CLICK, POLL, BACKFILL = 0, 1, 2
+TRACKED, PAUSED = "tracked", "paused"
+KEPT_RUNS = 500
+# The streams that make a repository complete.
+STREAMS = ("commits", "pulls", "issues")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An account that this worker may work for until its lease ends."""
+
+    account_id: int
+    worker: str
+    priority: int
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far one stream of one repository (0: of the account) has come; `position` is the stream's own."""
+
+    position: Mapping[str, Any] = field(default_factory=dict)
+    complete: bool = False
+    due_at: int = 0
+    failures: int = 0
+    items: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a page shows while the first sync runs; `current` are the names being fetched right now."""
+
+    repositories_done: int
+    repositories: int
+    commits: int
+    current: tuple[str, ...] = ()
+
+
+# ---- what is followed ---------------------------------------------------------------------------
+
+
+async def follow_repositories(conn: AsyncConnection, account_id: int, ids: Collection[int], now: int) -> None:
+    """Follow these and let the worker come at once; a paused one goes on."""
+    rows = [
+        {"account_id": account_id, "repository_id": each, "state": TRACKED, "created_at": now}
+        for each in sorted(ids)
+    ]
+    await upsert(conn, follow, rows, key=["account_id", "repository_id"], keep=["created_at"])
+    await request_sync(conn, account_id, now)
+
+
+async def unfollow_repositories(conn: AsyncConnection, account_id: int, ids: Collection[int]) -> None:
+    """Follow these no more; what was fetched goes with its last follower."""
+    these = sorted(ids)
+    for table in (follow, cursor):
+        await conn.execute(
+            delete(table).where(table.c.account_id == account_id, table.c.repository_id.in_(these))
+        )
+    still = select(follow.c.repository_id).where(follow.c.repository_id.in_(these))
+    others = set((await conn.execute(still)).scalars())
+    await forget_activity(conn, set(these) - others)
+
+
+async def followed(conn: AsyncConnection, account_id: int) -> list[Repository]:
+    """The repositories to keep up to date (not paused, access not lost), last pushed first."""
+    mine = and_(access.c.repository_id == follow.c.repository_id, access.c.account_id == account_id)
+    rows = (
+        select(repository)
+        .join(follow, follow.c.repository_id == repository.c.id)
+        .join(access, mine)
+        .where(follow.c.account_id == account_id, follow.c.state == TRACKED, access.c.state == GRANTED)
+        .order_by(repository.c.pushed_at.desc(), repository.c.id)
+    )
+    return [_repository(row) for row in await conn.execute(rows)]
+
+
+# ---- who works for whom -------------------------------------------------------------------------
+
+
+async def request_sync(conn: AsyncConnection, account_id: int, now: int) -> None:
+    """A person wants it now; asked during a pass, another pass follows."""
+    row = {"account_id": account_id, "due_at": now, "priority": CLICK}
+    await upsert(conn, schedule, [row], key=["account_id"])
+
+
+async def claim(conn: AsyncConnection, name: str, now: int, *, lease_s: int = 90) -> Claim | None:
+    """The most urgent account that is due and that nobody works for; None when there is none.
+
+    GitHub's own waiting time of an account is kept even when a person asks for more.
+    """
+    may_ask = and_(
+        connection.c.account_id == schedule.c.account_id,
+        connection.c.state == "ok",
+        connection.c.access_token.is_not(None),
+        or_(connection.c.retry_at.is_(None), connection.c.retry_at <= now),
+    )
+    due = (
+        select(schedule.c.account_id)
+        .join(connection, may_ask)
+        .where(schedule.c.due_at <= now, _is_free(now))
+        .order_by(schedule.c.priority, schedule.c.due_at)
+        .limit(1)
+        .with_for_update(skip_locked=True, of=schedule)
+    )
+    account_id = (await conn.execute(due)).scalar_one_or_none()
+    if account_id is None:
+        return None
+    return await claim_account(conn, account_id, name, now, lease_s=lease_s)
+
+
+async def claim_account(
+    conn: AsyncConnection, account_id: int, name: str, now: int, *, lease_s: int = 90
+) -> Claim | None:
+    """The lease of this very account, due or not; None while another worker holds it."""
+    row = {"account_id": account_id, "due_at": now}
+    await upsert(conn, schedule, [row], key=["account_id"], keep=["due_at"])
+    before = select(schedule.c.priority, schedule.c.failures).where(schedule.c.account_id == account_id)
+    was = (await conn.execute(before)).one()
+    # A request that arrives from here on sets the priority again, which `release` notices.
+    taken = await conn.execute(
+        update(schedule)
+        .where(schedule.c.account_id == account_id, _is_free(now))
+        .values(leased_by=name, lease_until=now + lease_s, priority=POLL)
+    )
+    return Claim(account_id, name, was.priority, was.failures) if taken.rowcount == 1 else None
+
+
+async def holder(conn: AsyncConnection, account_id: int, now: int) -> str:
+    """The name of the worker that works for this account, or ""."""
+    found = select(schedule.c.leased_by).where(
+        schedule.c.account_id == account_id, schedule.c.lease_until > now
+    )
+    return (await conn.execute(found)).scalar_one_or_none() or ""
+
+
+async def heartbeat(conn: AsyncConnection, claimed: Claim, now: int, *, lease_s: int = 90) -> bool:
+    """Hold the lease longer; False when it was lost, and the work has to stop."""
+    held = await conn.execute(update(schedule).where(_is_mine(claimed)).values(lease_until=now + lease_s))
+    return held.rowcount == 1
+
+
+async def release(
+    conn: AsyncConnection, claimed: Claim, due_at: int, *, failures: int = 0, problem: str = ""
+) -> None:
+    """Give the account back until `due_at`, or at once when a person asked meanwhile."""
+    asked = schedule.c.priority == CLICK
+    await conn.execute(
+        update(schedule)
+        .where(_is_mine(claimed))
+        .values(
+            leased_by="",
+            lease_until=None,
+            due_at=case((asked, schedule.c.due_at), else_=due_at),
+            failures=failures,
+            problem=problem,
+        )
+    )
+
+
+async def free(conn: AsyncConnection, name: str) -> None:
+    """End every lease of a worker that is known to be dead."""
+    await conn.execute(
+        update(schedule).where(schedule.c.leased_by == name).values(leased_by="", lease_until=None)
+    )
+
+
+async def leaseholders(conn: AsyncConnection) -> set[str]:
+    rows = await conn.execute(select(schedule.c.leased_by).where(schedule.c.leased_by != ""))
+    return set(rows.scalars())
+
+
+async def next_due_at(conn: AsyncConnection) -> int | None:
+    """When the next account is due; None while nobody is connected."""
+    soonest = select(func.min(schedule.c.due_at)).join(
+        connection, connection.c.account_id == schedule.c.account_id
+    )
+    usable = (connection.c.state == "ok") & connection.c.access_token.is_not(None)
+    found = (await conn.execute(soonest.where(usable))).scalar_one()
+    return None if found is None else int(found)
+
+
+async def save_worker(conn: AsyncConnection, name: str, started_at: int, now: int) -> None:
+    """The worker lives; rows of those silent for a day go."""
+    await conn.execute(delete(worker).where(worker.c.seen_at < now - 86_400))
+    await upsert(conn, worker, [{"name": name, "started_at": started_at, "seen_at": now}], key=["name"])
+
+
+async def remove_worker(conn: AsyncConnection, name: str) -> None:
+    await conn.execute(delete(worker).where(worker.c.name == name))
+
+
+def _is_free(now: int) -> Any:
+    return or_(schedule.c.lease_until.is_(None), schedule.c.lease_until <= now)
+
+
+def _is_mine(claimed: Claim) -> Any:
+    return and_(schedule.c.account_id == claimed.account_id, schedule.c.leased_by == claimed.worker)
+
+
+# ---- how far it has come ------------------------------------------------------------------------
+
+
+async def cursors(conn: AsyncConnection, account_id: int) -> dict[tuple[int, str], Cursor]:
+    """Every cursor of the account by (repository id, stream)."""
+    rows = await conn.execute(select(cursor).where(cursor.c.account_id == account_id))
+    return {
+        (row.repository_id, row.stream): Cursor(
+            json.loads(row.position or "{}"), row.complete, row.due_at or 0, row.failures, row.items
+        )
+        for row in rows
+    }
+
+
+async def advance(
+    conn: AsyncConnection, account_id: int, place: tuple[int, str], new: Cursor, now: int
+) -> None:
+    """Write how far (repository id, stream) has come, in the transaction of the rows it vouches for."""
+    row = {
+        "account_id": account_id,
+        "repository_id": place[0],
+        "stream": place[1],
+        "position": json.dumps(new.position),
+        "complete": new.complete,
+        "due_at": new.due_at or None,
+        "attempted_at": now,
+        "succeeded_at": now,
+        "failures": 0,
+        "problem": "",
+        "items": new.items,
+    }
+    await upsert(conn, cursor, [row], key=["account_id", "repository_id", "stream"])
+
+
+async def begin(conn: AsyncConnection, account_id: int, place: tuple[int, str], now: int) -> None:
+    """This stream is being fetched now."""
+    row = {"account_id": account_id, "repository_id": place[0], "stream": place[1], "attempted_at": now}
+    await upsert(conn, cursor, [row], key=["account_id", "repository_id", "stream"])
+
+
+async def fail(
+    conn: AsyncConnection, account_id: int, place: tuple[int, str], problem: str, due_at: int
+) -> None:
+    """This stream alone waits until `due_at`; where it stood it stays."""
+    row = {
+        "account_id": account_id,
+        "repository_id": place[0],
+        "stream": place[1],
+        "due_at": due_at,
+        "problem": problem,
+    }
+    await upsert(conn, cursor, [row], key=["account_id", "repository_id", "stream"])
+    these = and_(
+        cursor.c.account_id == account_id,
+        cursor.c.repository_id == place[0],
+        cursor.c.stream == place[1],
+    )
+    await conn.execute(update(cursor).where(these).values(failures=cursor.c.failures + 1))
+
+
+async def progress(conn: AsyncConnection, account_id: int) -> Progress:
+    """How far the account's followed repositories have come."""
+    rows = (
+        select(repository.c.id, repository.c.owner, repository.c.name)
+        .join(follow, follow.c.repository_id == repository.c.id)
+        .where(follow.c.account_id == account_id, follow.c.state == TRACKED)
+    )
+    names = {row.id: f"{row.owner}/{row.name}" for row in await conn.execute(rows)}
+    streams = await conn.execute(
+        select(
+            cursor.c.repository_id,
+            cursor.c.stream,
+            cursor.c.complete,
+            cursor.c.attempted_at,
+            cursor.c["items"],
+        ).where(cursor.c.account_id == account_id, cursor.c.stream.in_(STREAMS))
+    )
+    done: dict[int, int] = {}
+    commits, counted, current = 0, set(), []
+    for row in streams:
+        if row.repository_id not in names:
+            continue
+        done[row.repository_id] = done.get(row.repository_id, 0) + bool(row.complete)
+        if row.stream == "commits" and row.complete:
+            commits += row.items
+            counted.add(row.repository_id)
+        elif row.attempted_at and not row.complete:
+            current.append(names[row.repository_id])
+    partly = select(func.count()).where(commit.c.repository_id.in_(sorted(set(names) - counted)))
+    commits += (await conn.execute(partly)).scalar_one()
+    finished = sum(count == len(STREAMS) for count in done.values())
+    return Progress(finished, len(names), commits, tuple(dict.fromkeys(current)))
+
+
+# ---- what GitHub said about time and sameness ---------------------------------------------------
+
+
+async def validators(conn: AsyncConnection, fingerprint: str) -> dict[str, str]:
+    """URL to ETag, as given to the token with this fingerprint."""
+    rows = await conn.execute(select(validator).where(validator.c.token_fingerprint == fingerprint))
+    return {row.url: row.etag for row in rows}
+
+
+async def save_validator(conn: AsyncConnection, fingerprint: str, url: str, etag: str, now: int) -> None:
+    """Keep `etag`; another URL of the same path (an older cursor) is not asked again and goes."""
+    path = url.partition("?")[0]
+    same_path = or_(validator.c.url == path, validator.c.url.startswith(f"{path}?", autoescape=True))
+    await conn.execute(delete(validator).where(validator.c.token_fingerprint == fingerprint, same_path))
+    row = {"token_fingerprint": fingerprint, "url": url, "etag": etag, "seen_at": now}
+    await upsert(conn, validator, [row] if etag else [], key=["token_fingerprint", "url"])
+
+
+async def budgets(conn: AsyncConnection, account_id: int) -> list[Budget]:
+    rows = await conn.execute(select(budget).where(budget.c.account_id == account_id))
+    return [Budget(row.resource, row.limit, row.remaining, row.reset_at, row.seen_at) for row in rows]
+
+
+async def save_budgets(conn: AsyncConnection, account_id: int, seen: Iterable[Budget]) -> None:
+    rows = [
+        {
+            "account_id": account_id,
+            "resource": each.resource,
+            "limit": each.limit,
+            "remaining": each.remaining,
+            "reset_at": each.reset_at,
+            "seen_at": each.seen_at,
+        }
+        for each in seen
+    ]
+    await upsert(conn, budget, rows, key=["account_id", "resource"])
+
+
+async def connection_state(
+    conn: AsyncConnection, fingerprint: str, state: str, *, problem: str = "", retry_at: int | None = None
+) -> None:
+    """`state` of the connection that has this very token: "ok", or "reconnect" when it is dead.
+
+    A token that replaced it meanwhile is not touched. Nothing is asked before `retry_at`.
+    """
+    await conn.execute(
+        update(connection)
+        .where(connection.c.token_fingerprint == fingerprint)
+        .values(state=state, problem=problem, retry_at=retry_at)
+    )
+
+
+# ---- runs ---------------------------------------------------------------------------------------
+
+
+async def start_run(conn: AsyncConnection, account_id: int, trigger: str, now: int) -> int:
+    """Leave a row at once, so that a run that was killed is seen too; returns its id."""
+    started = await conn.execute(
+        run.insert().values(account_id=account_id, trigger=trigger, started_at=now).returning(run.c.id)
+    )
+    return int(started.scalar_one())
+
+
+async def finish_run(conn: AsyncConnection, run_id: int, figures: Mapping[str, Any], now: int) -> None:
+    """`figures` are columns of the run; the account keeps its newest runs."""
+    await conn.execute(update(run).where(run.c.id == run_id).values(finished_at=now, **figures))
+    owner = select(run.c.account_id).where(run.c.id == run_id).scalar_subquery()
+    oldest = (
+        select(run.c.id).where(run.c.account_id == owner).order_by(run.c.id.desc()).offset(KEPT_RUNS).limit(1)
+    )
+    await conn.execute(delete(run).where(run.c.account_id == owner, run.c.id <= oldest.scalar_subquery()))
+
+
+def _repository(row: Any) -> Repository:
+    names = (
+        *("id", "node_id", "owner", "name", "private", "fork", "archived", "default_branch"),
+        *("description", "language", "size_kb", "created_at", "pushed_at", "updated_at"),
+    )
+    values = {name: getattr(row, name) for name in names}
+    for name in ("created_at", "pushed_at", "updated_at"):
+        values[name] = values[name] or 0
+    return Repository(**values)

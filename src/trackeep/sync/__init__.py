@@ -1,0 +1,1 @@
+"""Keeps an instance's copy of GitHub up to date."""

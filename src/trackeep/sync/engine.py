@@ -1,0 +1,172 @@
+"""One pass over one account: look at the lists, fetch what moved, and leave a row that says what it cost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from trackeep.errors import GitHubRateLimited, GitHubTokenDead, TrackeepError
+from trackeep.github.transport import Costs
+from trackeep.model import Repository
+from trackeep.store import schedule
+from trackeep.store.schedule import Cursor
+from trackeep.sync import issues, plan, pulls, repositories
+from trackeep.sync.commits import sync_commits
+from trackeep.sync.work import Found, Work
+
+GIT_AT_ONCE = 3
+DONE, IDLE, LIMITED, RECONNECT, FAILED, STOPPED = "done", "idle", "limited", "reconnect", "failed", "stopped"
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a pass ended; `error` ended it early, `failures` says why repositories will be tried again."""
+
+    state: str
+    found: Found
+    costs: Costs
+    git_posts: int = 0
+    git_bytes: int = 0
+    error: TrackeepError | None = None
+    failures: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def retry_at(self) -> int | None:
+        return int(self.error.retry_at) + 1 if isinstance(self.error, GitHubRateLimited) else None
+
+
+async def sync_account(work: Work) -> Outcome:
+    """Fetch everything that is new for this account; errors end up in the outcome and in its run row."""
+    async with work.db.write() as conn:
+        run_id = await schedule.start_run(conn, work.account_id, work.wishes.trigger, work.now)
+    outcome = _outcome(work, STOPPED)
+    try:
+        await _pass(work)
+        outcome = _outcome(work, IDLE if work.found == Found() and not work.failures else DONE)
+    except GitHubTokenDead as error:
+        outcome = _outcome(work, RECONNECT, error)
+    except GitHubRateLimited as error:
+        outcome = _outcome(work, LIMITED, error)
+    except TrackeepError as error:
+        outcome = _outcome(work, FAILED, error)
+    finally:
+        await asyncio.shield(_record(work, run_id, outcome))
+    return outcome
+
+
+async def _pass(work: Work) -> None:
+    covered = await repositories.poll_list(work)
+    chosen = await repositories.chosen(work)
+    work.notify()
+    changes = work.cursor(repositories.ACCOUNT, issues.CHANGED).position
+    by_id = {each.id: each for each in chosen}
+    if changes.get("polled") and not changes.get("refused"):
+        await issues.poll_changed(work, by_id)
+    chosen = await _watch_uncovered(work, chosen, covered)
+    await _fetch_missing(work, chosen)
+    changes = work.cursor(repositories.ACCOUNT, issues.CHANGED).position
+    if changes and not changes.get("polled") and not changes.get("refused"):
+        await issues.poll_changed(work, by_id)
+    await pulls.details(work, chosen)
+
+
+async def _watch_uncovered(
+    work: Work, chosen: Sequence[Repository], covered: frozenset[int]
+) -> list[Repository]:
+    """Look at repositories that the two lists do not cover; returns all that are still to be read."""
+    refused = work.cursor(repositories.ACCOUNT, issues.CHANGED).position.get("refused")
+    apart = [each for each in chosen if refused or each.id not in covered]
+    if not apart:
+        return list(chosen)
+    pulses = await repositories.watch(work, apart)
+    by_id = {each.id: each for each in chosen}
+    gone = {each.id for each in apart} - pulses.keys()
+    known = {key: pulse for key, pulse in pulses.items() if "total" in work.cursor(key, "pulls").position}
+    await issues.fetch_moved(work, by_id, known)
+    fresh = {key: pulse.repository for key, pulse in pulses.items()}
+    return [fresh.get(each.id, each) for each in chosen if each.id not in gone]
+
+
+async def _fetch_missing(work: Work, chosen: Sequence[Repository]) -> None:
+    """Fill in what these repositories lack: git, GraphQL and REST side by side, each in its own order."""
+    first = plan.steps(chosen, work.cursors, work.now, urgent=work.wishes.urgent)
+    await repositories.first_look(work, first.unknown)
+    steps = plan.steps(chosen, work.cursors, work.now, urgent=work.wishes.urgent)
+    await _together(
+        _commits(work, steps.commits),
+        pulls.backfill(work, steps.pulls),
+        issues.backfill(work, steps.issues),
+    )
+
+
+async def _commits(work: Work, moved: Sequence[Repository]) -> None:
+    places = asyncio.Semaphore(GIT_AT_ONCE)
+
+    async def one(repository: Repository) -> None:
+        async with places, work.guarded(repository, "commits"):
+            await _fetch_commits(work, repository)
+
+    await _together(*(one(each) for each in moved))
+
+
+async def _fetch_commits(work: Work, repository: Repository) -> None:
+    place = (repository.id, "commits")
+    at = work.cursor(*place)
+    await work.settled(repository.pushed_at)
+    async with work.db.write() as conn:
+        await schedule.begin(conn, work.account_id, place, work.now)
+    git = work.git(repository)
+    try:
+        found = await sync_commits(work.db, git, repository, now=work.now)
+    finally:
+        work.git_posts += git.posts
+        work.git_bytes += git.bytes
+    work.found.commits += found.commits
+    work.found.refs += found.refs_moved
+    new = Cursor({"pushed_at": repository.pushed_at}, complete=True, items=at.items + found.commits)
+    async with work.db.write() as conn:
+        await work.advance(conn, *place, new)
+    work.notify()
+
+
+async def _together(*lanes: Coroutine[Any, Any, None]) -> None:
+    """Run all to their end, then raise the gravest error: a dead token, then a limit, then any other."""
+    results = await asyncio.gather(*lanes, return_exceptions=True)
+    errors = [each for each in results if isinstance(each, BaseException)]
+    order = (GitHubTokenDead, GitHubRateLimited, TrackeepError)
+    errors.sort(key=lambda error: next((i for i, kind in enumerate(order) if isinstance(error, kind)), -1))
+    if errors:
+        raise errors[0]
+
+
+def _outcome(work: Work, state: str, error: TrackeepError | None = None) -> Outcome:
+    return Outcome(state, work.found, work.github.costs, work.git_posts, work.git_bytes, error, work.failures)
+
+
+async def _record(work: Work, run_id: int, outcome: Outcome) -> None:
+    problem = outcome.error.sentence if outcome.error else "; ".join(outcome.failures.values())[:2000]
+    figures = {
+        "rest_requests": outcome.costs.rest_requests,
+        "not_modified": outcome.costs.not_modified,
+        "graphql_points": outcome.costs.graphql_points,
+        "git_posts": work.git_posts,
+        "bytes": outcome.costs.bytes + work.git_bytes,
+        "commits": work.found.commits,
+        "pull_requests": work.found.pull_requests,
+        "reviews": work.found.reviews,
+        "outcome": outcome.state,
+        "problem": problem,
+    }
+    state = "reconnect" if outcome.state == RECONNECT else "ok"
+    async with work.db.write() as conn:
+        await schedule.save_budgets(conn, work.account_id, work.budgets.values())
+        await schedule.finish_run(conn, run_id, figures, work.now)
+        fingerprint = work.github.token_fingerprint
+        await schedule.connection_state(conn, fingerprint, state, problem=problem, retry_at=outcome.retry_at)
+    log.info("synced", account=work.account_id, **figures)

@@ -1,0 +1,145 @@
+"""Brings issues up to date over REST, and polls the list of everything that changed anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from trackeep.errors import GitHubNoAccess
+from trackeep.github import rest
+from trackeep.github.parse import Changed
+from trackeep.github.parse_graphql import Pulse
+from trackeep.model import Issue, PullRequest, Repository
+from trackeep.store import activity, schedule
+from trackeep.store.schedule import Cursor
+from trackeep.sync import pulls
+from trackeep.sync.repositories import ACCOUNT
+from trackeep.sync.work import Work
+
+STREAM, CHANGED = "issues", "changed"
+# `since` moves on only when the list behind it has grown, so that its validator stays good.
+LONGEST_LIST = 50
+
+
+async def backfill(work: Work, repositories: Sequence[Repository]) -> None:
+    """Fetch every issue of these, last changed first; each page is stored with its cursor."""
+    for repository in repositories:
+        async with work.guarded(repository, STREAM):
+            while not work.cursor(repository.id, STREAM).complete:
+                await _next_page(work, repository)
+
+
+async def poll_changed(work: Work, repositories: Mapping[int, Repository]) -> bool:
+    """Fetch what changed in any repository of the person; False when the token may not ask for that.
+
+    Source: https://docs.github.com/en/rest/issues/issues#list-issues-assigned-to-the-authenticated-user
+    """
+    at = work.cursor(ACCOUNT, CHANGED)
+    since = int(at.position["since"])
+    try:
+        page = await rest.changed_issues(work.github, since, conditional=True)
+    except GitHubNoAccess:
+        async with work.db.write() as conn:
+            await work.advance(conn, ACCOUNT, CHANGED, Cursor({**at.position, "refused": True}, True))
+        return False
+    while not page.not_modified:
+        await _store_changed(work, repositories, page)
+        if page.next_url is None:
+            break
+        page = await rest.changed_issues(work.github, since, page.next_url)
+    return True
+
+
+async def fetch_moved(
+    work: Work, repositories: Mapping[int, Repository], pulses: Mapping[int, Pulse]
+) -> None:
+    """Fetch what changed in repositories that only the pulse watches."""
+    for repository_id, pulse in pulses.items():
+        repository = repositories[repository_id]
+        newest = max(pulse.pulls_at, pulse.issues_at)
+        first = max(work.cursor(repository_id, stream).position["at"] for stream in (pulls.STREAM, STREAM))
+        since = work.cursor(repository_id, "pulse").position.get("at", first)
+        async with work.guarded(repository, "pulse"):
+            if newest != since:
+                await _fetch_since(work, repository, since)
+            async with work.db.write() as conn:
+                await work.advance(conn, repository_id, "pulse", Cursor({"at": newest}, complete=True))
+
+
+async def _next_page(work: Work, repository: Repository) -> None:
+    at = work.cursor(repository.id, STREAM)
+    page = await rest.issues(work.github, repository, at.position.get("next"))
+    position: dict[str, Any] = {**at.position, "next": page.next_url}
+    new = Cursor(position, complete=page.next_url is None, items=at.items + len(page.items))
+    async with work.db.write() as conn:
+        await activity.save_issues(conn, repository.id, page.items)
+        await work.advance(conn, repository.id, STREAM, new)
+    work.found.issues += len(page.items)
+    work.notify()
+
+
+async def _fetch_since(work: Work, repository: Repository, since: int) -> None:
+    next_url: str | None = None
+    while True:
+        page = await rest.issues_changed(work.github, repository, since, next_url)
+        fresh = await _fresh(work, {repository.id: repository}, page.items)
+        await _store(work, {repository.id: repository}, fresh, None)
+        if page.next_url is None:
+            return
+        next_url = page.next_url
+
+
+async def _store_changed(
+    work: Work, repositories: Mapping[int, Repository], page: rest.Page[Changed]
+) -> None:
+    """One page of changes: what is new in it, the cursor and the validator in one transaction."""
+    fresh = await _fresh(work, repositories, page.items)
+    newest = max((each.updated_at for each in page.items), default=0)
+    since = int(work.cursor(ACCOUNT, CHANGED).position["since"])
+    if page.next_url is not None or len(page.items) > LONGEST_LIST:
+        since = max(since, newest)
+    await _store(work, repositories, fresh, Cursor({"since": since, "polled": True}, True), page)
+
+
+async def _fresh(
+    work: Work, repositories: Mapping[int, Repository], items: Sequence[Changed]
+) -> list[Changed]:
+    """Those whose stored state is older, in repositories that are followed."""
+    ours = [each for each in items if each.repository_id in repositories]
+    numbers: dict[int, set[int]] = {}
+    for each in ours:
+        numbers.setdefault(each.repository_id, set()).add(each.number)
+    async with work.db.read() as conn:
+        known = await activity.known_updates(conn, numbers)
+    fresh = [each for each in ours if known.get((each.repository_id, each.number), 0) < each.updated_at]
+    await work.settled(max((each.updated_at for each in fresh), default=0))
+    return fresh
+
+
+async def _store(
+    work: Work,
+    repositories: Mapping[int, Repository],
+    fresh: Sequence[Changed],
+    new: Cursor | None,
+    page: rest.Page[Changed] | None = None,
+) -> None:
+    changed_issues: dict[int, list[Issue]] = {}
+    wanted = []
+    for each in fresh:
+        if each.issue is None:
+            wanted.append((repositories[each.repository_id], each.number))
+        else:
+            changed_issues.setdefault(each.repository_id, []).append(each.issue)
+    changed_pulls: dict[int, list[PullRequest]] = await pulls.fetch_numbers(work, wanted) if wanted else {}
+    async with work.db.write() as conn:
+        await pulls.save_numbers(work, conn, changed_pulls)
+        for repository_id, issues in sorted(changed_issues.items()):
+            await activity.save_issues(conn, repository_id, issues)
+            work.found.issues += len(issues)
+        if new is not None:
+            await work.advance(conn, ACCOUNT, CHANGED, new)
+        if page is not None and page.next_url is None:
+            fingerprint = work.github.token_fingerprint
+            await schedule.save_validator(conn, fingerprint, page.url, page.etag, work.now)
+            work.validators[page.url] = page.etag
+    work.notify()

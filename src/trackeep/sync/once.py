@@ -1,0 +1,172 @@
+"""One sync with a token and no server: `GITHUB_TOKEN=... trackeep sync`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import aiohttp
+from sqlalchemy import select
+
+from trackeep.database import Database, upsert
+from trackeep.environment import GitHubAddresses
+from trackeep.errors import GitHubNoAccess, NotFound, TooManyRequests
+from trackeep.github import rest
+from trackeep.github.transport import GitHub, fingerprint
+from trackeep.store import activity, people, schedule
+from trackeep.store.schedule import Claim, Progress
+from trackeep.store.tables import connection
+from trackeep.sync import engine, worker
+from trackeep.sync.engine import Outcome
+from trackeep.sync.work import Way, Wishes, open_work
+
+PATIENCE_S = 120
+SHOW_EVERY_S = 0.25
+
+OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class _Owner:
+    account_id: int
+    scopes: tuple[str, ...] | None
+
+
+async def sync_once(
+    db: Database,
+    addresses: GitHubAddresses,
+    token: str,
+    names: Sequence[str] = (),
+    on_progress: OnProgress | None = None,
+    clock: Callable[[], float] = time.time,
+) -> Outcome:
+    """Sync the repositories `names` (owner/name), else all followed ones, else all that the token lists.
+
+    Raises GitHubTokenDead, GitHubNoAccess or NotFound for a name that is none, GitHubRateLimited,
+    GitHubUnavailable, TooManyRequests when another process works for this account; what was stored
+    before the error stays.
+    """
+    await worker.free_the_dead(db)
+    async with worker.open_http() as http:
+        owner = await _owner(db, http, addresses, token, clock)
+        way = Way(http, addresses, token, owner.scopes, clock)
+        claimed = await _claimed(db, owner.account_id, clock)
+        due_at = int(clock()) + 60
+        try:
+            async with worker.leased(db, claimed, clock):
+                outcome = await _sync(db, owner.account_id, way, names, on_progress)
+            due_at = max(due_at, outcome.retry_at or 0)
+        finally:
+            await asyncio.shield(_release(db, claimed, due_at))
+    if outcome.error:
+        raise outcome.error
+    return outcome
+
+
+async def _sync(
+    db: Database, account_id: int, way: Way, names: Sequence[str], on_progress: OnProgress | None
+) -> Outcome:
+    only = await _follow_named(db, account_id, way, names)
+    wishes = Wishes(trigger="command", urgent=True, follow_all=True, only=only)
+    stirred = asyncio.Event()
+    work = await open_work(db, account_id, way, wishes, stirred.set)
+    shower = asyncio.create_task(_show(db, account_id, stirred, on_progress)) if on_progress else None
+    try:
+        return await engine.sync_account(work)
+    finally:
+        if shower is not None:
+            shower.cancel()
+            await asyncio.wait([shower])
+        if on_progress is not None:
+            await _show_now(db, account_id, on_progress)
+
+
+async def _owner(
+    db: Database,
+    http: aiohttp.ClientSession,
+    addresses: GitHubAddresses,
+    token: str,
+    clock: Callable[[], float],
+) -> _Owner:
+    """Whose token it is; asked once, then known by the token's fingerprint. The token is not stored."""
+    known = select(connection.c.account_id, connection.c.scopes).where(
+        connection.c.token_fingerprint == fingerprint(token)
+    )
+    async with db.read() as conn:
+        row = (await conn.execute(known)).first()
+    if row is not None:
+        return _Owner(row.account_id, None if row.scopes == "-" else tuple(row.scopes.split()))
+    viewer = await rest.viewer(GitHub(http, addresses, token, clock=clock))
+    now = int(clock())
+    async with db.write() as conn:
+        await people.save_account(conn, viewer.person, viewer.emails, now)
+        has = select(connection.c.access_token).where(connection.c.account_id == viewer.person.id)
+        if (await conn.execute(has)).scalar_one_or_none() is None:
+            seen = {
+                "account_id": viewer.person.id,
+                "kind": "token",
+                "token_fingerprint": fingerprint(token),
+                "scopes": "-" if viewer.scopes is None else " ".join(viewer.scopes),
+                "state": "ok",
+                "created_at": now,
+            }
+            await upsert(conn, connection, [seen], key=["account_id"], keep=["created_at"])
+    return _Owner(viewer.person.id, viewer.scopes)
+
+
+async def _follow_named(db: Database, account_id: int, way: Way, names: Sequence[str]) -> frozenset[int]:
+    """Follow the repositories of these names, which GitHub is asked for; their ids."""
+    if not names:
+        return frozenset()
+    github = GitHub(way.http, way.addresses, way.token, clock=way.clock)
+    found = []
+    for name in names:
+        if name.count("/") != 1 or not all(name.split("/")):
+            raise NotFound(f"{name} is not a repository's name.", "Write it as owner/name.")
+        try:
+            found.append(await rest.repository(github, name))
+        except GitHubNoAccess as error:
+            raise NotFound(
+                f"There is no repository {name} that this token may read.", "Check the name and the scopes."
+            ) from error
+    now = int(way.clock())
+    async with db.write() as conn:
+        await activity.save_repositories(conn, [each.repository for each in found])
+        permissions = {each.repository.id: each.permission for each in found}
+        await activity.grant_access(conn, account_id, permissions, now)
+        await schedule.follow_repositories(conn, account_id, permissions, now)
+    return frozenset(permissions)
+
+
+async def _claimed(db: Database, account_id: int, clock: Callable[[], float]) -> Claim:
+    """The account's lease, waited for while another process works for it."""
+    name, deadline = worker.process_name(), clock() + PATIENCE_S
+    while clock() < deadline:
+        async with db.write() as conn:
+            claimed = await schedule.claim_account(
+                conn, account_id, name, int(clock()), lease_s=worker.LEASE_S
+            )
+        if claimed is not None:
+            return claimed
+        await asyncio.sleep(0.5)
+    raise TooManyRequests("Another Trackeep is syncing this account.", "Wait until it is done.")
+
+
+async def _release(db: Database, claimed: Claim, due_at: int) -> None:
+    async with db.write() as conn:
+        await schedule.release(conn, claimed, due_at)
+
+
+async def _show(db: Database, account_id: int, stirred: asyncio.Event, on_progress: OnProgress) -> None:
+    while True:
+        await stirred.wait()
+        stirred.clear()
+        await _show_now(db, account_id, on_progress)
+        await asyncio.sleep(SHOW_EVERY_S)
+
+
+async def _show_now(db: Database, account_id: int, on_progress: OnProgress) -> None:
+    async with db.read() as conn:
+        on_progress(await schedule.progress(conn, account_id))

@@ -1,0 +1,111 @@
+"""Decides what to fetch next, from what is known, what was said about time, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from trackeep.github.graphql import LIST_PAGE, WantedPage
+from trackeep.model import Repository
+from trackeep.store.schedule import Cursor
+
+Cursors = Mapping[tuple[int, str], Cursor]
+
+# The whole list of repositories is walked this often; proof of access holds for a day.
+FULL_WALK_EVERY_S = 12 * 3600
+MOST_ALIASES = 40
+LONGEST_BACKOFF_S = 6 * 3600
+IDLE_AFTER = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What each stream has to fetch, the repository pushed last first."""
+
+    unknown: tuple[Repository, ...]
+    commits: tuple[Repository, ...]
+    pulls: tuple[Repository, ...]
+    issues: tuple[Repository, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.unknown or self.commits or self.pulls or self.issues)
+
+
+def steps(repositories: Sequence[Repository], cursors: Cursors, now: int, *, urgent: bool) -> Steps:
+    """What these repositories still lack; one that failed waits, unless a person asks (`urgent`)."""
+
+    def wanting(stream: str) -> Iterable[tuple[Repository, Cursor]]:
+        for each in repositories:
+            at = cursors.get((each.id, stream), Cursor())
+            if urgent or at.due_at <= now:
+                yield each, at
+
+    return Steps(
+        unknown=tuple(each for each, at in wanting("pulls") if "total" not in at.position),
+        commits=tuple(
+            each
+            for each, at in wanting("commits")
+            if not at.complete or at.position.get("pushed_at") != each.pushed_at
+        ),
+        pulls=tuple(each for each, at in wanting("pulls") if "total" in at.position and not at.complete),
+        issues=tuple(each for each, at in wanting("issues") if "total" in at.position and not at.complete),
+    )
+
+
+def next_page(repository: Repository, at: Cursor) -> WantedPage:
+    """The next page of a repository's pull requests, no larger than what is left or what GitHub can do."""
+    left = max(1, int(at.position["total"]) - at.items)
+    first = min(left, int(at.position.get("first", LIST_PAGE)), LIST_PAGE)
+    return WantedPage(repository.node_id, first, at.position.get("after"))
+
+
+def packed(pages: Sequence[WantedPage]) -> list[WantedPage]:
+    """As many pages, from the front, as one query of one point holds; at least one."""
+    taken: list[WantedPage] = []
+    room = LIST_PAGE
+    for page in pages[:MOST_ALIASES]:
+        if taken and page.first > room:
+            break
+        taken.append(page)
+        room -= page.first
+    return taken
+
+
+def grown(limit: int, asked: int, answered: int) -> int:
+    """The largest page to try next: what GitHub managed when it did not manage all, else a little more."""
+    return answered if answered < asked else min(LIST_PAGE, limit + max(1, limit // 8))
+
+
+def is_walk_due(full_at: int, now: int) -> bool:
+    return now - full_at >= FULL_WALK_EVERY_S
+
+
+def stop_walk(pushed: Sequence[tuple[int, int]], stored: Mapping[int, int]) -> bool:
+    """True when the last of a page of (id, pushed_at), newest push first, is stored as it is.
+
+    Only the last one tells: an earlier one may have been stored for another account a moment ago.
+    """
+    return bool(pushed) and stored.get(pushed[-1][0]) == pushed[-1][1]
+
+
+def backoff_s(failures: int) -> int:
+    """Seconds until something that failed `failures` times in a row is tried again."""
+    return int(min(LONGEST_BACKOFF_S, 60 * 2 ** min(max(0, failures - 1), 12)))
+
+
+def settle_s(newest: int, now: float) -> float:
+    """Seconds to wait until nothing more can happen within the second of the newest change.
+
+    GitHub's times are whole seconds: a second change within the same one could not be told from the
+    first. A clock that differs from GitHub's by more than two seconds is not waited for.
+    """
+    wait = newest + 1.05 - now
+    return wait if 0 < wait <= 2 else 0.0
+
+
+def next_due_at(now: int, poll_s: int, *, idle_for: int = 0, failures: int = 0) -> int:
+    """When to look again: slower after idle hours, and doubling after failures; jitter is the caller's."""
+    if failures:
+        return now + max(poll_s, backoff_s(failures))
+    return now + (poll_s if idle_for < IDLE_AFTER else poll_s * 5)

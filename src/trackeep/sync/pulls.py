@@ -1,0 +1,125 @@
+"""Brings pull requests with their reviews up to date: newest pages first, then changed ones by number."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from trackeep.errors import GitHubNoAccess, GitHubUnavailable
+from trackeep.github import graphql, rest
+from trackeep.github.graphql import PullPage, WantedPull
+from trackeep.github.parse_graphql import ParsedPull
+from trackeep.model import PullRequest, Repository
+from trackeep.store import activity
+from trackeep.store.schedule import Cursor
+from trackeep.sync import plan
+from trackeep.sync.work import Work
+
+STREAM = "pulls"
+
+
+async def backfill(work: Work, repositories: Sequence[Repository]) -> None:
+    """Fetch every pull request of these, a page of each in turn, several small ones in one query."""
+    waiting = deque(repositories)
+    while waiting:
+        front = islice(waiting, plan.MOST_ALIASES)
+        pages = [plan.next_page(each, work.cursor(each.id, STREAM)) for each in front]
+        some = [waiting.popleft() for _ in plan.packed(pages)]
+        waiting.extend(await _fetch_pages(work, some))
+
+
+async def fetch_numbers(work: Work, pairs: Sequence[tuple[Repository, int]]) -> dict[int, list[PullRequest]]:
+    """These pull requests with details, by repository id; those that are gone are missing."""
+    asked = {WantedPull(each.node_id, number): each for each, number in pairs}
+    answered = await graphql.pulls_by_number(work.github, list(asked), teams=work.teams)
+    found: dict[int, list[PullRequest]] = {}
+    for key, parsed in answered.items():
+        repository = asked[key]
+        found.setdefault(repository.id, []).append(await _whole(work, repository, parsed))
+    return found
+
+
+async def save_numbers(work: Work, conn: AsyncConnection, found: Mapping[int, list[PullRequest]]) -> None:
+    for repository_id, pulls in sorted(found.items()):
+        await activity.save_pulls(conn, repository_id, pulls, detailed_at=work.now)
+        _count(work, pulls)
+
+
+async def details(work: Work, repositories: Sequence[Repository]) -> None:
+    """Ask for the details of open and recently merged pull requests that lack them."""
+    by_id = {each.id: each for each in repositories}
+    async with work.db.read() as conn:
+        wanted = await activity.wanting_details(conn, work.account_id, by_id, work.now)
+    for start in range(0, len(wanted), graphql.DETAIL_PAGE):
+        some = wanted[start : start + graphql.DETAIL_PAGE]
+        found = await fetch_numbers(work, [(by_id[key], number) for key, number in some])
+        async with work.db.write() as conn:
+            for repository_id, pulls in sorted(found.items()):
+                await activity.save_pulls(conn, repository_id, pulls, detailed_at=work.now)
+        work.notify()
+
+
+async def _fetch_pages(work: Work, some: Sequence[Repository]) -> list[Repository]:
+    """One page of each in one transaction; returns those that have more."""
+    wanted = [plan.next_page(each, work.cursor(each.id, STREAM)) for each in some]
+    if len(some) == 1:
+        more: list[Repository] = []
+        async with work.guarded(some[0], STREAM):
+            more = await _store_pages(
+                work, some, await graphql.pull_pages(work.github, wanted, teams=work.teams)
+            )
+        return more
+    try:
+        pages = await graphql.pull_pages(work.github, wanted, teams=work.teams)
+    except GitHubUnavailable:
+        # One of them is the reason; alone, it fails alone.
+        return [each for one in some for each in await _fetch_pages(work, [one])]
+    return await _store_pages(work, some, pages)
+
+
+async def _store_pages(work: Work, some: Sequence[Repository], pages: Sequence[PullPage]) -> list[Repository]:
+    by_node = {each.node_id: each for each in some}
+    for missing in by_node.keys() - {page.node_id for page in pages}:
+        async with work.guarded(by_node[missing], STREAM):
+            raise GitHubNoAccess("GitHub shows no pull requests of this repository to this token.")
+    whole = {
+        page.node_id: [await _whole(work, by_node[page.node_id], parsed) for parsed in page.pulls]
+        for page in pages
+    }
+    more = []
+    async with work.db.write() as conn:
+        for page in pages:
+            repository, pulls = by_node[page.node_id], whole[page.node_id]
+            at = work.cursor(repository.id, STREAM)
+            asked = plan.next_page(repository, at).first
+            await activity.save_pulls(conn, repository.id, pulls)
+            position = {
+                **at.position,
+                "total": page.total,
+                "after": page.after or at.position.get("after"),
+                "first": plan.grown(at.position.get("first", graphql.LIST_PAGE), asked, page.first),
+            }
+            new = Cursor(position, complete=page.after is None, items=at.items + len(pulls))
+            await work.advance(conn, repository.id, STREAM, new)
+            _count(work, pulls)
+            if page.after is not None:
+                more.append(repository)
+    work.notify()
+    return more
+
+
+async def _whole(work: Work, repository: Repository, parsed: ParsedPull) -> PullRequest:
+    """With all reviews, when the page held only the first ones."""
+    if not parsed.cut:
+        return parsed.pull
+    reviews = await rest.reviews(work.github, repository.full_name, parsed.pull.number)
+    return replace(parsed.pull, reviews=reviews)
+
+
+def _count(work: Work, pulls: Sequence[PullRequest]) -> None:
+    work.found.pull_requests += len(pulls)
+    work.found.reviews += sum(len(each.reviews) for each in pulls)

@@ -1,0 +1,148 @@
+"""Finds out which repositories there are, which the token may read, and in which something moved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from trackeep.github import graphql, rest
+from trackeep.github.parse import Listed
+from trackeep.github.parse_graphql import Pulse
+from trackeep.model import Repository
+from trackeep.store import activity, schedule
+from trackeep.store.schedule import Cursor
+from trackeep.sync import plan
+from trackeep.sync.work import Work
+
+ACCOUNT = 0
+STREAM = "repositories"
+
+
+async def poll_list(work: Work) -> frozenset[int]:
+    """Look at the list of the person's repositories; returns the ids that the list covers.
+
+    Unchanged, it costs nothing. Changed, it is read until what is stored begins; now and then to its end.
+    """
+    at = work.cursor(ACCOUNT, STREAM)
+    known = frozenset(at.position.get("ids", ()))
+    walk: dict[str, Any] | None = at.position.get("walk")
+    if walk is None:
+        full = plan.is_walk_due(at.position.get("full_at", 0), work.now)
+        page = await rest.repositories(work.github, conditional=not full)
+        if page.not_modified:
+            # A longer list proves only its first page by this; the next full walk proves the others.
+            if len(known) <= rest.PER_PAGE:
+                async with work.db.write() as conn:
+                    await activity.renew_access(conn, work.account_id, known, work.now)
+            return known
+        walk = {"full": full, "url": page.url, "etag": page.etag, "ids": []}
+    else:
+        page = await rest.repositories(work.github, walk["next"])
+    while await _save_page(work, page, walk):
+        page = await rest.repositories(work.github, walk["next"])
+    return frozenset(work.cursor(ACCOUNT, STREAM).position["ids"])
+
+
+async def chosen(work: Work) -> list[Repository]:
+    """The repositories this pass looks after, last pushed first."""
+    async with work.db.write() as conn:
+        found = await schedule.followed(conn, work.account_id)
+        if not found and work.wishes.follow_all:
+            granted = await activity.granted_ids(conn, work.account_id)
+            await schedule.follow_repositories(conn, work.account_id, granted, work.now)
+            found = await schedule.followed(conn, work.account_id)
+    only = work.wishes.only
+    return [each for each in found if not only or each.id in only]
+
+
+async def first_look(work: Work, repositories: Sequence[Repository]) -> None:
+    """Learn how many pull requests and issues new repositories have, and where the poll of changes starts.
+
+    That start is the newest change GitHub tells of before anything is fetched: its own clock, not ours.
+    """
+    if not repositories:
+        return
+    pulses = await graphql.pulse(work.github, [each.node_id for each in repositories])
+    newest = max((max(each.pulls_at, each.issues_at) for each in pulses.values()), default=0)
+    async with work.db.write() as conn:
+        for each in repositories:
+            pulse = pulses.get(each.node_id)
+            if pulse is not None:
+                pulls = Cursor({"total": pulse.pulls, "at": pulse.pulls_at}, pulse.pulls == 0)
+                issues = Cursor({"total": pulse.issues, "at": pulse.issues_at}, pulse.issues == 0)
+                await work.advance(conn, each.id, "pulls", pulls)
+                await work.advance(conn, each.id, "issues", issues)
+        if not work.cursor(ACCOUNT, "changed").position:
+            await work.advance(conn, ACCOUNT, "changed", Cursor({"since": newest or work.now - 86_400}))
+    await _lose(work, [each for each in repositories if each.node_id not in pulses])
+
+
+async def watch(work: Work, repositories: Sequence[Repository]) -> dict[int, Pulse]:
+    """What moved in repositories that no list covers; those GitHub shows no more are hidden."""
+    if not repositories:
+        return {}
+    pulses = await graphql.pulse(work.github, [each.node_id for each in repositories])
+    seen = [each.repository for each in pulses.values()]
+    async with work.db.write() as conn:
+        stored = {each.id: each for each in repositories}
+        kept = [_with_size(each, stored.get(each.id)) for each in seen]
+        await activity.save_repositories(conn, kept)
+        await activity.renew_access(conn, work.account_id, [each.id for each in seen], work.now)
+    await _lose(work, [each for each in repositories if each.node_id not in pulses])
+    return {each.repository.id: each for each in pulses.values()}
+
+
+async def _save_page(work: Work, page: rest.Page[Listed], walk: dict[str, Any]) -> bool:
+    """Store one page of the list with the cursor behind it; True when another page is wanted."""
+    at = work.cursor(ACCOUNT, STREAM)
+    found = [each.repository for each in page.items]
+    walk["ids"] = [*walk["ids"], *(each.id for each in found)]
+    async with work.db.write() as conn:
+        stored = await activity.pushed_times(conn, [each.id for each in found])
+        reached = not walk["full"] and plan.stop_walk([(each.id, each.pushed_at) for each in found], stored)
+        await activity.save_repositories(conn, found)
+        permissions = {each.repository.id: each.permission for each in page.items}
+        await activity.grant_access(conn, work.account_id, permissions, work.now)
+        goes_on = page.next_url is not None and not reached
+        if goes_on:
+            walk["next"] = page.next_url
+            position = {**at.position, "walk": walk}
+        else:
+            position = await _finish(work, conn, walk, is_whole=page.next_url is None)
+        await work.advance(conn, ACCOUNT, STREAM, Cursor(position, complete=not goes_on))
+    return goes_on
+
+
+async def _finish(
+    work: Work, conn: AsyncConnection, walk: dict[str, Any], *, is_whole: bool
+) -> dict[str, Any]:
+    """The position after a walk; a walk to the end also shows which repositories are gone."""
+    before = work.cursor(ACCOUNT, STREAM).position
+    known = set(before.get("ids", ()))
+    ids = set(walk["ids"])
+    if is_whole:
+        tracked = {each.id for each in await schedule.followed(conn, work.account_id)}
+        # Followed ones outside the list may be public; `watch` finds out.
+        await activity.lose_access(conn, work.account_id, known - ids - tracked, work.now)
+    await schedule.save_validator(conn, work.github.token_fingerprint, walk["url"], walk["etag"], work.now)
+    work.validators[walk["url"]] = walk["etag"]
+    full_at = work.now if is_whole else before.get("full_at", 0)
+    return {"ids": sorted(ids if is_whole else ids | known), "full_at": full_at}
+
+
+async def _lose(work: Work, repositories: Iterable[Repository]) -> None:
+    gone = [each.id for each in repositories]
+    if gone:
+        async with work.db.write() as conn:
+            await activity.lose_access(conn, work.account_id, gone, work.now)
+
+
+def _with_size(seen: Repository, stored: Repository | None) -> Repository:
+    """GraphQL's pulse does not ask for the size on disk and names no branch of an empty repository."""
+    if stored is None:
+        return seen
+    branch = seen.default_branch or stored.default_branch
+    return replace(seen, size_kb=stored.size_kb, default_branch=branch)

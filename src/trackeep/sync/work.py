@@ -1,0 +1,139 @@
+"""What every stream of one pass over one account shares: database, GitHub, cursors, and what was found."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+import aiohttp
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from trackeep.database import Database
+from trackeep.environment import GitHubAddresses
+from trackeep.errors import GitHubError, GitHubRateLimited, GitHubTokenDead, GitHubUnavailable
+from trackeep.github.gitwire import GitRemote
+from trackeep.github.transport import GitHub
+from trackeep.model import Budget, Repository
+from trackeep.store import schedule
+from trackeep.store.schedule import Cursor
+from trackeep.sync import plan
+
+MOST_UNAVAILABLE = 3
+
+
+@dataclass
+class Found:
+    commits: int = 0
+    pull_requests: int = 0
+    reviews: int = 0
+    issues: int = 0
+    refs: int = 0
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the caller wants of this pass; `only` are repository ids, empty for all that is followed."""
+
+    trigger: str = "poll"
+    urgent: bool = False
+    follow_all: bool = False
+    only: frozenset[int] = frozenset()
+
+
+@dataclass
+class Work:
+    """One pass over one account; made by `open_work`."""
+
+    db: Database
+    github: GitHub
+    git: Callable[[Repository], GitRemote]
+    account_id: int
+    teams: bool
+    wishes: Wishes
+    notify: Callable[[], None]
+    cursors: dict[tuple[int, str], Cursor] = field(default_factory=dict)
+    budgets: dict[str, Budget] = field(default_factory=dict)
+    validators: dict[str, str] = field(default_factory=dict)
+    found: Found = field(default_factory=Found)
+    failures: dict[str, str] = field(default_factory=dict)
+    git_posts: int = 0
+    git_bytes: int = 0
+    _unavailable: int = 0
+
+    @property
+    def now(self) -> int:
+        return int(self.github.clock())
+
+    def cursor(self, repository_id: int, stream: str) -> Cursor:
+        return self.cursors.get((repository_id, stream), Cursor())
+
+    async def advance(self, conn: AsyncConnection, repository_id: int, stream: str, new: Cursor) -> None:
+        """Write a cursor in the caller's transaction, together with the rows it vouches for."""
+        place = (repository_id, stream)
+        await schedule.advance(conn, self.account_id, place, new, self.now)
+        self.cursors[place] = new
+
+    async def settled(self, newest: int) -> None:
+        await asyncio.sleep(plan.settle_s(newest, self.github.clock()))
+
+    @contextlib.asynccontextmanager
+    async def guarded(self, repository: Repository, stream: str) -> AsyncIterator[None]:
+        """A failure of one repository is written down and the others go on.
+
+        Limits and a dead token concern all of them, and so does a GitHub that fails again and again.
+        """
+        try:
+            yield
+            self._unavailable = 0
+        except (GitHubRateLimited, GitHubTokenDead):
+            raise
+        except GitHubError as error:
+            self.failures[repository.full_name] = error.sentence
+            place = (repository.id, stream)
+            failures = self.cursor(*place).failures + 1
+            due_at = self.now + plan.backoff_s(failures)
+            async with self.db.write() as conn:
+                await schedule.fail(conn, self.account_id, place, error.sentence, due_at)
+            self._unavailable += isinstance(error, GitHubUnavailable)
+            if self._unavailable >= MOST_UNAVAILABLE:
+                raise
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to GitHub: whose token it is and what it may."""
+
+    http: aiohttp.ClientSession
+    addresses: GitHubAddresses
+    token: str = field(repr=False)
+    scopes: tuple[str, ...] | None
+    clock: Callable[[], float]
+
+
+async def open_work(
+    db: Database, account_id: int, way: Way, wishes: Wishes, notify: Callable[[], None] = lambda: None
+) -> Work:
+    """Everything a pass needs, with cursors, validators and budgets as the last pass left them."""
+    budgets: dict[str, Budget] = {}
+    validators: dict[str, str] = {}
+    github = GitHub(
+        way.http,
+        way.addresses,
+        way.token,
+        clock=way.clock,
+        validators=validators,
+        on_budget=lambda budget: budgets.__setitem__(budget.resource, budget),
+    )
+    async with db.read() as conn:
+        validators |= await schedule.validators(conn, github.token_fingerprint)
+        github.remember(await schedule.budgets(conn, account_id))
+        cursors = await schedule.cursors(conn, account_id)
+
+    def git(repository: Repository) -> GitRemote:
+        url = f"{way.addresses.git}/{repository.full_name}.git"
+        return GitRemote(way.http, url, way.token, clock=way.clock)
+
+    teams = not {"read:org", "write:org", "admin:org"}.isdisjoint(way.scopes or ())
+    return Work(db, github, git, account_id, teams, wishes, notify, cursors, budgets, validators)

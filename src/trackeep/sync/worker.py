@@ -1,0 +1,188 @@
+"""The loop of the background work: claim an account, sync it, record when it is due again, sleep."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+import aiohttp
+import structlog
+
+from trackeep.database import Database
+from trackeep.environment import GitHubAddresses
+from trackeep.errors import TrackeepError
+from trackeep.store import schedule
+from trackeep.store.schedule import Claim
+from trackeep.sync import engine, plan
+from trackeep.sync.credentials import Credentials
+from trackeep.sync.engine import Outcome
+from trackeep.sync.work import Way, Wishes, open_work
+
+LEASE_S = 90
+LOOK_EVERY_S = 1.0
+AT_ONCE = 4
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One worker process's settings; `poll_s` is how often an account is looked at."""
+
+    db: Database
+    credentials: Credentials
+    addresses: GitHubAddresses
+    poll_s: int = 60
+    clock: Callable[[], float] = time.time
+
+    async def run(self) -> None:
+        """Work until cancelled; accounts in hand are given back, so that another worker can go on."""
+        name, started_at = process_name(), int(self.clock())
+        await free_the_dead(self.db)
+        async with open_http() as http, asyncio.TaskGroup() as tasks:
+            places = asyncio.Semaphore(AT_ONCE)
+            try:
+                while True:
+                    await self._announce(name, started_at)
+                    await places.acquire()
+                    claimed = await self._claim(name)
+                    if claimed is None:
+                        places.release()
+                        await asyncio.sleep(LOOK_EVERY_S * (0.75 + random.random() / 2))
+                        continue
+                    task = tasks.create_task(self._work(http, claimed))
+                    task.add_done_callback(lambda _: places.release())
+            finally:
+                await asyncio.shield(self._leave(name))
+
+    async def run_once(self) -> list[Outcome]:
+        """Sync every account that is due, one after the other, and return."""
+        outcomes = []
+        name = process_name()
+        await free_the_dead(self.db)
+        async with open_http() as http:
+            while (claimed := await self._claim(name)) is not None:
+                outcome = await self._work(http, claimed)
+                outcomes += [outcome] if outcome else []
+        return outcomes
+
+    async def _claim(self, name: str) -> Claim | None:
+        async with self.db.write() as conn:
+            return await schedule.claim(conn, name, int(self.clock()), lease_s=LEASE_S)
+
+    async def _work(self, http: aiohttp.ClientSession, claimed: Claim) -> Outcome | None:
+        """One pass; whatever happens the account is given back, later when it went wrong."""
+        outcome, problem, failures = None, "", claimed.failures + 1
+        try:
+            async with leased(self.db, claimed, self.clock):
+                outcome = await self._sync(http, claimed)
+            problem = outcome.error.sentence if outcome.error else ""
+            failures = claimed.failures + 1 if outcome.state == engine.FAILED else 0
+        except TrackeepError as error:
+            problem = error.sentence
+            log.warning("sync failed", account=claimed.account_id, problem=problem)
+        except Exception:
+            # One account's surprise must not end the work for all others.
+            problem = "Something unexpected happened; the log has the details."
+            log.exception("sync failed", account=claimed.account_id)
+        finally:
+            await asyncio.shield(self._release(claimed, outcome, failures, problem))
+        return outcome
+
+    async def _sync(self, http: aiohttp.ClientSession, claimed: Claim) -> Outcome:
+        found = await self.credentials.working(claimed.account_id, int(self.clock()))
+        is_click = claimed.priority == schedule.CLICK
+        way = Way(http, self.addresses, found.access_token, found.scopes, self.clock)
+        wishes = Wishes(trigger="click" if is_click else "poll", urgent=is_click)
+        return await engine.sync_account(await open_work(self.db, claimed.account_id, way, wishes))
+
+    async def _release(self, claimed: Claim, outcome: Outcome | None, failures: int, problem: str) -> None:
+        now = int(self.clock())
+        jittered = max(1, round(self.poll_s * (0.9 + random.random() / 5)))
+        due_at = plan.next_due_at(now, jittered, failures=failures if outcome is None or problem else 0)
+        if outcome and outcome.retry_at:
+            due_at = max(due_at, outcome.retry_at)
+        async with self.db.write() as conn:
+            await schedule.release(conn, claimed, due_at, failures=failures, problem=problem)
+
+    async def _announce(self, name: str, started_at: int) -> None:
+        now = int(self.clock())
+        if now % 15 == 0 or now - started_at < 2:
+            async with self.db.write() as conn:
+                await schedule.save_worker(conn, name, started_at, now)
+
+    async def _leave(self, name: str) -> None:
+        async with self.db.write() as conn:
+            await schedule.remove_worker(conn, name)
+
+
+@contextlib.asynccontextmanager
+async def leased(db: Database, claimed: Claim, clock: Callable[[], float]) -> AsyncIterator[None]:
+    """Hold the lease while the body runs; a body whose lease was lost ends with a TrackeepError."""
+    body = asyncio.current_task()
+    assert body is not None
+    keeper = asyncio.create_task(_keep(db, claimed, clock))
+    keeper.add_done_callback(lambda done: None if done.cancelled() else body.cancel())
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not keeper.done() or keeper.cancelled():
+            raise
+        body.uncancel()
+        raise TrackeepError("Another worker has taken over this account.", "It goes on there.") from None
+    finally:
+        keeper.cancel()
+
+
+async def _keep(db: Database, claimed: Claim, clock: Callable[[], float]) -> None:
+    """Returns when the lease is lost."""
+    held = True
+    while held:
+        await asyncio.sleep(LEASE_S / 4)
+        async with db.write() as conn:
+            held = await schedule.heartbeat(conn, claimed, int(clock()), lease_s=LEASE_S)
+
+
+@contextlib.asynccontextmanager
+async def open_http() -> AsyncIterator[aiohttp.ClientSession]:
+    """The HTTP session of everything this process asks GitHub; it keeps no cookies."""
+    connector = aiohttp.TCPConnector(limit=64)
+    async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as http:
+        yield http
+
+
+def process_name() -> str:
+    """Computer, process and a random mark: enough to see later whether the holder of a lease still lives."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+async def free_the_dead(db: Database) -> None:
+    """End the leases of processes of this computer that were killed, so that nobody waits for them."""
+    async with db.read() as conn:
+        holders = await schedule.leaseholders(conn)
+    dead = [name for name in holders if _is_dead(name)]
+    if dead:
+        async with db.write() as conn:
+            for name in dead:
+                await schedule.free(conn, name)
+
+
+def _is_dead(name: str) -> bool:
+    host, _, rest = name.partition(":")
+    pid = rest.partition(":")[0]
+    if host != socket.gethostname() or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
