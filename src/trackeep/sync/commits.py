@@ -98,7 +98,9 @@ async def _fetched(db: Database, git: GitRemote, repository_id: int, plan: _Plan
         if lost:  # rows were removed behind our back: fetch everything once more
             pack.close()
             pack = await fetch_pack(git, plan.wants, ())
-    if not pack.others and any(sha not in pack for sha in plan.wants):
+    # A branch leads to a commit always, a tag may lead to a file or folder, which is not asked for again.
+    branches = {ref.commit_sha for ref in plan.after.values() if ref.is_branch}
+    if any(sha not in pack for sha in branches.intersection(plan.wants)):
         pack.close()
         raise GitHubUnavailable("GitHub's git server left out commits.", "They are fetched again later.")
     return pack
@@ -118,11 +120,13 @@ class _Writer:
         if self.plan.is_fresh and refs.HEAD in self.plan.after:
             default = pack.reached_from({self.plan.after[refs.HEAD].commit_sha})
         commits = pack.commits()
-        page = await asyncio.to_thread(list, islice(commits, _PAGE))
-        while following := await asyncio.to_thread(list, islice(commits, _PAGE)):
-            async with self.db.write() as conn:
-                await self._save_page(conn, page, default)
-            page = following
+
+        async def read() -> list[Commit]:
+            return await asyncio.to_thread(list, islice(commits, _PAGE))
+
+        page = await read()
+        for _ in range((len(pack) - 1) // _PAGE):
+            page, _ = await asyncio.gather(read(), self._save(page, default))
         await self.save_refs(page, default)
 
     async def save_refs(self, page: Sequence[Commit], default: Collection[str] = ()) -> None:
@@ -137,6 +141,10 @@ class _Writer:
                 seen_at=self.now,
                 flags_are_right=self.plan.is_fresh,
             )
+
+    async def _save(self, page: Sequence[Commit], default: Collection[str]) -> None:
+        async with self.db.write() as conn:
+            await self._save_page(conn, page, default)
 
     async def _save_page(
         self, conn: AsyncConnection, page: Sequence[Commit], default: Collection[str]
