@@ -72,15 +72,11 @@ class Database:
     async def migrate(self) -> None:
         """Bring the tables to this program's version, under a lock, with a copy of SQLite before."""
         try:
-            async with self.engine.connect() as conn:
-                if self.is_sqlite:
-                    await conn.execution_options(trackeep_begin="IMMEDIATE")
-                async with conn.begin():
-                    if not self.is_sqlite:
-                        await conn.execute(
-                            text("select pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK}
-                        )
-                    await conn.run_sync(_migrate, self.url)
+            async with self.write() as conn:
+                if not self.is_sqlite:
+                    lock = text("select pg_advisory_xact_lock(:number)")
+                    await conn.execute(lock, {"number": _MIGRATION_LOCK})
+                await conn.run_sync(_migrate)
         except (DBAPIError, OSError, sqlite3.Error) as error:
             raise _cannot_open(self.url, error) from error
 
@@ -138,7 +134,7 @@ def _begin_sqlite(conn: Connection) -> None:
     conn.exec_driver_sql(f"begin {how}")
 
 
-def _migrate(conn: Connection, url: str) -> None:
+def _migrate(conn: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "store" / "migrations"))
     script = ScriptDirectory.from_config(config)

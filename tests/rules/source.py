@@ -51,7 +51,7 @@ def package() -> tuple[Source, ...]:
 
 
 @cache
-def tests() -> tuple[Source, ...]:
+def suite() -> tuple[Source, ...]:
     return tuple(_read(path) for path in sorted((ROOT / "tests").rglob("*.py")))
 
 

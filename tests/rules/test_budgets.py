@@ -3,66 +3,66 @@
 import ast
 import re
 
-import pytest
-from rules.source import Source, package, tests
+from rules.source import package, suite
 
 FILE_LINES, FUNCTION_LINES, NESTING, PARAMETERS, LINE = 500, 60, 3, 6, 110
 BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.Try, ast.With, ast.AsyncWith, ast.Match)
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 NO_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "services", "managers", "misc"}
 
-everywhere = pytest.mark.parametrize("source", (*package(), *tests()), ids=lambda source: source.name)
+EVERYWHERE = (*package(), *suite())
 
 
-@everywhere
-def test_a_file_has_at_most_500_lines(source: Source) -> None:
+def test_a_file_has_at_most_500_lines() -> None:
     """A longer file has two subjects."""
-    assert source.text.count("\n") <= FILE_LINES
+    assert not [source.name for source in EVERYWHERE if source.text.count("\n") > FILE_LINES]
 
 
-@everywhere
-def test_a_function_has_at_most_60_lines(source: Source) -> None:
+def test_a_function_has_at_most_60_lines() -> None:
     """A longer function has two jobs."""
-    long = [f.name for f in source.functions() if (f.end_lineno or f.lineno) - f.lineno + 1 > FUNCTION_LINES]
-    assert not long
+    assert not [
+        f"{source.name}::{f.name}"
+        for source in EVERYWHERE
+        for f in source.functions()
+        if (f.end_lineno or f.lineno) - f.lineno + 1 > FUNCTION_LINES
+    ]
 
 
-@everywhere
-def test_blocks_nest_at_most_three_deep(source: Source) -> None:
+def test_blocks_nest_at_most_three_deep() -> None:
     """Deeper logic wants a name of its own."""
-    deep = [f.name for f in source.functions() if _depth(f.body) > NESTING]
-    assert not deep
+    assert not [
+        f"{source.name}::{f.name}"
+        for source in EVERYWHERE
+        for f in source.functions()
+        if _depth(f.body) > NESTING
+    ]
 
 
-@pytest.mark.parametrize("source", package(), ids=lambda source: source.name)
-def test_a_function_takes_at_most_six_parameters(source: Source) -> None:
+def test_a_function_takes_at_most_six_parameters() -> None:
     """More of them belong together in one object."""
-    wide = []
-    for f in source.functions():
-        names = [
-            a.arg
-            for a in (*f.args.posonlyargs, *f.args.args, *f.args.kwonlyargs)
-            if a.arg not in ("self", "cls")
-        ]
-        # click hands every option over as a parameter of its own.
-        is_command = any("option" in ast.unparse(d) or "argument" in ast.unparse(d) for d in f.decorator_list)
-        if len(names) > PARAMETERS and not is_command:
-            wide.append(f.name)
-    assert not wide
+    assert not [
+        f"{source.name}::{f.name}"
+        for source in package()
+        for f in source.functions()
+        if _parameters(f) > PARAMETERS
+    ]
 
 
-@everywhere
-def test_a_file_says_in_one_sentence_what_it_is(source: Source) -> None:
-    """Every file starts with its docstring, whose first line is a whole sentence."""
-    first = (ast.get_docstring(source.tree) or "").split("\n")[0]
-    assert re.search(r"[.:;,?]$", first) or first.endswith((".", "…")), f"{source.name}: {first!r}"
-    assert len(first) <= LINE
+def test_a_file_says_in_one_sentence_what_it_is() -> None:
+    """Every file starts with its docstring, whose first line is one sentence of one line."""
+    wordless = []
+    for source in EVERYWHERE:
+        first = (ast.get_docstring(source.tree) or "").split("\n")[0]
+        if not re.search(r"[.:;?…]$", first):
+            wordless.append(source.name)
+    assert not wordless
 
 
 def test_every_test_states_its_promise() -> None:
     """Each test has a docstring."""
     silent = [
         f"{source.name}::{function.name}"
-        for source in tests()
+        for source in suite()
         for function in source.functions()
         if function.name.startswith("test_") and not ast.get_docstring(function)
     ]
@@ -70,7 +70,7 @@ def test_every_test_states_its_promise() -> None:
 
 
 def test_public_functions_are_explained() -> None:
-    """Every public top-level function of three or more statements has a docstring."""
+    """Every public function of a module has a docstring, but the tiny ones and the handlers of a table."""
     silent = [
         f"{source.name}::{node.name}"
         for source in package()
@@ -79,6 +79,7 @@ def test_public_functions_are_explained() -> None:
         and not node.name.startswith("_")
         and len(node.body) >= 3
         and not ast.get_docstring(node)
+        and not _is_handler(node)
     ]
     assert not silent
 
@@ -95,10 +96,24 @@ def test_no_mocks() -> None:
     )
     guilty = [
         source.name
-        for source in tests()
+        for source in suite()
         if source.path.name != "test_budgets.py" and words.search(source.text)
     ]
     assert not guilty
+
+
+def _parameters(function: Function) -> int:
+    # click hands every option over as a parameter of its own.
+    if any(word in ast.unparse(d) for d in function.decorator_list for word in ("option", "argument")):
+        return 0
+    named = (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)
+    return len([a for a in named if a.arg not in ("self", "cls")])
+
+
+def _is_handler(function: Function) -> bool:
+    """An endpoint or a GraphQL resolver: the table that names it says what it answers."""
+    names = [a.arg for a in function.args.args]
+    return names[:1] == ["request"] or "info" in names or "_info" in names
 
 
 def _depth(body: list[ast.stmt]) -> int:

@@ -7,9 +7,9 @@ import io
 import json
 import sqlite3
 import zipfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import click
 
@@ -17,10 +17,10 @@ from trackeep.cli.edge import account_option, finish, opened, settings_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
-    from sqlalchemy.ext.asyncio import AsyncConnection
 
     from trackeep.database import Database
 
+Row = dict[str, Any]
 FORMATS = ("jsonl", "csv", "sqlite")
 
 
@@ -53,7 +53,7 @@ def export(file: Path, kind: str | None, account: str | None, force: bool, as_js
             # Written beside its place and moved at the end: a full disk leaves no half copy.
             partial = file.with_name(f".{file.name}.partial")
             try:
-                counts = await _WRITERS[kind](db, account_id, partial)
+                counts = await _copy(db, account_id, _SINKS[kind](partial))
                 partial.replace(file)
             finally:
                 partial.unlink(missing_ok=True)
@@ -66,71 +66,107 @@ def export(file: Path, kind: str | None, account: str | None, force: bool, as_js
         click.echo(f"Wrote {sum(counts.values()):,} rows of {len(counts)} tables to {file}.")
 
 
-async def _zip(
-    db: Database, account_id: int, path: Path, ending: str, lines: Callable[[list[dict[str, Any]], bool], str]
-) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    async with db.read() as conn:
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            async for table, blocks in _tables(conn, account_id):
-                counts[table.name] = 0
-                with archive.open(f"{table.name}.{ending}", "w") as member:
-                    async for block in blocks:
-                        member.write(lines(block, counts[table.name] == 0).encode())
-                        counts[table.name] += len(block)
-    return counts
-
-
-async def _jsonl(db: Database, account_id: int, path: Path) -> dict[str, int]:
-    def lines(block: list[dict[str, Any]], _first: bool) -> str:
-        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in block)
-
-    return await _zip(db, account_id, path, "jsonl", lines)
-
-
-async def _csv(db: Database, account_id: int, path: Path) -> dict[str, int]:
-    def lines(block: list[dict[str, Any]], first: bool) -> str:
-        out = io.StringIO()
-        writer = csv.DictWriter(out, fieldnames=list(block[0]))
-        if first:
-            writer.writeheader()
-        writer.writerows(block)
-        return out.getvalue()
-
-    return await _zip(db, account_id, path, "csv", lines)
-
-
-async def _sqlite(db: Database, account_id: int, path: Path) -> dict[str, int]:
-    from sqlalchemy.dialects import sqlite
-    from sqlalchemy.schema import CreateTable
-
-    counts: dict[str, int] = {}
-    path.unlink(missing_ok=True)
-    target = sqlite3.connect(path)
-    try:
-        async with db.read() as conn:
-            async for table, blocks in _tables(conn, account_id):
-                target.execute(str(CreateTable(table).compile(dialect=sqlite.dialect())))
-                counts[table.name] = 0
-                async for block in blocks:
-                    names = ", ".join(f'"{name}"' for name in block[0])
-                    marks = ", ".join(f":{name}" for name in block[0])
-                    # Names come from our own tables, never from outside.
-                    target.executemany(f'insert into "{table.name}" ({names}) values ({marks})', block)  # noqa: S608
-                    counts[table.name] += len(block)
-        target.commit()
-    finally:
-        target.close()
-    return counts
-
-
-async def _tables(
-    conn: AsyncConnection, account_id: int
-) -> AsyncIterator[tuple[Table, AsyncIterator[list[dict[str, Any]]]]]:
+async def _copy(db: Database, account_id: int, sink: Sink) -> dict[str, int]:
     from trackeep.store import exports
 
-    for table in exports.EXPORTED:
-        yield table, exports.rows(conn, account_id, table)
+    counts: dict[str, int] = {}
+    try:
+        async with db.read() as conn:
+            for table in exports.EXPORTED:
+                sink.begin(table)
+                counts[table.name] = 0
+                async for block in exports.rows(conn, account_id, table):
+                    sink.add(block)
+                    counts[table.name] += len(block)
+    finally:
+        sink.close()
+    return counts
 
 
-_WRITERS = {"jsonl": _jsonl, "csv": _csv, "sqlite": _sqlite}
+class Sink(Protocol):
+    """Takes table after table, each in blocks of rows."""
+
+    def begin(self, table: Table) -> None: ...
+    def add(self, block: list[Row]) -> None: ...
+    def close(self) -> None: ...
+
+
+class _Archive:
+    """A zip with one text file a table."""
+
+    ending = "jsonl"
+
+    def __init__(self, path: Path) -> None:
+        self._zip = zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED)
+        self._member: IO[bytes] | None = None
+
+    def begin(self, table: Table) -> None:
+        self._end_member()
+        self._member = self._zip.open(f"{table.name}.{self.ending}", "w", force_zip64=True)
+        self._write(self.header(table))
+
+    def add(self, block: list[Row]) -> None:
+        self._write(self.lines(block))
+
+    def close(self) -> None:
+        self._end_member()
+        self._zip.close()
+
+    def header(self, _table: Table) -> str:
+        return ""
+
+    def lines(self, block: list[Row]) -> str:
+        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in block)
+
+    def _write(self, text: str) -> None:
+        assert self._member is not None
+        self._member.write(text.encode())
+
+    def _end_member(self) -> None:
+        if self._member is not None:
+            self._member.close()
+
+
+class _CsvArchive(_Archive):
+    """The same with a header line and values separated by commas."""
+
+    ending = "csv"
+
+    def header(self, table: Table) -> str:
+        return self._csv([[column.name for column in table.columns]])
+
+    def lines(self, block: list[Row]) -> str:
+        return self._csv(list(row.values()) for row in block)
+
+    @staticmethod
+    def _csv(rows: Iterable[list[Any]]) -> str:
+        out = io.StringIO()
+        csv.writer(out).writerows(rows)
+        return out.getvalue()
+
+
+class _SqliteFile:
+    """A new SQLite file with the same tables, for Datasette and its like."""
+
+    def __init__(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+        self._conn = sqlite3.connect(path)
+        self._insert = ""
+
+    def begin(self, table: Table) -> None:
+        from sqlalchemy.dialects import sqlite
+        from sqlalchemy.schema import CreateTable
+
+        dialect = sqlite.dialect()
+        self._conn.execute(str(CreateTable(table).compile(dialect=dialect)))
+        self._insert = str(table.insert().compile(dialect=dialect))
+
+    def add(self, block: list[Row]) -> None:
+        self._conn.executemany(self._insert, [tuple(row.values()) for row in block])
+
+    def close(self) -> None:
+        self._conn.commit()
+        self._conn.close()
+
+
+_SINKS: dict[str, Callable[[Path], Sink]] = {"jsonl": _Archive, "csv": _CsvArchive, "sqlite": _SqliteFile}
