@@ -18,7 +18,6 @@ was changed.
 """
 REPOSITORY = "/repos/{owner}/{repo}"
 READ = (
-    "/",
     "/meta",
     "/rate_limit",
     "/issues",

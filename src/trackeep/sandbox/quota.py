@@ -46,52 +46,6 @@ class Budget:
         return max(0, self.limit - self.used)
 
 
-class Quota:
-    """Budgets per person and resource (core, graphql, search); all tokens of a person share them."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._budgets: dict[tuple[str, str], Budget] = {}
-
-    def look(self, login: str | None, resource: str) -> Budget:
-        """The budget as it stands now; a new window starts with the first request after the last one."""
-        key = (login or ANONYMOUS, resource)
-        now = self._clock.now()
-        budget = self._budgets.get(key)
-        if budget is None:
-            limits = DEFAULT_LIMITS if login else ANONYMOUS_LIMITS
-            budget = Budget(limits[resource], 0, int(now) + WINDOW_S[resource])
-        elif now >= budget.reset_at:
-            budget = Budget(budget.limit, 0, int(now) + WINDOW_S[resource])
-        self._budgets[key] = budget
-        return budget
-
-    def charge(self, login: str | None, resource: str, points: int = 1) -> Budget:
-        """Spends points and returns the budget after it. Whoever calls has looked at `remaining` before."""
-        budget = self.look(login, resource)
-        budget.used = min(budget.limit, budget.used + points)
-        return budget
-
-    def set(
-        self, login: str | None, resource: str, *, limit: int | None = None, used: int | None = None
-    ) -> Budget:
-        budget = self.look(login, resource)
-        budget.limit = budget.limit if limit is None else limit
-        budget.used = budget.used if used is None else used
-        return budget
-
-    def headers(self, login: str | None, resource: str) -> dict[str, str]:
-        """The five headers that GitHub puts on every answer of its API."""
-        budget = self.look(login, resource)
-        return {
-            "X-RateLimit-Limit": str(budget.limit),
-            "X-RateLimit-Remaining": str(budget.remaining),
-            "X-RateLimit-Reset": str(budget.reset_at),
-            "X-RateLimit-Used": str(budget.used),
-            "X-RateLimit-Resource": resource,
-        }
-
-
 @dataclass
 class _Recent:
     in_flight: int = 0
@@ -128,3 +82,57 @@ class SecondaryLimits:
 
     def leave(self, login: str) -> None:
         self._recent[login].in_flight -= 1
+
+
+class Quota:
+    """Budgets per person and resource (core, graphql, search); all tokens of a person share them."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._budgets: dict[tuple[str, str], Budget] = {}
+        self.secondary = SecondaryLimits(clock)
+
+    def look(self, login: str | None, resource: str) -> Budget:
+        """The budget as it stands now; a new window starts with the first request after the last one."""
+        key = (login or ANONYMOUS, resource)
+        now = self._clock.now()
+        budget = self._budgets.get(key)
+        if budget is None:
+            limits = DEFAULT_LIMITS if login else ANONYMOUS_LIMITS
+            budget = Budget(limits[resource], 0, int(now) + WINDOW_S[resource])
+        elif now >= budget.reset_at:
+            budget = Budget(budget.limit, 0, int(now) + WINDOW_S[resource])
+        self._budgets[key] = budget
+        return budget
+
+    def charge(self, login: str | None, resource: str, points: int = 1) -> Budget:
+        """Spends points and returns the budget after it. Whoever calls has looked at `remaining` before."""
+        budget = self.look(login, resource)
+        budget.used = min(budget.limit, budget.used + points)
+        return budget
+
+    def set(
+        self, login: str | None, resource: str, *, limit: int | None = None, used: int | None = None
+    ) -> Budget:
+        """Changes a budget; the resources `points_per_minute` and `concurrent` are the secondary limits.
+
+        A secondary limit holds for every person alike, and a `limit` of None turns it off again.
+        """
+        if resource in ("points_per_minute", "concurrent"):
+            setattr(self.secondary, resource, limit)
+            return Budget(limit or 0, 0, 0)
+        budget = self.look(login, resource)
+        budget.limit = budget.limit if limit is None else limit
+        budget.used = budget.used if used is None else used
+        return budget
+
+    def headers(self, login: str | None, resource: str) -> dict[str, str]:
+        """The five headers that GitHub puts on every answer of its API."""
+        budget = self.look(login, resource)
+        return {
+            "X-RateLimit-Limit": str(budget.limit),
+            "X-RateLimit-Remaining": str(budget.remaining),
+            "X-RateLimit-Reset": str(budget.reset_at),
+            "X-RateLimit-Used": str(budget.used),
+            "X-RateLimit-Resource": resource,
+        }

@@ -11,7 +11,6 @@ from trackeep.sandbox.world import Email, Label, Person, Repository, Team, World
 
 Json = dict[str, Any]
 _PERMISSIONS = ("pull", "triage", "push", "maintain", "admin")
-_ROLES = {"pull": "read", "triage": "triage", "push": "write", "maintain": "maintain", "admin": "admin"}
 
 # https://docs.github.com/en/rest/repos/repos#get-a-repository: `<name>_url` and what follows the address
 _REPOSITORY_URLS = {
@@ -237,7 +236,6 @@ class Site:
         if permission is not None:
             reach = _PERMISSIONS.index(permission)
             shape["permissions"] = {name: n <= reach for n, name in reversed(list(enumerate(_PERMISSIONS)))}
-            shape["role_name"] = _ROLES[permission]
         return shape
 
     def full_repository(self, repository: Repository, viewer: str | None = None) -> Json:

@@ -41,8 +41,6 @@ async def _nothing_here(call: Call) -> Answer:
 
 
 _SERVICE: tuple[Row, ...] = (
-    ("GET", "", Endpoint(service.root, "meta/meta#github-api-root")),
-    ("GET", "/", Endpoint(service.root, "meta/meta#github-api-root")),
     ("GET", "/meta", Endpoint(service.meta, "meta/meta#get-github-meta-information")),
     ("GET", "/rate_limit", Endpoint(service.rate_limit, "rate-limit/rate-limit", cost=0)),
     ("GET", "/issues", Endpoint(issues.all_issues, "issues/issues#list-issues", "repo")),

@@ -76,7 +76,10 @@ async def search_issues(call: Call) -> Answer:
     found.sort(key=lambda pair: pair[1].created_at, reverse=True)
     page, link = call.page_of(found)
     site = site_of(call)
-    items = [Work(site, repository).any_issue(thing) | {"score": 1.0} for repository, thing in page]
+    items = [
+        Work(site, repository).any_issue(thing) | {"score": 1.0, "body": thing.body}
+        for repository, thing in page
+    ]
     body = {
         "total_count": len(found),
         "incomplete_results": False,

@@ -16,7 +16,9 @@ from urllib.parse import parse_qsl, urlencode
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from trackeep.sandbox.faults import SECONDARY_MESSAGE, SECONDARY_PAGE
 from trackeep.sandbox.oauth import BadCredentials, Grant
+from trackeep.sandbox.quota import ANONYMOUS
 from trackeep.sandbox.requestlog import entry_of
 from trackeep.sandbox.state import SandboxState
 from trackeep.sandbox.world import Person, Repository, World
@@ -203,11 +205,14 @@ class _Exchange:
         self._check_headers()
         login = self._grant.login if self._grant else None
         self._check_budget(login)
+        self._enter_secondary(login)
         try:
             answer = await self._endpoint.handle(Call(self._state, self._request, self._grant))
         except Problem:
             self._charge(login)
             raise
+        finally:
+            self._state.quota.secondary.leave(login or ANONYMOUS)
         response = self._written(answer)
         if response.status_code != 304 or self._grant is None:
             self._charge(login)
@@ -256,6 +261,15 @@ class _Exchange:
             who = f"user ID {self._state.world.people[login].id}" if login else "127.0.0.1"
             page = f"{DOCS}/using-the-rest-api/rate-limits-for-the-rest-api"
             raise Problem(403, f"API rate limit exceeded for {who}.", documentation_url=page)
+
+    def _enter_secondary(self, login: str | None) -> None:
+        points = 1 if self._request.method in ("GET", "HEAD") else 5
+        wait_s = self._state.quota.secondary.enter(login or ANONYMOUS, points)
+        if wait_s is not None:
+            message = SECONDARY_MESSAGE.format(request_id=secrets.token_hex(8).upper())
+            problem = Problem(403, message, documentation_url=SECONDARY_PAGE)
+            problem.headers["Retry-After"] = str(wait_s)
+            raise problem
 
     def _charge(self, login: str | None) -> None:
         self._state.quota.charge(login, self._endpoint.resource, self._endpoint.cost)

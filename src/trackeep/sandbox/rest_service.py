@@ -1,4 +1,4 @@
-"""REST answers about the service itself: its budgets, its root, what it is, and everybody's picture."""
+"""REST answers about the service itself: its budgets, what it is, and everybody's picture."""
 
 from __future__ import annotations
 
@@ -7,20 +7,6 @@ from starlette.responses import Response
 
 from trackeep.sandbox.representation import Json
 from trackeep.sandbox.rest_protocol import Answer, Call
-
-
-async def root(call: Call) -> Answer:
-    """The first rows of GitHub's directory of URLs."""
-    names = {
-        "current_user_url": "/user",
-        "emails_url": "/user/emails",
-        "issues_url": "/issues",
-        "organization_url": "/orgs/{org}",
-        "rate_limit_url": "/rate_limit",
-        "repository_url": "/repos/{owner}/{repo}",
-        "user_url": "/users/{user}",
-    }
-    return Answer({name: call.api + path for name, path in names.items()})
 
 
 async def meta(call: Call) -> Answer:
@@ -40,7 +26,6 @@ def _budget(call: Call, resource: str) -> Json:
         "used": budget.used,
         "remaining": budget.remaining,
         "reset": budget.reset_at,
-        "resource": resource,
     }
 
 
