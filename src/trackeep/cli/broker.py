@@ -58,12 +58,12 @@ def serve(host: str | None, port: int | None, base_url: str | None, dev: bool) -
     if not dev and keys.readable_by_others(settings.keys_file):
         click.echo(f"trackeep: {settings.keys_file} can be read by others; chmod 600 it.", err=True)
     # Bound before the program is made: with port 0 the address is only known now.
-    listener = web.bind(settings.host, settings.port)
-    if not environ.get("TRACKEEP_BROKER_BASE_URL", "").strip():
-        real_port = listener.getsockname()[1]
-        settings = dataclasses.replace(settings, base_url=f"http://localhost:{real_port}", port=real_port)
-    app = create_app(settings, ring)
-    asyncio.run(web.serve(app, listener, lambda: click.echo(f"Broker ready at {settings.base_url}")))
+    with web.bind(settings.host, settings.port) as listener:
+        if not environ.get("TRACKEEP_BROKER_BASE_URL", "").strip():
+            real_port = listener.getsockname()[1]
+            settings = dataclasses.replace(settings, base_url=f"http://localhost:{real_port}", port=real_port)
+        app = create_app(settings, ring)
+        asyncio.run(web.serve(app, listener, lambda: click.echo(f"Broker ready at {settings.base_url}")))
 
 
 def _with_flags(

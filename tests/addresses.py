@@ -1,0 +1,282 @@
+"""Addresses by the hundred: the ones that may receive a login, and the tricks that may not."""
+
+from __future__ import annotations
+
+from trackeep.broker.targets import Network
+
+LOOPBACK, LOCAL, PUBLIC = Network.LOOPBACK, Network.LOCAL, Network.PUBLIC
+
+ACCEPTED = [
+    ("https://home.example", PUBLIC),
+    ("https://home.example:8443", PUBLIC),
+    ("https://home.example/trackeep", PUBLIC),
+    ("https://home.example/a/b-c/d_e/f.g", PUBLIC),
+    ("https://home.example/~alice", PUBLIC),
+    ("https://home.example/@alice", PUBLIC),
+    ("https://a-b.c-d.example", PUBLIC),
+    ("https://xn--mnchen-3ya.example", PUBLIC),
+    ("https://8.8.8.8", PUBLIC),
+    ("https://[2606:4700::1111]", PUBLIC),
+    ("https://[2606:4700::1111]:8443/x", PUBLIC),
+    ("https://172.32.0.1", PUBLIC),
+    ("https://100.128.0.1", PUBLIC),
+    ("https://11.0.0.1", PUBLIC),
+    ("https://127.0.0.1.evil.example", PUBLIC),
+    ("https://localhost.evil.example", PUBLIC),
+    ("https://notlocalhost.example", PUBLIC),
+    ("https://evil-localhost.example", PUBLIC),
+    ("https://home.arpa.example", PUBLIC),
+    ("https://mylan.example", PUBLIC),
+    ("https://home.local.example", PUBLIC),
+    ("http://localhost", LOOPBACK),
+    ("http://localhost:8080", LOOPBACK),
+    ("https://localhost:8443", LOOPBACK),
+    ("http://trackeep.localhost:8080", LOOPBACK),
+    ("http://127.0.0.1", LOOPBACK),
+    ("http://127.0.0.1:1", LOOPBACK),
+    ("http://127.0.0.1:65535", LOOPBACK),
+    ("http://127.8.9.10:8080", LOOPBACK),
+    ("http://[::1]", LOOPBACK),
+    ("http://[::1]:8080/t", LOOPBACK),
+    ("http://10.0.0.1", LOCAL),
+    ("http://10.255.255.255:8080", LOCAL),
+    ("http://172.16.0.1", LOCAL),
+    ("http://172.31.255.255", LOCAL),
+    ("http://192.168.1.5:8080", LOCAL),
+    ("http://100.64.0.1", LOCAL),
+    ("http://100.127.255.255", LOCAL),
+    ("http://[fd00::1]:8080", LOCAL),
+    ("http://[fc00::1]", LOCAL),
+    ("http://nas", LOCAL),
+    ("http://my_nas:8080", LOCAL),
+    ("http://nas.local", LOCAL),
+    ("http://nas.lan:8080", LOCAL),
+    ("http://trackeep.home.arpa:8080", LOCAL),
+    ("http://trackeep.internal", LOCAL),
+    ("https://nas.local", LOCAL),
+    ("https://192.168.1.5", LOCAL),
+]
+
+REFUSED = [
+    # nothing, or not an address
+    *("", " ", "home.example", "//home.example", "/home", "https", "https:", "https:/", "https://", "://x"),
+    *("https:home.example", "https:/home.example", "https:///home.example", "http:localhost", "https://:443"),
+    # other schemes, and schemes that are not plain
+    *(
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "file:///etc/passwd",
+        "ftp://home.example",
+        "ws://localhost",
+    ),
+    *(
+        "HTTPS://home.example",
+        "Https://home.example",
+        "https ://home.example",
+        "view-source:https://a.example",
+    ),
+    *(
+        "intent://home.example",
+        "blob:https://home.example",
+        "https+x://home.example",
+        "javascript://home.example",
+    ),
+    # user names
+    *("https://alice@home.example", "https://alice:pw@home.example", "https://home.example@evil.example"),
+    *("https://@home.example", "https://:@home.example", "https://localhost:8080@evil.example"),
+    *("https://home.example%40evil.example", "https://127.0.0.1@evil.example/", "http://[::1]@evil.example"),
+    # backslashes, blanks and control characters
+    *(
+        "https://home.example\\@evil.example",
+        "https:\\\\home.example",
+        "https://home.example\\",
+        "\\\\home.example",
+    ),
+    *("https://home.example/\\evil", "https://evil.example\\.home.example", " https://home.example"),
+    *("https://home.example ", "https://home .example", "https://home.example/a b", "https://home.example\t"),
+    *("https://home.example\n", "https://home.example\r\nSet-Cookie: a=b", "https://home\x00.example"),
+    *(
+        "https://home.example\x7f",
+        "\x00https://home.example",
+        "ht\ntps://home.example",
+        "https://ho\tme.example",
+    ),
+    *(
+        "https://home.example\u2028",
+        "https://home.example\u00a0",
+        "https://home\u200b.example",
+        "\ufeffhttps://a.example",
+    ),
+    # percent encoding
+    *("https://home.example/%2e%2e/x", "https://home.example/%2E/x", "https://home.example/a%2fb"),
+    *(
+        "https://home.example/%5c",
+        "https://home.example/%",
+        "https://home.example/%zz",
+        "https://%68ome.example",
+    ),
+    *("https://home.example/%252e", "https://home.example%2f", "https://home.example%00.evil.example"),
+    *("https://home.example/%0d%0a", "https://%6c%6f%63%61%6c%68%6f%73%74", "https://home.example/a%20b"),
+    # query and fragment
+    *(
+        "https://home.example?",
+        "https://home.example?a=b",
+        "https://home.example/?a",
+        "https://home.example#",
+    ),
+    *("https://home.example#x", "https://home.example/x#@evil.example", "https://home.example/x?next=//evil"),
+    # ports
+    *(
+        "https://home.example:",
+        "https://home.example:0",
+        "https://home.example:00080",
+        "https://home.example:65536",
+    ),
+    *(
+        "https://home.example:99999",
+        "https://home.example:-1",
+        "https://home.example:+80",
+        "https://home.example:8e1",
+    ),
+    *(
+        "https://home.example:http",
+        "https://home.example:80:80",
+        "https://home.example:443",
+        "http://localhost:80",
+    ),
+    *(
+        "https://home.example:٨٠",
+        "https://home.example: 80",
+        "https://home.example:0x50",
+        "http://localhost:080",
+    ),
+    # odd spellings of IPv4
+    *(
+        "http://0x7f.1",
+        "http://2130706433",
+        "http://127.1",
+        "http://0177.0.0.1",
+        "http://127.0.0.01",
+        "http://0",
+    ),
+    *("http://0x7f000001", "http://127.0.0.1.", "http://127.0.1", "http://127.0.0.256", "http://1.2.3.4.5"),
+    *(
+        "http://127.0.0.0x1",
+        "http://0x",
+        "http://home.0x1",
+        "http://evil.example.1",
+        "http://0.0.0.0",
+        "http://0.1.2.3",
+    ),
+    *(
+        "http://255.255.255.255",
+        "http://224.0.0.1",
+        "http://240.0.0.1",
+        "http://169.254.169.254",
+        "http://127。0。0。1",
+    ),
+    *("http://１２７.0.0.1", "http://①②⑦.0.0.1", "http://192.168.001.5", "http://017700000001"),
+    # odd spellings of IPv6, and addresses inside addresses
+    *(
+        "http://::1",
+        "http://[::1",
+        "http://::1]",
+        "http://[]",
+        "http://[::1]]",
+        "http://[[::1]]",
+        "http://[::1]x",
+    ),
+    *("http://[0:0:0:0:0:0:0:1]", "http://[::0001]", "http://[FD00::1]", "http://[::]", "http://[fe80::1]"),
+    *("http://[fe80::1%25eth0]", "http://[::1%eth0]", "http://[::ffff:127.0.0.1]", "http://[::ffff:7f00:1]"),
+    *(
+        "http://[::127.0.0.1]",
+        "http://[2002:7f00:1::]",
+        "http://[ff02::1]",
+        "http://[v1.x]",
+        "http://[127.0.0.1]",
+    ),
+    *("http://[::ffff:10.0.0.1]", "http://[::ffff:0:0]", "http://[64:ff9b::127.0.0.1]", "http://[1:2:3]"),
+    # host names
+    *(
+        "https://home.example.",
+        "http://localhost.",
+        "https://.home.example",
+        "https://home..example",
+        "https://.",
+    ),
+    *(
+        "https://-home.example",
+        "https://home-.example",
+        "https://home.-example",
+        "https://ho+me.example",
+        "http://...",
+    ),
+    *(
+        "https://HOME.example",
+        "https://Home.Example",
+        "http://LOCALHOST",
+        "https://münchen.example",
+        "https://ｈome.example",
+    ),
+    *(
+        "https://xn--a.example",
+        "https://xn--.example",
+        "https://xn--mnchen-3YA.example",
+        "https://xn--zzzzzz99999.example",
+    ),
+    *(
+        "https://home.example,evil.example",
+        "https://home.example;evil",
+        "https://home!.example",
+        "https://*.example",
+    ),
+    *(
+        "https://" + "a" * 64 + ".example",
+        "https://" + "a." * 127 + "example",
+        "https://ex ample",
+        "https://a|b.example",
+    ),
+    *(
+        "https://home.example<script>",
+        'https://home.example"',
+        "https://home.example'",
+        "https://{home}.example",
+    ),
+    # paths
+    *(
+        "https://home.example//",
+        "https://home.example//evil.example",
+        "https://home.example/a//b",
+        "https://home.example/.",
+    ),
+    *(
+        "https://home.example/..",
+        "https://home.example/a/../b",
+        "https://home.example/./a",
+        "https://home.example/a/./",
+    ),
+    *(
+        "https://home.example/;/x",
+        "https://home.example/..;/x",
+        "https://home.example/a,b",
+        "https://home.example/a:b",
+    ),
+    *(
+        "https://home.example/.hidden",
+        "https://home.example/a=b",
+        "https://home.example/a&b",
+        "https://home.example/(a)",
+    ),
+    *(
+        "https://home.example/<x>",
+        'https://home.example/"x',
+        "https://home.example/é",
+        "https://home.example/a/b//",
+    ),
+    *(
+        "https://home.example//auth/callback",
+        "https://home.example/auth/callback?x",
+    ),
+    # length
+    "https://home.example/" + "a" * 492,
+]
