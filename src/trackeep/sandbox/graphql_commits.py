@@ -150,7 +150,7 @@ def _associated(node: CommitNode, info: Info, **args: Any) -> Connection:
         return (pull.it.updated_at if order["field"] == "UPDATED_AT" else pull.it.created_at, pull.it.id)
 
     def listing() -> Listing:
-        pulls = node.repository.pulls.values()
+        pulls = list(node.repository.pulls.values())
         found = [p for p in pulls if node.it.sha in (p.merge_sha, p.head_sha) or _contains(node, p)]
         nodes = [PullNode(node.repository, p) for p in found]
         return Listing.by(key, nodes, descending=order["direction"] == "DESC")
@@ -173,8 +173,8 @@ def _signature_user(actor: ActorNode, info: Info) -> Any:
 
 def _shas(repository: Repository, prefix: str) -> dict[str, str]:
     if prefix == HEADS:
-        return repository.branches
-    return {name: tag.sha for name, tag in repository.tags.items()}
+        return dict(repository.branches)
+    return {name: tag.sha for name, tag in list(repository.tags.items())}
 
 
 def _date_of(ref: RefNode) -> int:

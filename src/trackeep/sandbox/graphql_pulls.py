@@ -35,7 +35,7 @@ _ITEM_TYPES = {
 
 def pulls(repository: Repository, info: Info, **args: Any) -> Connection:
     def listing() -> Listing:
-        nodes = [PullNode(repository, p) for p in repository.pulls.values()]
+        nodes = [PullNode(repository, p) for p in list(repository.pulls.values())]
         return ordered([n for n in nodes if _is_wanted_pull(n, args)], args.get("orderBy"))
 
     return connect(info, args, listing)
@@ -55,7 +55,7 @@ def issues(repository: Repository, info: Info, **args: Any) -> Connection:
         )
 
     def listing() -> Listing:
-        nodes = [IssueNode(repository, i) for i in repository.issues.values()]
+        nodes = [IssueNode(repository, i) for i in list(repository.issues.values())]
         return ordered([n for n in nodes if is_wanted(n)], args.get("orderBy"))
 
     return connect(info, args, listing)

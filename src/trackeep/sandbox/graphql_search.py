@@ -42,8 +42,8 @@ def _order(sort: str) -> dict[str, str]:
 
 
 def _nodes(repository: Repository) -> list[PullNode | IssueNode]:
-    pulls = [PullNode(repository, pull) for pull in repository.pulls.values()]
-    return [*pulls, *(IssueNode(repository, issue) for issue in repository.issues.values())]
+    pulls = [PullNode(repository, pull) for pull in list(repository.pulls.values())]
+    return [*pulls, *(IssueNode(repository, issue) for issue in list(repository.issues.values()))]
 
 
 def _is_in(who: Asked, repository: Repository, qualifiers: list[tuple[str, str]]) -> bool:

@@ -1,0 +1,268 @@
+"""What a full, an idle and a small sync cost: ours beside github-to-sqlite and a PyGithub loop.
+
+    python benchmarks/sync.py [--size small|full ...] [--latency-ms 50] [--only ours ...] [--json FILE]
+
+Every program reads the same sandbox as the same person. Requests are counted by the sandbox's own log; time,
+processor time and peak memory are those of the program's process, its start included. The commits that exist
+are those `git rev-list --branches --tags` finds in the repositories that the person's list names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+PERSON = "alice"
+PLENTY = 1_000_000
+CHANGED = "fernhill/atlas"
+
+
+@dataclass(frozen=True)
+class GitHub:
+    """A running sandbox."""
+
+    url: str
+    token: str
+
+    @property
+    def api(self) -> str:
+        return f"{self.url}/api/v3"
+
+    def control(self, path: str, body: dict[str, Any] | None = None, method: str | None = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.url}/_sandbox/{path}", data, method=method)
+        request.add_header("Content-Type", "application/json")
+        with urllib.request.urlopen(request) as answer:
+            return json.load(answer)
+
+
+@dataclass(frozen=True)
+class Tool:
+    """`command` is given the GitHub and a folder of its own; `commits` is SQL for the ids in its database."""
+
+    name: str
+    collects: str
+    command: Callable[[GitHub, Path], Sequence[str]]
+    database: str
+    commits: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run of one program. Git counts POSTs; memory is in MB; times are in seconds."""
+
+    size: str
+    run: str
+    tool: str
+    rest: int
+    conditional: int
+    not_modified: int
+    points: int
+    git: int
+    wall_s: float
+    cpu_s: float
+    peak_mb: float
+    commits: int
+    existing: int
+
+
+def _script(name: str) -> Callable[[GitHub, Path], Sequence[str]]:
+    return lambda github, folder: (
+        sys.executable, str(HERE / name), github.api, github.token, str(folder / "rival.db"),
+    )  # fmt: skip
+
+
+OURS = Tool(
+    "trackeep",
+    "commits of all branches and tags, branches, PRs, reviews, issues, releases",
+    lambda github, folder: (sys.executable, "-m", "trackeep", "sync"),
+    "trackeep.db",
+    'select sha from "commit"',
+)
+TOOLS = (
+    OURS,
+    Tool(
+        "github-to-sqlite",
+        "commits of the default branch, PRs",
+        _script("rival_github_to_sqlite.py"),
+        "rival.db",
+        "select sha from commits",
+    ),
+    Tool(
+        "PyGithub loop",
+        "commits of the default branch, branches, PRs, reviews",
+        _script("rival_pygithub.py"),
+        "rival.db",
+        "select sha from commits",
+    ),
+)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--size", nargs="+", choices=("small", "full"), default=["small", "full"])
+    parser.add_argument("--latency-ms", type=float, default=0.0, help="added to every answer")
+    parser.add_argument("--only", nargs="+", choices=[tool.name for tool in TOOLS], help="fewer programs")
+    parser.add_argument("--json", type=Path, help="write the rows there as well")
+    asked = parser.parse_args()
+    tools = [tool for tool in TOOLS if asked.only is None or tool.name in asked.only]
+    rows = [row for size in asked.size for row in measure(size, asked.latency_ms, tools)]
+    print(table(rows))
+    for tool in tools:
+        print(f"{tool.name} collects {tool.collects}.")
+    if asked.json:
+        asked.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))
+    return 0
+
+
+def measure(size: str, latency_ms: float, tools: Sequence[Tool]) -> Iterator[Row]:
+    """Each program's full, idle and small run; the small change is made once, before the last."""
+    with tempfile.TemporaryDirectory(prefix="sync-benchmark-") as kept, sandbox(size, Path(kept)) as github:
+        folders = {tool.name: Path(kept) / re.sub(r"\W+", "-", tool.name) for tool in tools}
+        for folder in folders.values():
+            folder.mkdir()
+        github.control("latency", {"ms": latency_ms})
+        for run in ("full", "idle", "small change"):
+            if run == "small change":
+                change(github)
+            existing = commits_existing(github)
+            for tool in tools:
+                print(f"{size}: {run}: {tool.name}", file=sys.stderr)
+                yield one_run(github, tool, folders[tool.name], (size, run), existing)
+
+
+def change(github: GitHub) -> None:
+    """Four commits arrive by the merge of a branch that is two months old; one pull request gets a review."""
+    repositories = github.control("truth")["repositories"]
+    pulls = next(r for r in repositories if r["full_name"] == CHANGED)["pulls"]
+    number = next(pull["number"] for pull in pulls if pull["state"] == "open")
+    github.control(f"repos/{CHANGED}/change", {"kind": "merge-old-branch"})
+    github.control(f"repos/{CHANGED}/change", {"kind": "review", "number": number, "author": "bob"})
+
+
+def one_run(github: GitHub, tool: Tool, folder: Path, which: tuple[str, str], existing: set[str]) -> Row:
+    github.control("log", method="DELETE")
+    wall_s, usage = timed(tool.command(github, folder), environment(github, folder))
+    log = github.control("log")
+    rest = [e for e in log if e["resource"] in ("core", "search")]
+    stored = {row[0] for row in read(folder / tool.database, tool.commits)}
+    return Row(
+        *which,
+        tool.name,
+        rest=len(rest),
+        conditional=sum(e["conditional"] for e in rest),
+        not_modified=sum(e["status"] == 304 for e in rest),
+        points=sum(e["cost"] for e in log if e["resource"] == "graphql"),
+        git=sum(e["method"] == "POST" and e["path"].endswith("/git-upload-pack") for e in log),
+        wall_s=wall_s,
+        cpu_s=usage.ru_utime + usage.ru_stime,
+        peak_mb=usage.ru_maxrss / 1024,
+        commits=len(stored & existing),
+        existing=len(existing),
+    )
+
+
+def timed(command: Sequence[str], env: dict[str, str]) -> tuple[float, Any]:
+    """Wall time and the resources that the process used. Ends the benchmark when the process fails."""
+    with tempfile.TemporaryFile() as errors:
+        began = time.monotonic()
+        process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=errors)
+        _, status, usage = os.wait4(process.pid, 0)
+        wall_s = time.monotonic() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            errors.seek(0)
+            sys.exit(f"{' '.join(command)} failed:\n{errors.read().decode(errors='replace')}")
+    return wall_s, usage
+
+
+def environment(github: GitHub, folder: Path) -> dict[str, str]:
+    ours = {
+        name: value for name, value in os.environ.items() if not name.startswith(("TRACKEEP_", "GITHUB_"))
+    }
+    return ours | {
+        "GITHUB_TOKEN": github.token,
+        "GITHUB_URL": github.url,
+        "GITHUB_API_URL": github.api,
+        "GITHUB_GIT_URL": github.url,
+        "TRACKEEP_DATA_DIR": str(folder),
+    }
+
+
+def commits_existing(github: GitHub) -> set[str]:
+    """The commits on branches and tags of the repositories that the person's own list names."""
+    request = urllib.request.Request(f"{github.api}/user/repos?per_page=100")
+    request.add_header("Authorization", f"Bearer {github.token}")
+    request.add_header("User-Agent", "benchmark")
+    with urllib.request.urlopen(request) as answer:
+        listed = {repository["id"] for repository in json.load(answer)}
+    found: set[str] = set()
+    for repository in github.control("truth")["repositories"]:
+        if repository["id"] in listed:
+            listing = ("git", "-c", "safe.directory=*", "rev-list", "--branches", "--tags")
+            done = subprocess.run(listing, cwd=repository["git_dir"], capture_output=True, check=True)
+            found.update(done.stdout.decode().split())
+    return found
+
+
+def read(database: Path, query: str) -> list[Any]:
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        return connection.execute(query).fetchall()
+
+
+@contextlib.contextmanager
+def sandbox(size: str, folder: Path) -> Iterator[GitHub]:
+    command = (sys.executable, "-m", "trackeep", "sandbox", "serve", "--port", "0", "--size", size)
+    process = subprocess.Popen(
+        [*command, "--data-dir", str(folder / "github")], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    try:
+        found = re.search(r"http://\S+", process.stdout.readline())
+        if found is None:
+            sys.exit("The sandbox did not start.")
+        github = GitHub(found.group(), "")
+        people = {person["login"]: person["token"] for person in github.control("people")}
+        for resource in ("core", "graphql", "search"):
+            github.control("quota", {"login": PERSON, "resource": resource, "limit": PLENTY})
+        yield GitHub(github.url, people[PERSON])
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()
+
+
+def table(rows: Sequence[Row]) -> str:
+    heads = ("size", "run", "program", "REST", "conditional", "304", "points", "git POSTs", "wall s", "CPU s",
+             "peak MB", "commits stored of existing")  # fmt: skip
+    cells = [
+        (row.size, row.run, row.tool, row.rest, row.conditional, row.not_modified, row.points, row.git,
+         f"{row.wall_s:.2f}", f"{row.cpu_s:.2f}", f"{row.peak_mb:.0f}",
+         f"{row.commits:,} of {row.existing:,}")
+        for row in rows
+    ]  # fmt: skip
+    lines = [heads, ("---",) * 3 + ("--:",) * 9, *cells]
+    widths = [max(len(str(line[n])) for line in lines) for n in range(len(heads))]
+    return "\n".join(
+        "| " + " | ".join(str(cell).ljust(width) if n < 3 else str(cell).rjust(width)
+                          for n, (cell, width) in enumerate(zip(line, widths, strict=True))) + " |"
+        for line in lines
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(main())
