@@ -14,7 +14,23 @@ from starlette.types import ASGIApp
 from trackeep import web
 from trackeep.database import Database
 from trackeep.environment import InstanceSettings
-from trackeep.instance import connect, frame, health, login, problems, sessions, setup, signin
+from trackeep.instance import (
+    calendar_page,
+    connect,
+    dashboard,
+    frame,
+    health,
+    lists,
+    login,
+    problems,
+    repositories,
+    repository,
+    sessions,
+    settings_page,
+    setup,
+    signin,
+    sync_page,
+)
 from trackeep.instance.sessions import anybody, signed_in
 from trackeep.instance.site import Site
 from trackeep.vault import Vault
@@ -31,6 +47,28 @@ ROUTES = (
     Route("/auth/login", anybody(login.start), methods=["GET"]),
     Route("/auth/callback", anybody(login.callback), methods=["GET"]),
     Route("/auth/logout", signed_in(sessions.sign_out), methods=["POST"]),
+    # Looking.
+    Route("/", signed_in(dashboard.dashboard), methods=["GET"]),
+    Route("/calendar", signed_in(calendar_page.page), methods=["GET"]),
+    Route("/calendar.csv", signed_in(calendar_page.as_csv), methods=["GET"]),
+    Route("/repos", signed_in(repositories.table), methods=["GET"]),
+    Route("/repos/choose", signed_in(repositories.choose), methods=["GET"]),
+    Route("/repos/choose", signed_in(repositories.follow), methods=["POST"]),
+    Route("/r/{owner}/{name}", signed_in(repository.overview), methods=["GET"]),
+    Route("/r/{owner}/{name}/pulls", signed_in(repository.pulls), methods=["GET"]),
+    Route("/r/{owner}/{name}/commits", signed_in(repository.commits), methods=["GET"]),
+    Route("/r/{owner}/{name}/branches", signed_in(repository.branches), methods=["GET"]),
+    Route("/pulls", signed_in(lists.pulls), methods=["GET"]),
+    Route("/commits", signed_in(lists.commits), methods=["GET"]),
+    Route("/activity", signed_in(lists.activity), methods=["GET"]),
+    Route("/sync", signed_in(sync_page.page), methods=["GET"]),
+    Route("/sync/now", signed_in(repositories.sync_now), methods=["POST"]),
+    Route("/sync/events", signed_in(sync_page.events), methods=["GET"]),
+    Route("/settings", signed_in(settings_page.page), methods=["GET"]),
+    Route("/settings/theme", signed_in(settings_page.set_theme), methods=["POST"]),
+    Route("/settings/time-zone", signed_in(settings_page.set_time_zone), methods=["POST"]),
+    Route("/privacy", signed_in(settings_page.privacy), methods=["GET"]),
+    Route("/shortcuts", signed_in(settings_page.shortcuts), methods=["GET"]),
     # For machines.
     Route("/healthz", health.healthz),
     Route("/readyz", health.readyz),

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Select, case, func, literal, or_, select, union
 
 from trackeep.metrics.windows import zone_offsets
+from trackeep.store.activity import GRANTED
 from trackeep.store.tables import access, account_email, commit, follow, identity, repository
 
 PROOF_HOLDS_S = 86_400
@@ -30,7 +31,7 @@ def readable(reader: Reader) -> Select[Any]:
     return (
         select(repository.c.id)
         .join(access, access.c.repository_id == repository.c.id)
-        .where(access.c.account_id == reader.account_id, access.c.state == "granted", proved)
+        .where(access.c.account_id == reader.account_id, access.c.state == GRANTED, proved)
     )
 
 
@@ -40,13 +41,15 @@ def followed(reader: Reader) -> Select[Any]:
     return readable(reader).where(repository.c.id.in_(mine))
 
 
-def my_emails(account_id: int) -> Any:
-    """The addresses whose commits are this person's: verified or chosen ones, and what GitHub told."""
-    own = select(account_email.c.address).where(
+def is_mine(account_id: int) -> ColumnElement[bool]:
+    """A commit by this person: from an address they verified or chose, or that GitHub says is theirs."""
+    own = select(func.lower(account_email.c.address)).where(
         account_email.c.account_id == account_id,
         or_(account_email.c.verified, account_email.c.source == "chosen"),
     )
-    return union(own, select(identity.c.email).where(identity.c.person_id == account_id))
+    known = select(func.lower(identity.c.email)).where(identity.c.person_id == account_id)
+    # GitHub compares addresses without regard to case.
+    return func.lower(commit.c.author_email).in_(union(own, known))
 
 
 def is_counted() -> ColumnElement[bool]:

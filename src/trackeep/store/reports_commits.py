@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from trackeep.store.reports_access import Reader, followed, my_emails, readable
+from trackeep.store.reports_access import Reader, followed, is_mine, readable
 from trackeep.store.tables import commit, follow, identity, person, repository
 
 COUNTED_UP_TO = 10_000
@@ -144,7 +144,7 @@ def _conditions(reader: Reader, wanted: Wanted) -> list[ColumnElement[bool]]:
     if not wanted.forks:
         conditions.append(repository.c.fork.is_(False))
     if wanted.author == "me":
-        conditions.append(commit.c.author_email.in_(my_emails(reader.account_id)))
+        conditions.append(is_mine(reader.account_id))
     elif wanted.author:
         by_login = func.lower(person.c.login) == wanted.author.lower()
         conditions.append(or_(by_login, func.lower(commit.c.author_name) == wanted.author.lower()))

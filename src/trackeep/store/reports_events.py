@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, String, and_, func, literal, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from trackeep.store.reports_access import Reader, followed, is_counted, my_emails, readable
+from trackeep.store.reports_access import Reader, followed, is_counted, is_mine, readable
 from trackeep.store.tables import (
     commit,
     identity,
@@ -155,7 +155,7 @@ def _columns(kind: Any, at: Any, mine: Any, **more: Any) -> list[Any]:
 
 
 def _commits(reader: Reader, wanted: Wanted) -> list[Select[Any]]:
-    mine = commit.c.author_email.in_(my_emails(reader.account_id))
+    mine = is_mine(reader.account_id)
     at = commit.c.authored_at if wanted.contributions else commit.c.committed_at
     tables = (
         commit.join(repository, repository.c.id == commit.c.repository_id)

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.metrics.durations import ready_at, time_to_merge
 from trackeep.metrics.windows import Window, day_from_number, day_number
-from trackeep.store.reports_access import Reader, followed, is_counted, local_day, my_emails
+from trackeep.store.reports_access import Reader, followed, is_counted, is_mine, local_day
 from trackeep.store.tables import commit, issue, pull_request, repository, review
 
 KINDS = ("commit", "pull", "review", "issue")
@@ -99,7 +99,7 @@ def my_commits(reader: Reader) -> Select[Any]:
     """This person's counted commits in followed repositories; a commit is there once per repository."""
     return select(commit.c.sha).where(
         commit.c.repository_id.in_(followed(reader)),
-        commit.c.author_email.in_(my_emails(reader.account_id)),
+        is_mine(reader.account_id),
         is_counted(),
     )
 

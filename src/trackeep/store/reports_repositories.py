@@ -68,13 +68,13 @@ async def table(
     """Followed repositories, busiest in `window` first; three queries."""
     rows = (await conn.execute(_rows(reader, window, limit))).all()
     ids = [row.id for row in rows]
-    medians = await _medians(conn, reader, window, ids)
+    took = await medians(conn, reader, window, ids)
     weeks = await _weeks(conn, reader, ids)
     return tuple(
         RepositoryRow(
             **row._mapping,
-            merged=medians.get(row.id, (0, None))[0],
-            time_to_merge_s=medians.get(row.id, (0, None))[1],
+            merged=took.get(row.id, (0, None))[0],
+            time_to_merge_s=took.get(row.id, (0, None))[1],
             weeks=weeks.get(row.id, (0,) * WEEKS),
         )
         for row in rows
@@ -194,7 +194,7 @@ def _synced(reader: Reader) -> Any:
     )
 
 
-async def _medians(
+async def medians(
     conn: AsyncConnection, reader: Reader, window: Window, ids: Sequence[int]
 ) -> Mapping[int, tuple[int, float | None]]:
     """Merged pull requests and the median seconds to merge per repository; the median is found in SQL."""

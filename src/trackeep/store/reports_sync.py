@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.model import Budget
 from trackeep.store.reports_access import Reader, followed
+from trackeep.store.schedule import STREAMS
 from trackeep.store.tables import (
     account,
     budget,
@@ -48,8 +49,8 @@ class Freshness:
 
     @property
     def is_first(self) -> bool:
-        """True until every followed repository has been read once."""
-        return self.read < self.followed or self.followed == 0
+        """True until one run has come to its end with something to follow."""
+        return self.succeeded_at is None or self.followed == 0
 
     def budget(self, resource: str) -> Budget | None:
         return next((one for one in self.budgets if one.resource == resource), None)
@@ -208,14 +209,21 @@ async def runs(conn: AsyncConnection, account_id: int, *, limit: int = RUNS_SHOW
 
 
 def _progress(reader: Reader) -> Any:
-    """One row per followed repository: `is_read` is 1 once each of its streams succeeded."""
-    mine = and_(cursor.c.repository_id == repository.c.id, cursor.c.account_id == reader.account_id)
-    missing = func.sum(case((cursor.c.succeeded_at.is_(None), 1), else_=0))
+    """One row per followed repository: `is_read` is 1 once each of its streams has been read to its end."""
+    mine = and_(
+        cursor.c.repository_id == follow.c.repository_id,
+        cursor.c.account_id == follow.c.account_id,
+        cursor.c.stream.in_(STREAMS),
+        cursor.c.complete,
+    )
     return (
-        select(repository.c.id, case((missing == 0, 1), else_=0).label("is_read"))
+        select(
+            follow.c.repository_id,
+            case((func.count(cursor.c.stream) == len(STREAMS), 1), else_=0).label("is_read"),
+        )
         .outerjoin(cursor, mine)
-        .where(repository.c.id.in_(followed(reader)))
-        .group_by(repository.c.id)
+        .where(follow.c.account_id == reader.account_id, follow.c.repository_id.in_(followed(reader)))
+        .group_by(follow.c.repository_id)
         .subquery()
     )
 

@@ -231,7 +231,7 @@ commit = Table(
     Column("deletions", Integer),
     Column("changed_files", Integer),
     Index("ix_commit_repository_committed", "repository_id", "committed_at"),
-    Index("ix_commit_author_email_authored", "author_email", "authored_at"),
+    Index("ix_commit_author_email_authored", text("lower(author_email)"), "authored_at"),
     Index("ix_commit_sha", "sha"),
 )
 

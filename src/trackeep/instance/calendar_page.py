@@ -1,0 +1,54 @@
+"""The contribution calendar as a table and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from trackeep.instance import charts_calendar
+from trackeep.instance.dashboard import KIND_WORDS, kind_of, year_of
+from trackeep.instance.frame import reader_of, show
+from trackeep.instance.site import site_of
+from trackeep.metrics.windows import day_of
+from trackeep.store import reports_mine
+from trackeep.store.reports_mine import KINDS
+
+
+async def page(request: Request) -> Response:
+    """GET /calendar: one row per day that has something, newest first."""
+    rows = await _rows(request)
+    kind, year = kind_of(request), year_of(request)
+    return show(request, "calendar.html", "dashboard", rows=rows, kind=kind, year=year, kinds=KIND_WORDS)
+
+
+async def as_csv(request: Request) -> Response:
+    """GET /calendar.csv"""
+    header = ("day", "commits", "pull_requests", "reviews", "issues", "contributions")
+    rows = ((day.isoformat(), *counts, sum(counts)) for day, counts in await _rows(request))
+    return csv_response("contributions.csv", header, rows)
+
+
+def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
+    """A table as a file to keep."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(header)
+    writer.writerows(rows)
+    disposition = f'attachment; filename="{name}"'
+    headers = {"content-disposition": disposition, "cache-control": "no-store"}
+    return Response(text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+async def _rows(request: Request) -> list[tuple[date, tuple[int, ...]]]:
+    reader, kind = reader_of(request), kind_of(request)
+    async with site_of(request).db.read() as conn:
+        days = await reports_mine.days(conn, reader)
+    first, last = charts_calendar.span(day_of(reader.now, reader.zone), year_of(request))
+    kinds = [days.contributions.get(name, {}) if kind in ("", name) else {} for name in KINDS]
+    seen = sorted({day for counts in kinds for day in counts if first <= day <= last}, reverse=True)
+    return [(day, tuple(counts.get(day, 0) for counts in kinds)) for day in seen]

@@ -1,0 +1,196 @@
+"""What every signed-in page is made with: who reads, from when, in which zone, and the page's own address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from trackeep import __version__, web
+from trackeep.errors import UsageError
+from trackeep.instance import words
+from trackeep.instance.sessions import Viewer
+from trackeep.instance.site import site_of
+from trackeep.metrics.pulls import size
+from trackeep.metrics.windows import PERIODS, Window, day_of, midnight
+from trackeep.store.reports_access import Reader
+
+PERIOD = "30d"
+PERIOD_WORDS = {
+    "7d": "the last 7 days",
+    "30d": "the last 30 days",
+    "90d": "the last 90 days",
+    "12m": "the last 12 months",
+    "all": "all time",
+}
+
+
+def prepare(pages: web.Pages) -> None:
+    """Teach the templates how we write numbers, durations and faces."""
+    pages.filters.update(
+        number=words.number,
+        counted=words.counted,
+        duration=words.duration,
+        initials=words.initials,
+        face_colour=words.face_colour,
+        bytes=words.size,
+        pair=lambda value: (value, value),
+        weekday=words.weekday,
+        short_day=words.short_day,
+        long_day=words.day,
+    )
+    pages.globals.update(version=__version__, period_words=PERIOD_WORDS, address=address, pull_size=size)
+
+
+def show(request: Request, template: str, nav: str, **values: Any) -> Response:
+    """A page inside the frame; `nav` names its entry in the header."""
+    site, viewer = site_of(request), viewer_of(request)
+    when = When(site.now(), zone_of(viewer))
+    here = Here(request, site.pages)
+    web_url = site.settings.github.web
+    return site.pages.page(
+        template,
+        viewer=viewer,
+        nav=nav,
+        when=when,
+        here=here,
+        github=lambda path: f"{web_url}/{path}",
+        **values,
+    )
+
+
+def viewer_of(request: Request) -> Viewer:
+    viewer = request.state.viewer
+    assert isinstance(viewer, Viewer)
+    return viewer
+
+
+def reader_of(request: Request) -> Reader:
+    """Whose rows this page may read."""
+    viewer = viewer_of(request)
+    return Reader(viewer.account_id, site_of(request).now(), zone_of(viewer))
+
+
+def zone_of(viewer: Viewer) -> ZoneInfo:
+    """The person's zone, UTC until they have chosen one."""
+    try:
+        return ZoneInfo(viewer.time_zone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
+
+
+# ---- what the query string says -----------------------------------------------------------------
+
+
+def period_of(request: Request, usual: str = PERIOD) -> str:
+    period = request.query_params.get("period", usual)
+    return period if period in PERIODS else usual
+
+
+def day_in(request: Request, name: str) -> date | None:
+    """The day `?name=2026-11-23`; raises UsageError when it is no day."""
+    text = request.query_params.get(name, "")
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise UsageError(f"“{text[:40]}” is not a day.", "Write it as 2026-11-23.") from None
+
+
+def bounds_in(request: Request, zone: ZoneInfo) -> tuple[int | None, int | None]:
+    """`?since=` and `?until=` as instants; both days belong to the result."""
+    since, until = day_in(request, "since"), day_in(request, "until")
+    start = midnight(since, zone) if since else None
+    return start, _end_of(until, zone) if until else None
+
+
+def _end_of(day: date, zone: ZoneInfo) -> int:
+    return midnight(date.fromordinal(day.toordinal() + 1), zone)
+
+
+def repository_in(request: Request) -> tuple[str, str] | None:
+    """Owner and name of `?repo=owner/name`; raises UsageError for anything else."""
+    text = request.query_params.get("repo", "")
+    if not text:
+        return None
+    owner, slash, name = text.partition("/")
+    if not (owner and slash and name) or "/" in name:
+        raise UsageError(f"“{text[:80]}” is not a repository.", "Write it as owner/name.")
+    return owner, name
+
+
+def key_in(request: Request, parts: int) -> tuple[str, ...] | None:
+    """Where the next page begins, `?after=a.b`; raises UsageError when it was not ours."""
+    text = request.query_params.get("after", "")
+    if not text:
+        return None
+    key = tuple(text.split("."))
+    numbers = key[: parts if parts != 2 else 1]
+    if len(key) != parts or not all(part.isdecimal() and len(part) < 19 for part in numbers):
+        raise UsageError("This page number is not one of ours.", "Go back to the start of the list.")
+    return key
+
+
+def days_of(window: Window, zone: ZoneInfo) -> dict[str, str]:
+    """A window of whole days as `since` and `until` of a list; nothing for all time."""
+    if not window.start:
+        return {"until": day_of(window.end - 1, zone).isoformat()}
+    return {
+        "since": day_of(window.start, zone).isoformat(),
+        "until": day_of(window.end - 1, zone).isoformat(),
+    }
+
+
+def address(path: str, **query: str | None) -> str:
+    """A path with those parts of the query that are set."""
+    given = {name: value for name, value in query.items() if value}
+    return f"{path}?{urlencode(given, safe='/:')}" if given else path
+
+
+# ---- what templates speak to --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class When:
+    """Moments in the reader's words and zone."""
+
+    now: int
+    zone: ZoneInfo
+
+    def age(self, at: float | None) -> str:
+        return words.age(self.now, at)
+
+    def ago(self, at: float | None) -> str:
+        return words.ago(self.now, at)
+
+    def until(self, at: float | None) -> str:
+        return words.until(self.now, at)
+
+    def clock(self, at: float) -> str:
+        return words.clock(at, self.zone)
+
+    def moment(self, at: float) -> str:
+        return words.moment(at, self.zone)
+
+    def day(self, at: float) -> date:
+        return day_of(at, self.zone)
+
+
+class Here:
+    """The address of the page itself, with parts of its query changed; paging starts again."""
+
+    def __init__(self, request: Request, pages: web.Pages) -> None:
+        self._pages = pages
+        self._path = request.scope["path"]
+        self._query = {k: v for k, v in request.query_params.items() if k not in ("after", "before")}
+
+    def local(self, **changes: str | None) -> str:
+        """Below the base path, as `?next=` and redirects want it."""
+        return address(self._path, **{**self._query, **changes})
+
+    def __call__(self, **changes: str | None) -> str:
+        return self._pages.url(self.local(**changes))

@@ -1,0 +1,264 @@
+"""One repository: its pulse, who carries it, pull requests per week, the hours of work, its branches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, literal, or_, select, union_all
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from trackeep.metrics.windows import Window, day_number
+from trackeep.store.reports_access import Reader, count_if, is_counted, local_day, local_seconds, readable
+from trackeep.store.tables import commit, identity, person, pull_request, ref, repository, review
+
+BRANCH_PREFIX = "refs/heads/"
+WEEKS_OF_PEOPLE = 13
+
+
+@dataclass(frozen=True)
+class Author:
+    """Somebody's counted commits of a window; `login` is "" where GitHub knows no account."""
+
+    login: str
+    name: str
+    is_bot: bool
+    commits: int
+    additions: int
+    deletions: int
+    measured: int
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """What happened on all branches of a window; lines are those of the `measured` counted commits."""
+
+    commits_everywhere: int
+    measured: int
+    additions: int
+    deletions: int
+    changed_files: int
+    opened: int
+    merged: int
+    closed: int
+    unreviewed: int
+
+
+@dataclass(frozen=True)
+class Branch:
+    name: str
+    sha: str
+    committed_at: int | None
+    subject: str
+    author: str
+    author_name: str
+    is_default: bool
+    is_merged: bool
+    pull: int | None
+    pull_state: str
+
+
+async def pulse(conn: AsyncConnection, reader: Reader, repository_id: int, window: Window) -> Pulse:
+    """The figures of the sentence, merges left out, by committer date; two queries."""
+    known = commit.c.additions.is_not(None)
+    work = select(
+        func.count(),
+        count_if(commit.c.on_default & known),
+        func.coalesce(func.sum(commit.c.additions).filter(commit.c.on_default), 0),
+        func.coalesce(func.sum(commit.c.deletions).filter(commit.c.on_default), 0),
+        func.coalesce(func.sum(commit.c.changed_files).filter(commit.c.on_default), 0),
+    ).where(*_within(reader, repository_id, window), commit.c.parent_count <= 1, commit.c.reachable)
+    everywhere, measured, additions, deletions, files = (await conn.execute(work)).one()
+    opened, merged, closed, unreviewed = (await conn.execute(_pulls(reader, repository_id, window))).one()
+    return Pulse(
+        everywhere, measured, int(additions), int(deletions), int(files), opened, merged, closed, unreviewed
+    )
+
+
+async def authors(
+    conn: AsyncConnection, reader: Reader, repository_id: int, window: Window
+) -> tuple[Author, ...]:
+    """Everybody with counted commits in the window, busiest first; one query."""
+    name = func.coalesce(func.nullif(person.c.login, ""), commit.c.author_name)
+    statement = (
+        select(
+            func.coalesce(func.max(person.c.login), "").label("login"),
+            func.max(commit.c.author_name).label("name"),
+            func.coalesce(func.max(person.c.kind), "").label("kind"),
+            func.count().label("commits"),
+            func.coalesce(func.sum(commit.c.additions), 0).label("additions"),
+            func.coalesce(func.sum(commit.c.deletions), 0).label("deletions"),
+            func.count(commit.c.additions).label("measured"),
+        )
+        .select_from(_with_people())
+        .where(*_within(reader, repository_id, window), is_counted())
+        .group_by(name)
+        .order_by(func.count().desc(), func.max(commit.c.author_name))
+    )
+    return tuple(
+        Author(
+            row.login,
+            row.name,
+            row.kind == "Bot" or (row.login or row.name).endswith("[bot]"),
+            row.commits,
+            int(row.additions),
+            int(row.deletions),
+            row.measured,
+        )
+        for row in (await conn.execute(statement)).all()
+    )
+
+
+async def author_weeks(
+    conn: AsyncConnection, reader: Reader, repository_id: int, first: date
+) -> dict[str, list[int]]:
+    """Counted commits per span of seven days from `first` on, by login or else name; one query."""
+    start = day_number(first)
+    name = func.coalesce(func.nullif(person.c.login, ""), commit.c.author_name).label("who")
+    day = local_day(commit.c.committed_at, reader)
+    rows = (
+        select(name, ((day - start) // 7).label("week"))
+        .select_from(_with_people())
+        .where(*_within(reader, repository_id, Window(start * 86_400 - 86_400, reader.now + 86_400)))
+        .where(day >= start, is_counted())
+        .subquery()
+    )
+    statement = select(rows.c.who, rows.c.week, func.count()).group_by(rows.c.who, rows.c.week)
+    weeks: dict[str, list[int]] = {}
+    for who, week, count in (await conn.execute(statement)).all():
+        if week < WEEKS_OF_PEOPLE:
+            weeks.setdefault(who, [0] * WEEKS_OF_PEOPLE)[week] = count
+    return weeks
+
+
+async def hours(conn: AsyncConnection, reader: Reader, repository_id: int, window: Window) -> list[list[int]]:
+    """Counted commits by weekday (Monday first) and hour, in the reader's zone; one query."""
+    local = local_seconds(commit.c.committed_at, reader)
+    rows = (
+        # 1 January 1970 was a Thursday.
+        select(((local // 86_400 + 3) % 7).label("weekday"), (local // 3_600 % 24).label("hour"))
+        .where(*_within(reader, repository_id, window), is_counted())
+        .subquery()
+    )
+    statement = select(rows.c.weekday, rows.c.hour, func.count()).group_by(rows.c.weekday, rows.c.hour)
+    table = [[0] * 24 for _ in range(7)]
+    for weekday, hour, count in (await conn.execute(statement)).all():
+        table[weekday][hour] = count
+    return table
+
+
+async def pull_weeks(
+    conn: AsyncConnection, reader: Reader, repository_id: int, first: date, weeks: int
+) -> list[tuple[int, int]]:
+    """(opened, merged) per span of seven days from `first` on; one query."""
+    start = day_number(first)
+    parts = []
+    for kind, at in (("opened", pull_request.c.created_at), ("merged", pull_request.c.merged_at)):
+        week = (local_day(at, reader) - start) // 7
+        rows = select(week.label("week")).where(
+            _is_here(pull_request, reader, repository_id), at >= start * 86_400 - 86_400
+        )
+        found = rows.subquery()
+        parts.append(select(literal(kind), found.c.week, func.count()).group_by(found.c.week))
+    counts: dict[tuple[str, int], int] = {
+        (kind, week): count for kind, week, count in (await conn.execute(union_all(*parts))).all()
+    }
+    return [(counts.get(("opened", week), 0), counts.get(("merged", week), 0)) for week in range(weeks)]
+
+
+async def branches(
+    conn: AsyncConnection, reader: Reader, repository_id: int, *, after: str = "", limit: int = 100
+) -> tuple[Branch, ...]:
+    """Branches by name from `after` on, one more than `limit` when there are more; one query."""
+    pull = (
+        select(func.max(pull_request.c.number))
+        .where(
+            pull_request.c.repository_id == ref.c.repository_id,
+            literal(BRANCH_PREFIX) + pull_request.c.head_ref == ref.c.name,
+        )
+        .scalar_subquery()
+    )
+    latest = pull_request.alias("latest")
+    tip = and_(commit.c.repository_id == ref.c.repository_id, commit.c.sha == ref.c.commit_sha)
+    tables = (
+        ref.join(repository, repository.c.id == ref.c.repository_id)
+        .outerjoin(commit, tip)
+        .outerjoin(identity, func.lower(identity.c.email) == func.lower(commit.c.author_email))
+        .outerjoin(person, person.c.id == identity.c.person_id)
+        .outerjoin(latest, and_(latest.c.repository_id == ref.c.repository_id, latest.c.number == pull))
+    )
+    is_default = ref.c.name == literal(BRANCH_PREFIX) + repository.c.default_branch
+    statement = (
+        select(
+            ref.c.name,
+            ref.c.commit_sha.label("sha"),
+            commit.c.committed_at,
+            func.coalesce(commit.c.message, "").label("message"),
+            func.coalesce(person.c.login, "").label("author"),
+            func.coalesce(commit.c.author_name, "").label("author_name"),
+            is_default.label("is_default"),
+            or_(
+                func.coalesce(commit.c.on_default, False), func.coalesce(latest.c.state, "") == "merged"
+            ).label("is_merged"),
+            latest.c.number.label("pull"),
+            func.coalesce(latest.c.state, "").label("pull_state"),
+        )
+        .select_from(tables)
+        .where(_is_here(ref, reader, repository_id), ref.c.name.like(f"{BRANCH_PREFIX}%"))
+        .order_by(ref.c.name)
+        .limit(limit + 1)
+    )
+    if after:
+        statement = statement.where(ref.c.name > BRANCH_PREFIX + after)
+    return tuple(_branch(row) for row in (await conn.execute(statement)).all())
+
+
+def _branch(row: Any) -> Branch:
+    values = dict(row._mapping)
+    subject = values.pop("message").split("\n", 1)[0]
+    values["name"] = values["name"].removeprefix(BRANCH_PREFIX)
+    is_merged = bool(values.pop("is_merged")) and not values["is_default"]
+    return Branch(**values, subject=subject, is_merged=is_merged)
+
+
+def _pulls(reader: Reader, repository_id: int, window: Window) -> Any:
+    pull = pull_request.c
+    merged = and_(pull.merged_at >= window.start, pull.merged_at < window.end)
+    closed = and_(pull.closed_at >= window.start, pull.closed_at < window.end, pull.merged_at.is_(None))
+    reviewed = (
+        select(review.c.id)
+        .outerjoin(person, person.c.id == review.c.author_id)
+        .where(
+            review.c.repository_id == pull.repository_id,
+            review.c.number == pull.number,
+            func.coalesce(review.c.author_id, 0) != func.coalesce(pull.author_id, -1),
+            func.coalesce(person.c.kind, "") != "Bot",
+        )
+        .exists()
+    )
+    return select(
+        count_if(and_(pull.created_at >= window.start, pull.created_at < window.end)),
+        count_if(merged),
+        count_if(closed),
+        count_if(and_(merged, ~reviewed)),
+    ).where(_is_here(pull_request, reader, repository_id))
+
+
+def _with_people() -> Any:
+    return commit.outerjoin(identity, identity.c.email == commit.c.author_email).outerjoin(
+        person, person.c.id == identity.c.person_id
+    )
+
+
+def _within(reader: Reader, repository_id: int, window: Window) -> list[ColumnElement[bool]]:
+    return [
+        _is_here(commit, reader, repository_id),
+        commit.c.committed_at >= window.start,
+        commit.c.committed_at < window.end,
+    ]
+
+
+def _is_here(table: Any, reader: Reader, repository_id: int) -> ColumnElement[bool]:
+    """Rows of this repository, if this account may read it."""
+    return and_(table.c.repository_id == repository_id, table.c.repository_id.in_(readable(reader)))
