@@ -70,12 +70,12 @@ def write(git_dir: Path, plan: Plan, refs: Mapping[str, int]) -> tuple[list[str]
     stream = b"".join(_stream(plan, refs))
     # Neither compressed nor as deltas: a third of the time for three times the space.
     git(git_dir, "fast-import", "--quiet", "--depth=0", f"--export-marks={marks}", stdin=stream)
-    shas = [""] * (len(plan.draft.commits) + 1)
-    for line in marks.read_text().splitlines():
-        mark, sha = line.split()
-        shas[int(mark[1:])] = sha
+    ids = {int(mark): sha for mark, sha in (line[1:].split() for line in marks.read_text().splitlines())}
     marks.unlink()
-    return shas, _read_tags(git_dir)
+    count = len(plan.draft.commits)
+    shas = ["", *(ids[mark] for mark in range(1, count + 1))]
+    versions = enumerate(plan.versions, count + 1)
+    return shas, {v.name: Tag(v.name, ids[mark], shas[v.mark]) for mark, v in versions}
 
 
 def read_trees(git_dir: Path) -> dict[str, str]:
@@ -111,8 +111,9 @@ def _stream(plan: Plan, refs: Mapping[str, int]) -> Iterator[bytes]:
             yield data(render(flavour, path, lines))
     for ref, mark in refs.items():
         yield f"reset {ref}\nfrom :{mark}\n\n".encode()
-    for version in plan.versions:
-        yield f"tag {version.name}\nfrom :{version.mark}\ntagger {signed(version.tagger)}\n".encode()
+    for mark, version in enumerate(plan.versions, len(plan.draft.commits) + 1):
+        head = f"tag {version.name}\nmark :{mark}\nfrom :{version.mark}\ntagger {signed(version.tagger)}\n"
+        yield head.encode()
         yield data(f"Release {version.name}\n".encode())
     yield f"reset refs/building\nfrom {'0' * 40}\n\n".encode()
 
@@ -124,9 +125,3 @@ def _commit_header(mark: int, planned: Planned) -> bytes:
     words = ("from", "merge")[: len(planned.parents)]
     links = "".join(f"{word} :{parent}\n" for word, parent in zip(words, planned.parents, strict=True))
     return head.encode() + data(f"{planned.message}\n".encode()) + links.encode()
-
-
-def _read_tags(git_dir: Path) -> dict[str, Tag]:
-    form = "%(refname:short) %(objectname) %(*objectname)"
-    listed = git(git_dir, "for-each-ref", f"--format={form}", "refs/tags").decode().split("\n")
-    return {name: Tag(name, sha, commit) for name, sha, commit in (line.split() for line in listed if line)}
