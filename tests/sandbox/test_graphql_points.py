@@ -123,7 +123,9 @@ def test_the_same_connection_in_one_place_counts_once() -> None:
 def test_skipped_fields_cost_nothing() -> None:
     """`@include` and `@skip` are obeyed with the values that were sent."""
     query = "query($all: Boolean!) { viewer { repositories(first: 5) @include(if: $all) { nodes { id } } "
-    query += "gists(first: 5) @skip(if: $all) { nodes { id } } starredRepositories(first: 2) { totalCount } } }"
+    query += (
+        "gists(first: 5) @skip(if: $all) { nodes { id } } starredRepositories(first: 2) { totalCount } } }"
+    )
     assert priced(query, all=True) == Price(2, 7)
     assert priced(query, all=False) == Price(2, 7)
     assert priced("{ viewer { login } rateLimit { cost } }") == Price(0, 0)
