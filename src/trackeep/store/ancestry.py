@@ -58,6 +58,7 @@ class Ancestry:
         self._nodes: dict[str, Node] = {}
         self._absent: set[str] = set()
         self._rounds = 0
+        self._is_whole = False
 
     async def walk(
         self, tips: Iterable[str], stop: Callable[[Node], bool] = never, *, goal: str = ""
@@ -100,7 +101,7 @@ class Ancestry:
 
     async def _read(self, shas: Iterable[str]) -> None:
         missing = [sha for sha in shas if sha not in self._nodes and sha not in self._absent]
-        if not missing:
+        if not missing or self._is_whole:
             return
         self._rounds += 1
         if self._rounds > _ROUNDS_BEFORE_ALL:
@@ -114,6 +115,7 @@ class Ancestry:
         rows = await self._conn.stream(self._select())
         async for part in rows.partitions(_ROWS_AT_ONCE):
             self._keep(part)
+        self._is_whole = True
 
     def _keep(self, rows: Iterable[Any]) -> None:
         for sha, parents, is_reachable, is_on_default in rows:
