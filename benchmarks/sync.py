@@ -191,10 +191,10 @@ def timed(command: Sequence[str], env: dict[str, str]) -> tuple[float, Any]:
 
 
 def environment(github: GitHub, folder: Path) -> dict[str, str]:
-    ours = {
-        name: value for name, value in os.environ.items() if not name.startswith(("TRACKEEP_", "GITHUB_"))
-    }
-    return ours | {
+    """This environment without our settings, and without the one that has Python compile at every start."""
+    unwanted = ("TRACKEEP_", "GITHUB_", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
+    return kept | {
         "GITHUB_TOKEN": github.token,
         "GITHUB_URL": github.url,
         "GITHUB_API_URL": github.api,

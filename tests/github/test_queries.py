@@ -1,20 +1,50 @@
-"""Every GraphQL query of ours is one that GitHub accepts."""
+"""Every GraphQL query of ours is one that GitHub accepts, at the price we plan with."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from graphql import FragmentDefinitionNode, parse
-from sandbox.real_schema import validate
+from graphql import FragmentDefinitionNode, get_operation_ast, parse
+from sandbox.real_schema import load, validate
 
 import trackeep
+from trackeep.github.graphql import (
+    DETAIL_PAGE,
+    LIST_PAGE,
+    PULSE_PAGE,
+    WantedPage,
+    WantedPull,
+    numbers_query,
+    pages_query,
+    text,
+)
+from trackeep.sandbox.points import NODE_LIMIT, Price, price
 
 QUERIES = sorted((Path(trackeep.__file__).parent / "github" / "queries").glob("*.graphql"))
 
 
 def holds_only_fragments(path: Path) -> bool:
     return all(isinstance(d, FragmentDefinitionNode) for d in parse(path.read_text()).definitions)
+
+
+def composed() -> list[Any]:
+    """The queries as they are sent: with their fragments, for one and for many, with and without teams."""
+    found = []
+    for teams in (True, False):
+        pages = [WantedPage(f"R_{n}", LIST_PAGE, "cursor") for n in range(3)]
+        pulls = [WantedPull(f"R_{n % 2}", n) for n in range(1, 1 + DETAIL_PAGE)]
+        found.append(pytest.param(*pages_query(pages, teams=teams), id=f"pages-{teams}"))
+        found.append(pytest.param(*numbers_query(pulls, teams=teams), id=f"numbers-{teams}"))
+    return found
+
+
+def priced(query: str, variables: dict[str, Any]) -> Price:
+    document = parse(query)
+    operation = get_operation_ast(document)
+    assert operation is not None
+    return price(load(), document, operation, variables)
 
 
 def test_there_are_queries() -> None:
@@ -28,3 +58,19 @@ def test_query_is_valid_in_githubs_schema(path: Path) -> None:
     fragments = [other for other in QUERIES if other != path and holds_only_fragments(other)]
     document = "\n".join(part.read_text(encoding="utf-8") for part in [path, *fragments])
     assert validate(document, unused_fragments=True) == []
+
+
+@pytest.mark.parametrize(("query", "variables"), composed())
+def test_composed_query_is_valid_and_within_the_limits(query: str, variables: dict[str, Any]) -> None:
+    """Put together from fragments and aliases they are valid too, and ask for no more than GitHub gives."""
+    assert validate(query) == []
+    assert priced(query, variables).nodes <= NODE_LIMIT
+
+
+def test_planned_prices() -> None:
+    """A page of the list is one point, so is one of details; a heartbeat of 100 repositories two."""
+    page = pages_query([WantedPage("R_1", LIST_PAGE)], teams=True)
+    details = numbers_query([WantedPull("R_1", n) for n in range(DETAIL_PAGE)], teams=True)
+    assert priced(*page).points == 1
+    assert priced(*details).points == 1
+    assert priced(text("heartbeat"), {"ids": ["R"] * PULSE_PAGE}).points == 2
