@@ -22,12 +22,16 @@ account_option: Callable[[Command], Command] = click.option(
 )
 
 
-def settings_of(flags: Mapping[str, str] | None = None) -> InstanceSettings:
-    """The instance's settings from the environment, `flags` above it, with its warnings said on stderr."""
+def settings_of(flags: Mapping[str, str] | None = None, *, level: str = "warning") -> InstanceSettings:
+    """The instance's settings from the environment, `flags` above it, with its warnings said on stderr.
+
+    `level` is what is logged unless the environment says otherwise: the output of a command that ends
+    by itself is its answer, so it logs warnings only.
+    """
     from trackeep import logs
     from trackeep.environment import instance_settings
 
-    settings = instance_settings({**os.environ, **(flags or {})})
+    settings = instance_settings({"TRACKEEP_LOG_LEVEL": level, **os.environ, **(flags or {})})
     logs.set_up(settings.log)
     for warning in settings.warnings:
         click.echo(f"trackeep: {warning}", err=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Coroutine
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,7 +15,11 @@ from trackeep.cli.edge import finish, settings_of
 if TYPE_CHECKING:
     import socket
 
+    from trackeep.database import Database
     from trackeep.environment import InstanceSettings
+    from trackeep.vault import Vault
+
+RESTART_AFTER_S = 5.0
 
 
 @click.command()
@@ -28,12 +35,20 @@ def serve(host: str | None, port: int | None, base_url: str | None, no_worker: b
     from trackeep import web
 
     flags = {"TRACKEEP_HOST": host, "TRACKEEP_PORT": port, "TRACKEEP_BASE_URL": base_url}
-    settings = settings_of({name: str(value) for name, value in flags.items() if value is not None})
+    settings = settings_of(
+        {name: str(value) for name, value in flags.items() if value is not None}, level="info"
+    )
     listener = web.bind(settings.host, settings.port)
     if settings.port == 0 and settings.base_url == "http://localhost:0":
         address = f"http://localhost:{listener.getsockname()[1]}"
         settings = dataclasses.replace(settings, base_url=address)
     finish(_serve(settings, listener, with_worker=not no_worker, is_demo=demo))
+
+
+@click.command()
+def worker() -> None:
+    """Run only the background sync until stopped; any number of them share the work."""
+    finish(_work(settings_of(level="info")))
 
 
 async def _serve(
@@ -58,9 +73,51 @@ async def _serve(
                 click.echo(f"Trackeep ready at {address}")
                 sys.stdout.flush()
 
-            await web.serve(create_app(site), listener, say)
+            async with _in_background(_sync(settings, db, vault) if with_worker else None):
+                await web.serve(create_app(site), listener, say)
 
 
-@click.command()
-def worker() -> None:
-    """Run only the background sync until stopped."""
+async def _work(settings: InstanceSettings) -> None:
+    import signal
+
+    from trackeep.cli.edge import opened
+    from trackeep.vault import open_vault
+
+    stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    async with opened(settings) as db:
+        vault = open_vault(settings.secret_key, settings.data_dir)
+        async with _in_background(_sync(settings, db, vault)):
+            click.echo("Trackeep worker ready")
+            sys.stdout.flush()
+            await stopped.wait()
+
+
+async def _sync(settings: InstanceSettings, db: Database, vault: Vault) -> None:
+    """The sync's loop; when the database fails it, it starts again instead of leaving pages stale."""
+    import structlog
+
+    from trackeep.sync.credentials import Credentials
+    from trackeep.sync.worker import Worker
+
+    background = Worker(db, Credentials(db, vault), settings.github, settings.poll_seconds)
+    while True:
+        try:
+            await background.run()
+        except Exception:
+            structlog.get_logger().exception("the background sync failed and starts again")
+            await asyncio.sleep(RESTART_AFTER_S)
+
+
+@contextlib.asynccontextmanager
+async def _in_background(work: Coroutine[Any, Any, None] | None) -> AsyncIterator[None]:
+    """Run `work` beside the body, and end it with the body."""
+    task = asyncio.ensure_future(work) if work else None
+    try:
+        yield
+    finally:
+        if task:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task

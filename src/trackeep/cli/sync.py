@@ -90,7 +90,9 @@ class _Shown:
         if self._silent:
             return
         current = f" · {now.current[0]}" if now.current else ""
-        line = f"{now.repositories_done} of {now.repositories} repositories · {now.commits:,} commits{current}"
+        line = (
+            f"{now.repositories_done} of {now.repositories} repositories · {now.commits:,} commits{current}"
+        )
         click.echo("\r" + line.ljust(self._width), nl=False, err=True)
         self._width = len(line)
 
