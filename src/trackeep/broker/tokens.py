@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import secrets
 from dataclasses import dataclass
@@ -89,10 +90,20 @@ async def issue(broker: Broker, code: SealedCode) -> Issued:
     Raises GrantRefused when GitHub's code is spent, GitHubUnavailable or GitHubError otherwise.
     """
     github = await broker.github.exchange(code.github_code, broker.callback_url, code.verifier)
-    profile = await broker.github.profile(github.access_token)
+    profile = await _profile(broker, github)
     signed = login_token.sign(_claims(broker, code, github, profile), broker.ring.signing_key(broker.clock()))
     token = login_token.encrypt(signed, code.jwe_jwk) if code.jwe_jwk else signed
     return Issued(token, github, profile)
+
+
+async def _profile(broker: Broker, github: GitHubToken) -> Profile:
+    try:
+        return await broker.github.profile(github.access_token)
+    except GitHubError:
+        # Nobody will ever hold this token: it must not live on, and not push an older one out.
+        with contextlib.suppress(GitHubError):
+            await broker.github.revoke(github.access_token)
+        raise
 
 
 async def token(request: Request) -> Response:
