@@ -9,7 +9,7 @@ from pathlib import Path
 import postgres
 import pytest
 from local_broker import broker_environment
-from programs import Program, start
+from programs import Program, github_environment, start
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +37,23 @@ def fresh_sandbox(tmp_path: Path) -> Iterator[Program]:
 def broker(sandbox: Program) -> Iterator[Program]:
     """The OAuth service with throw-away keys, signing people in at the shared sandbox."""
     program = start("broker", "serve", "--dev", "--port", "0", env=broker_environment(sandbox.url))
+    yield program
+    program.stop()
+
+
+@pytest.fixture
+def instance(sandbox: Program, broker: Program, tmp_path: Path) -> Iterator[Program]:
+    """A new instance without an owner, that signs people in through the shared service."""
+    program = start(
+        "serve",
+        *("--port", "0"),
+        env={
+            **github_environment(sandbox.url),
+            "TRACKEEP_BROKER_URL": broker.url,
+            "TRACKEEP_DATA_DIR": str(tmp_path / "instance"),
+            "TRACKEEP_LOG_FORMAT": "json",
+        },
+    )
     yield program
     program.stop()
 
