@@ -97,7 +97,7 @@ class _Control:
     async def quota(self, request: Request) -> Any:
         asked = await _read(request)
         limit, used = asked.get("limit"), asked.get("used")
-        budget = self._state.quota.set(asked["login"], asked["resource"], limit=limit, used=used)
+        budget = self._state.quota.set(asked.get("login"), asked["resource"], limit=limit, used=used)
         return asdict(budget)
 
     async def faults(self, request: Request) -> Any:

@@ -243,11 +243,12 @@ class Player:
         self.plan.strays[name] = self.plan.draft.work(self._strays[name], signature, self._message(author))
 
     def _releases(self) -> None:
-        span = (self.end - self.start) // max(1, self.spec.releases + 1)
+        span = (self.end - self.start) // max(1, self.spec.releases)
+        shift = (2 + self.spec.id % 9) * DAY
         for number in range(1, self.spec.releases + 1):
             major, minor = divmod(number, 8)
             name = f"v{major}.{minor}.0"
-            self._at(self.start + span * number, partial(self._tag, name))
+            self._at(self.start + span * number - shift, partial(self._tag, name))
 
     def _tag(self, name: str, at: int) -> None:
         author = self.spec.owner if self.spec.owner in self.cast.rhythms else "alice"
