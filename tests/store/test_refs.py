@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import pytest
 from sqlalchemy import select
@@ -46,7 +46,13 @@ def ancestors(graph: Graph, *tips: str) -> set[str]:
 
 
 async def sync(
-    db: Database, number: int, added: Graph, tips: dict[str, str], *, seen_at: int = 5, head: str = MAIN
+    db: Database,
+    number: int,
+    added: Mapping[str, tuple[str, ...]],
+    tips: dict[str, str],
+    *,
+    seen_at: int = 5,
+    head: str = MAIN,
 ) -> list[RefChange]:
     """What one fetch writes: `added` commits (parents first), then the refs as `tips` say."""
     after = with_head([Ref(name, tip, tip) for name, tip in tips.items()], head)
@@ -84,7 +90,7 @@ async def test_what_happens_to_a_branch(db: Database) -> None:
     await sync(db, 1, {sha(1): (), **chain(1, 2, 3)}, {MAIN: sha(3)})
     topic = "refs/heads/topic"
     seen = []
-    for added, tips in (
+    steps: list[tuple[Graph, dict[str, str]]] = [
         (chain(3, 4, 5), {MAIN: sha(3), topic: sha(5)}),
         (chain(5, 6), {MAIN: sha(3), topic: sha(6)}),
         (chain(4, 7), {MAIN: sha(3), topic: sha(7)}),
@@ -92,7 +98,8 @@ async def test_what_happens_to_a_branch(db: Database) -> None:
         ({}, {MAIN: sha(8), topic: sha(3)}),
         ({}, {MAIN: sha(8), topic: sha(8)}),
         ({}, {MAIN: sha(8)}),
-    ):
+    ]
+    for added, tips in steps:
         seen += [(change.name, change.kind, change.commits) for change in await sync(db, 1, added, tips)]
     assert seen == [
         (topic, "created", 2),

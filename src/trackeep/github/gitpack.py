@@ -291,18 +291,25 @@ def _patched(base: bytes, delta: bytes) -> bytes:
             out += delta[position : position + code]
             position += code
             continue
-        offset = length = 0
-        for bit in range(7):
-            if code & (1 << bit):
-                if bit < 4:
-                    offset |= delta[position] << (8 * bit)
-                else:
-                    length |= delta[position] << (8 * (bit - 4))
-                position += 1
-        out += base[offset : offset + (length or 0x10000)]
+        offset, length, position = _copied(delta, position, code)
+        out += base[offset : offset + length]
     if len(out) != size or size > _LARGEST_COMMIT:
         raise _damaged("a delta makes another length than announced")
     return bytes(out)
+
+
+def _copied(delta: bytes, position: int, code: int) -> tuple[int, int, int]:
+    """Where a copy instruction copies from, how much, and where the next instruction starts."""
+    offset = length = 0
+    for bit in range(7):
+        if not code & (1 << bit):
+            continue
+        if bit < 4:
+            offset |= delta[position] << (8 * bit)
+        else:
+            length |= delta[position] << (8 * (bit - 4))
+        position += 1
+    return offset, length or 0x10000, position
 
 
 def _number(delta: bytes, position: int) -> tuple[int, int]:
