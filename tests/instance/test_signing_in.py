@@ -52,7 +52,7 @@ async def test_the_first_login_makes_the_owner(
         assert (await alice.set_up(await instance.code())).location == f"{path}/signin"
         answer = await alice.sign_in()
         assert answer.status == 303, answer.text
-        assert answer.location == f"{path}/repos?first=1"
+        assert answer.location == f"{path}/repos/choose"
         assert "token" not in answer.location
         assert "code" not in answer.location
         assert await alice.is_signed_in()

@@ -48,7 +48,7 @@ async def test_from_the_log_to_the_first_page(instance: Program, broker: Program
     async with Guest(instance.url, broker.url) as alice:
         assert (await alice.open("/")).location.startswith("/signin")
         await alice.set_up(setup_code(instance))
-        assert (await alice.sign_in()).location == "/repos?first=1"
+        assert (await alice.sign_in()).location == "/repos/choose"
         assert await alice.is_signed_in()
         await alice.send("/auth/logout", {})
         assert not await alice.is_signed_in()
@@ -149,6 +149,6 @@ async def test_an_instance_without_an_oauth_service_offers_tokens(
         page = await alice.open("/signin")
         assert "Continue with GitHub" not in page.text
         answer = await alice.send("/signin/token", {"token": tokens["alice"], "next": "/"})
-        assert answer.location == "/repos?first=1"
+        assert answer.location == "/repos/choose"
         assert (await alice.open("/auth/login")).status == 404
     assert not SECRETS.search(program.stderr_text())

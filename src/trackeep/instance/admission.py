@@ -78,7 +78,7 @@ async def enter(request: Request, arrival: Arrival) -> Entered:
         await people.make_due(conn, who.id, now)
         is_first = await people.follows_nothing(conn, who.id)
     log.info("signed in", account=who.id, by=arrival.credential.kind)
-    response = site.go("/repos?first=1" if is_first else arrival.next)
+    response = site.go("/repos/choose" if is_first else arrival.next)
     sessions.keep(site, response, session_id)
     sealed_cookies.end_setup(site, response)
     return Entered(response, replaced)
