@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -21,6 +22,7 @@ from trackeep.github.transport import GitHub
 LIST_PAGE = 148 // 3
 DETAIL_PAGE = 148 // 7
 PULSE_PAGE = 100
+PAUSES_S = (0.5, 2.0)
 _TEAM = "... on Team { combinedSlug }"
 
 
@@ -74,10 +76,13 @@ async def pull_pages(github: GitHub, wanted: Sequence[WantedPage], *, teams: boo
 
     `teams`: the token may read team names (scope read:org).
     """
+    is_least = len(wanted) == 1 and wanted[0].first == 1
     try:
-        result = await _ask(github, *pages_query(wanted, teams=teams))
-    except _TooMuch as error:
-        return await _smaller_pages(github, wanted, teams, error)
+        result = await (_ask_again if is_least else _ask)(github, *pages_query(wanted, teams=teams))
+    except _TooMuch:
+        if is_least:
+            raise
+        return await _smaller_pages(github, wanted, teams)
     pages = []
     for index, each in enumerate(wanted):
         if f"r{index}" in result.data:
@@ -210,29 +215,36 @@ def _check(github: GitHub, envelope: _Envelope) -> None:
     raise GitHubError(f"GitHub refused a question: {first.message}", "Check the token's scopes.")
 
 
+async def _ask_again(github: GitHub, query: str, variables: Mapping[str, Any]) -> Result:
+    """Ask what cannot be asked in smaller parts; GitHub may only have stumbled."""
+    for pause_s in PAUSES_S:
+        try:
+            return await _ask(github, query, variables)
+        except _TooMuch:
+            await asyncio.sleep(pause_s)
+    return await _ask(github, query, variables)
+
+
 async def _halving(github: GitHub, items: list[Any], request: Any, *, least: int = 1) -> list[Result]:
     """The results for `items`, asked at once if GitHub manages, else in halves."""
+    if len(items) == 1:
+        return [await _ask_again(github, *request(items))]
     try:
         return [await _ask(github, *request(items))]
     except _TooMuch:
-        if len(items) <= 1:
-            raise
+        pass  # the same in halves, below
     middle = len(items) // 2
     left = await _halving(github, items[:middle], request)
     return left + await _halving(github, items[middle:], request)
 
 
-async def _smaller_pages(
-    github: GitHub, wanted: Sequence[WantedPage], teams: bool, error: _TooMuch
-) -> list[PullPage]:
-    if len(wanted) > 1:
-        middle = len(wanted) // 2
-        left = await pull_pages(github, wanted[:middle], teams=teams)
-        return left + await pull_pages(github, wanted[middle:], teams=teams)
-    only = wanted[0]
-    if only.first <= 1:
-        raise error
-    return await pull_pages(github, [replace(only, first=max(1, only.first // 2))], teams=teams)
+async def _smaller_pages(github: GitHub, wanted: Sequence[WantedPage], teams: bool) -> list[PullPage]:
+    if len(wanted) == 1:
+        half = replace(wanted[0], first=wanted[0].first // 2)
+        return await pull_pages(github, [half], teams=teams)
+    middle = len(wanted) // 2
+    left = await pull_pages(github, wanted[:middle], teams=teams)
+    return left + await pull_pages(github, wanted[middle:], teams=teams)
 
 
 def _pull_page(wanted: WantedPage, raw: msgspec.Raw) -> PullPage:

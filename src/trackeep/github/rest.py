@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 from urllib.parse import quote
 
@@ -110,7 +110,9 @@ async def issues_changed(
         "per_page": PER_PAGE,
     }
     answer = await _page(github, next_url or f"/repos/{repository.full_name}/issues", params, False)
-    return _parsed(answer, [each.changed() for each in _items(answer, list[parse.RestIssue])])
+    found = [each.changed() for each in _items(answer, list[parse.RestIssue])]
+    # Only the list across repositories says which one each issue belongs to.
+    return _parsed(answer, [replace(each, repository_id=repository.id) for each in found])
 
 
 async def reviews(github: GitHub, full_name: str, number: int) -> tuple[Review, ...]:

@@ -113,7 +113,7 @@ class GitHub:
         self.token_fingerprint = fingerprint(token)
         self._http = http
         self._token = token
-        self._validators = validators or {}
+        self._validators = {} if validators is None else validators
         self._on_budget = on_budget
         self._rest = _Lane("core")
         self._graphql = _Lane("graphql")
@@ -157,8 +157,10 @@ class GitHub:
         refused = ratelimit.graphql_refusal(kind, message, lane.budget, now, earlier=lane.refusals)
         return self._closed(lane, refused) if refused else None
 
-    def budget(self, resource: str) -> Budget | None:
-        return {lane.resource: lane.budget for lane in (self._rest, self._graphql)}.get(resource)
+    @property
+    def closed_until(self) -> float:
+        """Until when GitHub wants no request of any kind (a secondary limit); the past when it is open."""
+        return min(self._rest.open_at, self._graphql.open_at)
 
     # ---- one request -------------------------------------------------------------------------
 

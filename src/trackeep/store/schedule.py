@@ -358,18 +358,24 @@ async def save_budgets(conn: AsyncConnection, account_id: int, seen: Iterable[Bu
     await upsert(conn, budget, rows, key=["account_id", "resource"])
 
 
-async def connection_state(
-    conn: AsyncConnection, fingerprint: str, state: str, *, problem: str = "", retry_at: int | None = None
-) -> None:
+async def connection_state(conn: AsyncConnection, fingerprint: str, state: str, problem: str = "") -> None:
     """`state` of the connection that has this very token: "ok", or "reconnect" when it is dead.
 
-    A token that replaced it meanwhile is not touched. Nothing is asked before `retry_at`.
+    A token that replaced it meanwhile is not touched.
     """
-    await conn.execute(
-        update(connection)
-        .where(connection.c.token_fingerprint == fingerprint)
-        .values(state=state, problem=problem, retry_at=retry_at)
-    )
+    this = connection.c.token_fingerprint == fingerprint
+    await conn.execute(update(connection).where(this).values(state=state, problem=problem))
+
+
+async def wait_for_github(conn: AsyncConnection, account_id: int, retry_at: int | None) -> None:
+    """Nothing is asked for this account, with whatever token, before `retry_at`."""
+    this = connection.c.account_id == account_id
+    await conn.execute(update(connection).where(this).values(retry_at=retry_at))
+
+
+async def waits_until(conn: AsyncConnection, account_id: int) -> int:
+    found = select(connection.c.retry_at).where(connection.c.account_id == account_id)
+    return (await conn.execute(found)).scalar_one_or_none() or 0
 
 
 # ---- runs ---------------------------------------------------------------------------------------

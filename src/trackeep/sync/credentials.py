@@ -44,7 +44,5 @@ class Credentials:
             return await self.refresh(account_id, found)
         except GitHubTokenDead as error:
             async with self.db.write() as conn:
-                await schedule.connection_state(
-                    conn, found.token_fingerprint, "reconnect", problem=error.sentence
-                )
+                await schedule.connection_state(conn, found.token_fingerprint, "reconnect", error.sentence)
             raise

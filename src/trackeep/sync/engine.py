@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,16 +65,36 @@ async def _pass(work: Work) -> None:
     covered = await repositories.poll_list(work)
     chosen = await repositories.chosen(work)
     work.notify()
-    changes = work.cursor(repositories.ACCOUNT, issues.CHANGED).position
-    by_id = {each.id: each for each in chosen}
-    if changes.get("polled") and not changes.get("refused"):
-        await issues.poll_changed(work, by_id)
-    chosen = await _watch_uncovered(work, chosen, covered)
-    await _fetch_missing(work, chosen)
-    changes = work.cursor(repositories.ACCOUNT, issues.CHANGED).position
-    if changes and not changes.get("polled") and not changes.get("refused"):
-        await issues.poll_changed(work, by_id)
-    await pulls.details(work, chosen)
+    polled = work.cursor(repositories.ACCOUNT, issues.CHANGED).position.get("polled")
+    # A limit of GraphQL or REST alone leaves the other and git free to go on; it is raised at the end.
+    limits = Limits()
+    if polled:
+        async with limits.put_off():
+            await issues.poll_changed(work, chosen)
+    async with limits.put_off():
+        chosen = await _watch_uncovered(work, chosen, covered)
+    async with limits.put_off():
+        await _fetch_missing(work, chosen)
+    if not polled and not limits.reached:
+        await issues.poll_changed(work, chosen)
+    async with limits.put_off():
+        await pulls.details(work, chosen)
+    if limits.reached:
+        raise limits.reached[0]
+
+
+@dataclass
+class Limits:
+    """The limits that parts of a pass ran into."""
+
+    reached: list[GitHubRateLimited] = field(default_factory=list)
+
+    @contextlib.asynccontextmanager
+    async def put_off(self) -> AsyncIterator[None]:
+        try:
+            yield
+        except GitHubRateLimited as error:
+            self.reached.append(error)
 
 
 async def _watch_uncovered(
@@ -167,6 +188,8 @@ async def _record(work: Work, run_id: int, outcome: Outcome) -> None:
     async with work.db.write() as conn:
         await schedule.save_budgets(conn, work.account_id, work.budgets.values())
         await schedule.finish_run(conn, run_id, figures, work.now)
-        fingerprint = work.github.token_fingerprint
-        await schedule.connection_state(conn, fingerprint, state, problem=problem, retry_at=outcome.retry_at)
+        await schedule.connection_state(conn, work.github.token_fingerprint, state, problem)
+        closed_until = int(work.github.closed_until) + 1
+        retry_at = closed_until if closed_until > work.now else None
+        await schedule.wait_for_github(conn, work.account_id, retry_at)
     log.info("synced", account=work.account_id, **figures)

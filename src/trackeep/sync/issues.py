@@ -29,25 +29,28 @@ async def backfill(work: Work, repositories: Sequence[Repository]) -> None:
                 await _next_page(work, repository)
 
 
-async def poll_changed(work: Work, repositories: Mapping[int, Repository]) -> bool:
-    """Fetch what changed in any repository of the person; False when the token may not ask for that.
+async def poll_changed(work: Work, chosen: Sequence[Repository]) -> None:
+    """Fetch what changed in any of `chosen` that the list across the person's repositories tells of.
 
+    A token that may not ask for that list is remembered; its repositories are watched one by one.
     Source: https://docs.github.com/en/rest/issues/issues#list-issues-assigned-to-the-authenticated-user
     """
     at = work.cursor(ACCOUNT, CHANGED)
+    if not at.position or at.position.get("refused"):
+        return
+    repositories = {each.id: each for each in chosen}
     since = int(at.position["since"])
     try:
         page = await rest.changed_issues(work.github, since, conditional=True)
     except GitHubNoAccess:
         async with work.db.write() as conn:
             await work.advance(conn, ACCOUNT, CHANGED, Cursor({**at.position, "refused": True}, True))
-        return False
+        return
     while not page.not_modified:
         await _store_changed(work, repositories, page)
         if page.next_url is None:
-            break
+            return
         page = await rest.changed_issues(work.github, since, page.next_url)
-    return True
 
 
 async def fetch_moved(

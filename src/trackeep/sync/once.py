@@ -20,7 +20,7 @@ from trackeep.store.schedule import Claim, Progress
 from trackeep.store.tables import connection
 from trackeep.sync import engine, worker
 from trackeep.sync.engine import Outcome
-from trackeep.sync.work import Way, Wishes, open_work
+from trackeep.sync.work import Way, Wishes, open_github, open_work
 
 PATIENCE_S = 120
 SHOW_EVERY_S = 0.25
@@ -120,7 +120,7 @@ async def _follow_named(db: Database, account_id: int, way: Way, names: Sequence
     """Follow the repositories of these names, which GitHub is asked for; their ids."""
     if not names:
         return frozenset()
-    github = GitHub(way.http, way.addresses, way.token, clock=way.clock)
+    github = await open_github(db, account_id, way)
     found = []
     for name in names:
         if name.count("/") != 1 or not all(name.split("/")):

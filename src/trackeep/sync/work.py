@@ -115,20 +115,12 @@ class Way:
 async def open_work(
     db: Database, account_id: int, way: Way, wishes: Wishes, notify: Callable[[], None] = lambda: None
 ) -> Work:
-    """Everything a pass needs, with cursors, validators and budgets as the last pass left them."""
-    budgets: dict[str, Budget] = {}
+    """Everything a pass needs, with cursors and validators as the last pass left them."""
     validators: dict[str, str] = {}
-    github = GitHub(
-        way.http,
-        way.addresses,
-        way.token,
-        clock=way.clock,
-        validators=validators,
-        on_budget=lambda budget: budgets.__setitem__(budget.resource, budget),
-    )
+    budgets: dict[str, Budget] = {}
+    github = await open_github(db, account_id, way, validators, budgets)
     async with db.read() as conn:
         validators |= await schedule.validators(conn, github.token_fingerprint)
-        github.remember(await schedule.budgets(conn, account_id))
         cursors = await schedule.cursors(conn, account_id)
 
     def git(repository: Repository) -> GitRemote:
@@ -137,3 +129,26 @@ async def open_work(
 
     teams = not {"read:org", "write:org", "admin:org"}.isdisjoint(way.scopes or ())
     return Work(db, github, git, account_id, teams, wishes, notify, cursors, budgets, validators)
+
+
+async def open_github(
+    db: Database,
+    account_id: int,
+    way: Way,
+    validators: dict[str, str] | None = None,
+    budgets: dict[str, Budget] | None = None,
+) -> GitHub:
+    """A client that keeps the waiting times an earlier run was told; `budgets` collects new ones."""
+    seen = {} if budgets is None else budgets
+    github = GitHub(
+        way.http,
+        way.addresses,
+        way.token,
+        clock=way.clock,
+        validators=validators,
+        on_budget=lambda budget: seen.__setitem__(budget.resource, budget),
+    )
+    async with db.read() as conn:
+        known = await schedule.budgets(conn, account_id)
+        github.remember(known, wait_until=await schedule.waits_until(conn, account_id))
+    return github

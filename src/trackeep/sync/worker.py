@@ -108,7 +108,8 @@ class Worker:
         jittered = max(1, round(self.poll_s * (0.9 + random.random() / 5)))
         due_at = plan.next_due_at(now, jittered, failures=failures if outcome is None or problem else 0)
         if outcome and outcome.retry_at:
-            due_at = max(due_at, outcome.retry_at)
+            # One bucket alone may be empty: git and the other one go on meanwhile, a little slower.
+            due_at = max(due_at, min(outcome.retry_at, now + 5 * self.poll_s))
         async with self.db.write() as conn:
             await schedule.release(conn, claimed, due_at, failures=failures, problem=problem)
 

@@ -1,0 +1,132 @@
+"""Compares what an instance stored with what is true in the sandbox, set against set."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable
+from typing import Any
+
+from sandbox_control import Sandbox
+from sqlalchemy import select
+
+from trackeep.database import Database
+from trackeep.store.tables import commit, issue, person, pull_request, ref, repository, review
+
+
+async def differences(db: Database, sandbox: Sandbox, names: Iterable[str]) -> dict[str, Any]:
+    """Every set that differs between the copy and the sandbox, for these repositories; {} is the promise."""
+    found: dict[str, Any] = {}
+    truth = {each["full_name"]: each for each in sandbox.ask("/truth")["repositories"]}
+    async with db.read() as conn:
+        people = {row.id: row.login for row in await conn.execute(select(person.c.id, person.c.login))}
+        stored = {
+            f"{row.owner}/{row.name}": row.id
+            for row in await conn.execute(select(repository.c.id, repository.c.owner, repository.c.name))
+        }
+        for name in names:
+            real, key = truth[name], stored.get(name)
+            if key != real["id"]:
+                found[f"{name} id"] = (key, real["id"])
+                continue
+            for what, ours, theirs in (
+                ("commits", await _commits(conn, key), _git_commits(real["git_dir"])),
+                ("refs", await _refs(conn, key), _git_refs(real["git_dir"])),
+                ("pulls", await _pulls(conn, key, people), _true_pulls(real)),
+                ("reviews", await _reviews(conn, key, people), _true_reviews(real)),
+                ("issues", await _issues(conn, key, people), _true_issues(real)),
+            ):
+                if ours != theirs:
+                    found[f"{name} {what}"] = {"missing": theirs - ours, "extra": ours - theirs}
+    return found
+
+
+async def _commits(conn: Any, key: int) -> set[str]:
+    rows = select(commit.c.sha).where(commit.c.repository_id == key, commit.c.reachable)
+    return set((await conn.execute(rows)).scalars())
+
+
+async def _refs(conn: Any, key: int) -> set[tuple[str, str]]:
+    rows = select(ref.c.name, ref.c.commit_sha).where(ref.c.repository_id == key, ref.c.name.like("refs/%"))
+    return {(row.name, row.commit_sha) for row in await conn.execute(rows)}
+
+
+async def _pulls(conn: Any, key: int, people: dict[int, str]) -> set[Any]:
+    p = pull_request.c
+    rows = select(
+        p.number, p.state, p.draft, p.author_id, p.created_at, p.updated_at, p.closed_at, p.merged_at
+    ).where(p.repository_id == key)
+    return {
+        (
+            *(row.number, row.state, row.draft, people.get(row.author_id)),
+            *(row.created_at, row.updated_at, row.closed_at, row.merged_at),
+        )
+        for row in await conn.execute(rows)
+    }
+
+
+async def _reviews(conn: Any, key: int, people: dict[int, str]) -> set[Any]:
+    r = review.c
+    rows = select(r.id, r.number, r.author_id, r.state, r.submitted_at).where(r.repository_id == key)
+    return {
+        (row.id, row.number, people.get(row.author_id), row.state, row.submitted_at)
+        for row in await conn.execute(rows)
+    }
+
+
+async def _issues(conn: Any, key: int, people: dict[int, str]) -> set[Any]:
+    i = issue.c
+    rows = select(i.number, i.state, i.author_id, i.created_at, i.updated_at, i.closed_at).where(
+        i.repository_id == key
+    )
+    return {
+        (row.number, row.state, people.get(row.author_id), row.created_at, row.updated_at, row.closed_at)
+        for row in await conn.execute(rows)
+    }
+
+
+def _git(git_dir: str, *args: str) -> list[str]:
+    done = subprocess.run(["git", "-C", git_dir, *args], capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+def _git_commits(git_dir: str) -> set[str]:
+    return set(_git(git_dir, "rev-list", "--branches", "--tags"))
+
+
+def _git_refs(git_dir: str) -> set[tuple[str, str]]:
+    form = "--format=%(refname) %(objectname) %(*objectname)"
+    rows = [line.split() for line in _git(git_dir, "for-each-ref", form, "refs/heads", "refs/tags")]
+    return {(row[0], row[-1]) for row in rows}
+
+
+def _true_pulls(real: dict[str, Any]) -> set[Any]:
+    return {
+        (
+            *(
+                each["number"],
+                "merged" if each["merged_at"] else each["state"],
+                each["draft"],
+                each["author"],
+            ),
+            *(each["created_at"], each["updated_at"], each["closed_at"], each["merged_at"]),
+        )
+        for each in real["pulls"]
+    }
+
+
+def _true_reviews(real: dict[str, Any]) -> set[Any]:
+    return {
+        (each["id"], pull["number"], each["author"], each["state"], each["submitted_at"])
+        for pull in real["pulls"]
+        for each in pull["reviews"]
+    }
+
+
+def _true_issues(real: dict[str, Any]) -> set[Any]:
+    return {
+        (
+            *(each["number"], each["state"], each["author"]),
+            *(each["created_at"], each["updated_at"], each["closed_at"]),
+        )
+        for each in real["issues"]
+    }

@@ -1,0 +1,87 @@
+"""What a sync asks of GitHub: nothing when nothing changed, and little after a little change."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from copy_of_github import differences
+from programs import Program
+from sandbox_control import Sandbox
+from sqlalchemy import select
+
+from trackeep.database import Database
+from trackeep.store.tables import access, pull_request
+from trackeep.sync.engine import Outcome
+from trackeep.sync.once import sync_once
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def db(tmp_path: Path) -> AsyncIterator[Database]:
+    database = await Database.open(f"sqlite:///{tmp_path / 'trackeep.db'}")
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def changing(fresh_sandbox: Program) -> Sandbox:
+    return Sandbox(fresh_sandbox.url)
+
+
+async def sync(db: Database, sandbox: Sandbox, *names: str) -> Outcome:
+    return await sync_once(db, sandbox.addresses, sandbox.token("alice"), names)
+
+
+async def test_second_sync_costs_nothing(db: Database, sandbox: Program) -> None:
+    """Nothing changed: two requests, both answered 304, no quota, no git."""
+    github = Sandbox(sandbox.url)
+    await sync(db, github)
+    mark, before = github.mark(), github.quota("core")["used"]
+    outcome = await sync(db, github)
+    log = [each for each in github.log(mark) if each["login"] == "alice"]
+    assert outcome.state == "idle" and outcome.git_posts == 0
+    assert [(each["path"], each["status"], each["cost"]) for each in log] == [
+        ("/api/v3/user/repos", 304, 0),
+        ("/api/v3/issues", 304, 0),
+    ]
+    assert github.quota("core")["used"] == before
+
+
+async def test_one_changed_repository_costs_five_requests(db: Database, changing: Sandbox) -> None:
+    """A push and a new pull request: two REST requests, one point, two git POSTs; then nothing again."""
+    await sync(db, changing)
+    changing.change("alice/almanac", "open-pull")
+    outcome = await sync(db, changing)
+    costs = (outcome.costs.rest_requests, outcome.costs.graphql_points, outcome.git_posts)
+    assert costs == (2, 1, 2)
+    assert outcome.found.pull_requests == 1
+    again = await sync(db, changing)
+    assert (again.costs.not_modified, again.costs.graphql_points, again.git_posts) == (2, 0, 0)
+
+
+async def test_a_foreign_public_repository_is_watched(db: Database, changing: Sandbox) -> None:
+    """A repository that no list of the person's covers is fetched, and its changes are found, by pulse."""
+    await sync(db, changing, "carol/heron")
+    changing.change("carol/heron", "push")
+    changing.change("carol/heron", "open-issue")
+    changing.change("carol/heron", "review")
+    outcome = await sync(db, changing)
+    assert outcome.found.commits == 1
+    assert await differences(db, changing, ["carol/heron"]) == {}
+
+
+async def test_lost_access_hides_and_keeps(db: Database, changing: Sandbox) -> None:
+    """Somebody else's private repository that is taken away is followed no more, and its rows stay."""
+    await sync(db, changing)
+    before = changing.repository("bob/otter-cli")
+    changing.change("bob/otter-cli", "access", login="alice", permission=None)
+    outcome = await sync(db, changing)
+    assert outcome.state in ("done", "idle") and not outcome.failures
+    async with db.read() as conn:
+        mine = select(access.c.state).where(access.c.repository_id == before["id"])
+        pulls = select(pull_request.c.number).where(pull_request.c.repository_id == before["id"])
+        assert (await conn.execute(mine)).scalar_one() == "lost"
+        assert len((await conn.execute(pulls)).all()) == len(before["pulls"])
