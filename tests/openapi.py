@@ -52,7 +52,8 @@ def examples(method: str, path: str, status: int = 200) -> Iterator[Any]:
     if "example" in content:
         yield content["example"]
     for example in content.get("examples", {}).values():
-        yield _followed(example)["value"]
+        value = _followed(example)["value"]
+        yield _followed(value)["value"] if "$ref" in value else value
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -38,10 +39,8 @@ class Asker:
         found, address = [], path
         while address:
             found += await self(address)
-            links = dict(
-                reversed(part.split("; ")) for part in self.headers.get("link", "").split(", ") if part
-            )
-            address = links.get('rel="next"', "").strip("<>")
+            link = re.search(r'<([^>]+)>; rel="next"', self.headers.get("link", ""))
+            address = link[1] if link else ""
         return found
 
     async def scoped(self, *scopes: str) -> dict[str, str]:

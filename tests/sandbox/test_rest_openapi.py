@@ -92,7 +92,7 @@ async def test_every_answer_is_as_github_describes_it(sandbox: Program, login: s
         headers = {"Authorization": f"Bearer {token}"}
         for path, address in asks:
             async with http.get(f"{sandbox.url}/api/v3{address}", headers=headers) as answer:
-                body = await answer.json() if answer.content_length else None
+                body: Any = await answer.json() if answer.content_length else None
                 assert answer.headers["X-GitHub-Request-Id"]
             if answer.status >= 400:
                 # GitHub repeats the status in every error; its description says so for some of them only.

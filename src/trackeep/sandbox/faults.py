@@ -8,7 +8,7 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -46,7 +46,8 @@ class Fault:
     """What goes wrong for requests whose `METHOD path` the pattern `match` is found in, `times` times.
 
     `status` and `retry_after` (seconds) belong to the kinds that answer, `delay_s` to slow and timeout,
-    `error_type` (such as RATE_LIMITED) to graphql-errors; `used` counts how often it struck.
+    `error_type` (such as RATE_LIMITED) to graphql-errors; `headers` are added to an answer of our own;
+    `used` counts how often it struck.
     """
 
     id: int
@@ -57,6 +58,7 @@ class Fault:
     retry_after: int | None = None
     delay_s: float | None = None
     error_type: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
     used: int = 0
 
 
@@ -102,21 +104,25 @@ class FaultMiddleware:
         self._faults = faults
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith("/_sandbox"):
-            await self._app(scope, receive, send)
-            return
-        fault = self._faults.take(scope["method"], scope["path"])
+        spared = scope["type"] != "http" or scope["path"].startswith("/_sandbox")
+        fault = None if spared else self._faults.take(scope["method"], scope["path"])
         if fault is None:
             await self._app(scope, receive, send)
-        elif fault.kind == "cut":
-            await self._app(scope, receive, _Cut(send))
-        elif fault.kind == "slow":
-            await asyncio.sleep(fault.delay_s or 1.0)
-            await self._app(scope, receive, send)
         else:
-            if fault.kind == "timeout":
+            await self._strike(fault, scope, receive, send)
+
+    async def _strike(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
+        match fault.kind:
+            case "cut":
+                await self._app(scope, receive, _Cut(send))
+            case "slow":
+                await asyncio.sleep(1.0 if fault.delay_s is None else fault.delay_s)
+                await self._app(scope, receive, send)
+            case "timeout":
                 await _hang(receive, HANG_S if fault.delay_s is None else fault.delay_s)
-            await _broken(fault)(scope, receive, send)
+                await _broken(fault)(scope, receive, send)
+            case _:
+                await _broken(fault)(scope, receive, send)
 
 
 class _Cut:
@@ -172,6 +178,7 @@ def _broken(fault: Fault) -> Response:
         case _:
             response = _plain_refusal(fault.status or 502)
     response.headers["X-GitHub-Request-Id"] = request_id
+    response.headers.update(fault.headers)
     if fault.retry_after is not None:
         response.headers["Retry-After"] = str(fault.retry_after)
     return response

@@ -227,7 +227,14 @@ async def _form(request: Request) -> dict[str, str]:
     """The fields of a form or JSON body; GitHub takes them from the query as well."""
     fields = dict(request.query_params)
     if "json" in request.headers.get("content-type", ""):
-        body = await request.json()
-        return fields | {key: str(value) for key, value in body.items()}
+        try:
+            body = await request.json()
+        except ValueError:
+            return fields
+        return (
+            fields | {k: v for k, v in body.items() if isinstance(v, str)}
+            if isinstance(body, dict)
+            else fields
+        )
     async with request.form() as form:
         return fields | {key: value for key, value in form.items() if isinstance(value, str)}

@@ -23,12 +23,14 @@ async def reset_token(call: Call) -> Answer:
 
 
 async def delete_token(call: Call) -> Answer:
+    """Ends this one token; the consent stays."""
     _, token = await _app_and_token(call)
     token.revoked = True
     return Answer(None, 204)
 
 
 async def delete_grant(call: Call) -> Answer:
+    """Ends all tokens of the token's person for this app and forgets the consent."""
     app, token = await _app_and_token(call)
     call.state.authority.revoke_grant(token.login, app.client_id)
     return Answer(None, 204)

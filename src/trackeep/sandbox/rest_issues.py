@@ -48,6 +48,7 @@ async def all_issues(call: Call) -> Answer:
 
 
 async def issues(call: Call) -> Answer:
+    """Issues and pull requests of one repository; open ones, newest first, unless asked otherwise."""
     work = work_of(call)
     found = _chosen(call, [(work.repository, thing) for thing in things_of(work.repository)])
     page, link = call.page_of(found, canonical_path(call, work.repository))
@@ -55,6 +56,7 @@ async def issues(call: Call) -> Answer:
 
 
 async def issue(call: Call) -> Answer:
+    """An issue or a pull request by its number."""
     work, number = work_of(call), call.request.path_params["number"]
     thing = work.repository.issues.get(number) or work.repository.pulls.get(number)
     if thing is None:
@@ -90,6 +92,7 @@ async def search_issues(call: Call) -> Answer:
 
 
 async def releases(call: Call) -> Answer:
+    """Newest first."""
     work = work_of(call)
     page, link = call.page_of(_visible_releases(call, work), canonical_path(call, work.repository))
     return Answer([work.release(release) for release in page], headers=link)
