@@ -52,10 +52,11 @@ PACKAGES = (
     "eslint",
 )
 _ISSUES = (
-    "{thing} is wrong after daylight saving ends", "Crash with an empty {noun}",
-    "Question: how is {thing} meant to grow?",
-    "{thing} should survive a restart", "Slow start with a large {noun}", "Typo in the page about {thing}",
-    "Allow a limit for {thing}", "Wrong order in {thing} when two entries share a second",
+    "Wrong result in {thing} after daylight saving ends", "Crash when {thing} has nothing to do",
+    "Question: how is {thing} meant to grow?", "Lost after a restart: {thing}",
+    "Slow start since {thing} came",
+    "Typo in the page about {thing}", "Allow a limit for {thing}",
+    "Two entries of one second swapped in {thing}",
 )  # fmt: skip
 
 
@@ -170,7 +171,7 @@ def body(rng: random.Random) -> str:
 
 def issue_title(rng: random.Random, flavour: Flavour) -> str:
     thing = rng.choice(flavour.things)
-    text = rng.choice(_ISSUES).format(thing=thing, noun=thing.split()[-1])
+    text = rng.choice(_ISSUES).format(thing=thing)
     return text[0].upper() + text[1:]
 
 
