@@ -372,6 +372,21 @@ async def test_a_revoked_grant_ends_everything(github: Program) -> None:
         assert status == 200
 
 
+async def test_a_person_ends_an_apps_access(github: Program) -> None:
+    """The settings page shows what was granted; its button ends every token."""
+    async with opened(github) as zoe:
+        await zoe.sign_in("zoe-l")
+        page = f"{zoe.url}/settings/connections/applications/{APP['client_id']}"
+        async with zoe.http.get(page) as answer:
+            assert answer.status == 404
+        token = (await zoe.token(code=await zoe.code()))["access_token"]
+        async with zoe.http.get(page) as answer:
+            assert answer.status == 200 and "private repositories" in await answer.text()
+        async with zoe.http.post(page) as answer:
+            assert answer.status == 200
+        assert await zoe.status(token) == 401
+
+
 async def test_the_sign_in_page_leads_nowhere_else(github: Program) -> None:
     """return_to is a path of the sandbox itself, whatever it is asked to be."""
     async with opened(github) as browser:

@@ -287,6 +287,11 @@ class Authority:
         token.revoked = True
         return self._issue(app, token.login, token.scopes)
 
+    def granted(self, login: str, app: App) -> tuple[str, ...] | None:
+        """The scopes a person has granted an app; None when there is no consent at all."""
+        scopes = self._store.granted.get((login, app.client_id))
+        return None if scopes is None else scope_rules.normalise(scopes)
+
     def revoke_grant(self, login: str, client_id: str) -> None:
         """Ends every token of this person and app, and forgets the consent."""
         self._store.granted.pop((login, client_id), None)

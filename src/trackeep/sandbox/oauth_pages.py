@@ -17,6 +17,7 @@ from trackeep.sandbox import scopes as scope_rules
 from trackeep.sandbox.oauth import (
     ACCESS_LIFETIME_S,
     REFRESH_LIFETIME_S,
+    App,
     AuthorizeRequest,
     OAuthRefused,
     Token,
@@ -47,6 +48,8 @@ def routes(state: SandboxState) -> list[Route]:
         Route("/login/oauth/authorize", pages.show_authorize, methods=["GET"]),
         Route("/login/oauth/authorize", pages.decide, methods=["POST"]),
         Route("/login/oauth/access_token", pages.access_token, methods=["POST"]),
+        Route("/settings/connections/applications/{client_id}", pages.show_grant, methods=["GET"]),
+        Route("/settings/connections/applications/{client_id}", pages.revoke, methods=["POST"]),
     ]
 
 
@@ -94,6 +97,27 @@ class OAuthPages:
             }
         return _in_the_form_asked_for(request, answer)
 
+    async def show_grant(self, request: Request) -> Response:
+        """What the person granted an app, with the button that ends it."""
+        person, app = self._person(request), self._authority.apps.get(request.path_params["client_id"])
+        if app is None:
+            return _problem(404, "Not Found", "No app is registered under this client_id.")
+        if person is None:
+            return self._login_page(request.url.path)
+        granted = self._authority.granted(person.login, app)
+        if granted is None:
+            return _problem(404, "Nothing granted", f"{app.name} has no access to {person.login}.")
+        wishes = _in_words(app, granted)
+        page = _pages.get_template("grant.html").render(app=app, person=person, wishes=wishes)
+        return HTMLResponse(page, headers={"Cache-Control": "no-store"})
+
+    async def revoke(self, request: Request) -> Response:
+        person, client_id = self._person(request), request.path_params["client_id"]
+        if person is None:
+            return self._login_page(request.url.path)
+        self._authority.revoke_grant(person.login, client_id)
+        return _problem(200, "Access revoked", "Every token of this application has ended.")
+
     def _granted(self, form: dict[str, str]) -> Token:
         match form.get("grant_type") or "authorization_code":
             case "authorization_code":
@@ -130,7 +154,7 @@ class OAuthPages:
         page = _pages.get_template("authorize.html").render(
             app=asked.app,
             person=person,
-            wishes=_wishes(asked),
+            wishes=_in_words(asked.app, asked.scopes or ()),
             return_to=asked.return_to,
             fields=[(name, query[name]) for name in CONSENT_FIELDS if name in query],
         )
@@ -166,11 +190,10 @@ class OAuthPages:
         return person if person and person.kind == "User" else None
 
 
-def _wishes(asked: AuthorizeRequest) -> list[str]:
-    if asked.app.expiring:
+def _in_words(app: App, scopes: tuple[str, ...]) -> list[str]:
+    if app.expiring:
         return ["Read the repositories on which it is installed", "Read e-mail addresses"]
-    wishes = [scope_rules.IN_WORDS.get(scope, scope) for scope in asked.scopes or ()]
-    return wishes or ["Read public information only"]
+    return [scope_rules.IN_WORDS.get(scope, scope) for scope in scopes] or ["Read public information only"]
 
 
 def _token_fields(token: Token) -> dict[str, Any]:
