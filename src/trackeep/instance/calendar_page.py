@@ -18,12 +18,27 @@ from trackeep.metrics.windows import day_of
 from trackeep.store import reports_mine
 from trackeep.store.reports_mine import KINDS
 
+PAGE_ROWS = 120
+
 
 async def page(request: Request) -> Response:
-    """GET /calendar: one row per day that has something, newest first."""
+    """GET /calendar: one row per day that has something, newest first, from the row `?from=` on."""
     rows = await _rows(request)
     kind, year = kind_of(request), year_of(request)
-    return show(request, "calendar.html", "dashboard", rows=rows, kind=kind, year=year, kinds=KIND_WORDS)
+    text = request.query_params.get("from", "0")
+    start = int(text) if text.isdecimal() and len(text) < 6 else 0
+    end = start + PAGE_ROWS
+    return show(
+        request,
+        "calendar.html",
+        "dashboard",
+        rows=rows[start:end],
+        later=str(max(0, start - PAGE_ROWS)) if start else None,
+        earlier=str(end) if end < len(rows) else None,
+        kind=kind,
+        year=year,
+        kinds=KIND_WORDS,
+    )
 
 
 async def as_csv(request: Request) -> Response:

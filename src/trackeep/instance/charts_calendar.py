@@ -39,11 +39,10 @@ class Calendar:
 
 
 def span(today: date, year: int | None) -> tuple[date, date]:
-    """The last twelve months up to today, in whole weeks; or one calendar year up to today."""
+    """The last 365 days up to today; or one calendar year up to today."""
     if year is not None:
         return date(year, 1, 1), min(date(year, 12, 31), today)
-    start = today - timedelta(days=364)
-    return start - timedelta(days=(start.weekday() + 1) % 7), today
+    return today - timedelta(days=364), today
 
 
 def draw(calendar: Calendar) -> Markup:

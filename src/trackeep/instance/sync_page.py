@@ -121,7 +121,9 @@ async def _state(site: Site, reader: Reader) -> dict[str, object]:
     async with site.db.read() as conn:
         freshness = await reports_sync.freshness(conn, reader)
         stored = await reports_sync.stored(conn, reader)
+        known = await reports_sync.known_repositories(conn, reader)
     return {
+        "known": known,
         "followed": freshness.followed,
         "read": freshness.read,
         "commits": stored.commits,

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, case, func, literal, or_, select, 
 
 from trackeep.metrics.windows import zone_offsets
 from trackeep.store.activity import GRANTED
-from trackeep.store.tables import access, account_email, commit, follow, identity, repository
+from trackeep.store.tables import access, account_email, commit, follow, identity, person, repository
 
 PROOF_HOLDS_S = 86_400
 DAY_S = 86_400
@@ -50,6 +50,27 @@ def is_mine(account_id: int) -> ColumnElement[bool]:
     known = select(func.lower(identity.c.email)).where(identity.c.person_id == account_id)
     # GitHub compares addresses without regard to case.
     return func.lower(commit.c.author_email).in_(union(own, known))
+
+
+def known_authors(account_id: int) -> Any:
+    """(email in lower case, person_id): whom an address belongs to; the reader's own addresses come first."""
+    mine = (account_email.c.account_id == account_id) & account_email.c.verified
+    own = select(func.lower(account_email.c.address).label("email"), account_email.c.account_id).where(mine)
+    others = (
+        select(func.lower(identity.c.email), func.max(identity.c.person_id))
+        .where(func.lower(identity.c.email).not_in(select(own.subquery().c.email)))
+        .group_by(func.lower(identity.c.email))
+    )
+    both = union(own, others).subquery("known_author")
+    return select(both.c.email, both.c.account_id.label("person_id")).subquery("author_of")
+
+
+def with_authors(reader: Reader) -> Any:
+    """Commits with the person who wrote each, where GitHub knows one."""
+    known = known_authors(reader.account_id)
+    return commit.outerjoin(known, known.c.email == func.lower(commit.c.author_email)).outerjoin(
+        person, person.c.id == known.c.person_id
+    )
 
 
 def is_counted() -> ColumnElement[bool]:

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from trackeep.store.reports_access import Reader, followed, is_mine, readable
-from trackeep.store.tables import commit, follow, identity, person, repository
+from trackeep.store.reports_access import Reader, followed, is_mine, readable, with_authors
+from trackeep.store.tables import commit, follow, person, repository
 
 COUNTED_UP_TO = 10_000
 
@@ -65,13 +65,12 @@ class CommitPage:
 
 async def search(conn: AsyncConnection, reader: Reader, wanted: Wanted, *, limit: int = 50) -> CommitPage:
     """One page of commits, newest first; a commit that is in several repositories comes once. Two queries."""
-    at = _at(wanted)
     where = _conditions(reader, wanted)
-    counted = select(commit.c.repository_id).select_from(_joined()).where(*where)
+    counted = select(commit.c.repository_id).select_from(_joined(reader)).where(*where)
     counted_rows = counted.limit(COUNTED_UP_TO + 1).subquery()
     totals = select(func.count(), func.count(func.distinct(counted_rows.c.repository_id)))
     count, repositories = (await conn.execute(totals.select_from(counted_rows))).one()
-    rows = (await conn.execute(_page(at, where, wanted, limit))).all()
+    rows = (await conn.execute(_page(reader, where, wanted, limit))).all()
     shown = rows[:limit]
     after = (shown[-1].at, shown[-1].sha) if len(rows) > limit else None
     return CommitPage(tuple(_row(row) for row in shown), count, repositories, after)
@@ -90,7 +89,8 @@ async def stored(conn: AsyncConnection, reader: Reader) -> tuple[int, int]:
     return row[0], row[1]
 
 
-def _page(at: Any, where: list[ColumnElement[bool]], wanted: Wanted, limit: int) -> Select[Any]:
+def _page(reader: Reader, where: list[ColumnElement[bool]], wanted: Wanted, limit: int) -> Select[Any]:
+    at = _at(wanted)
     statement = (
         select(
             commit.c.repository_id,
@@ -107,7 +107,7 @@ def _page(at: Any, where: list[ColumnElement[bool]], wanted: Wanted, limit: int)
             commit.c.on_default,
             commit.c.parent_count,
         )
-        .select_from(_joined())
+        .select_from(_joined(reader))
         .where(*where)
     )
     if wanted.after is not None:
@@ -120,12 +120,8 @@ def _at(wanted: Wanted) -> Any:
     return commit.c.authored_at if wanted.dated == "author" else commit.c.committed_at
 
 
-def _joined() -> Any:
-    return (
-        commit.join(repository, repository.c.id == commit.c.repository_id)
-        .outerjoin(identity, identity.c.email == commit.c.author_email)
-        .outerjoin(person, person.c.id == identity.c.person_id)
-    )
+def _joined(reader: Reader) -> Any:
+    return with_authors(reader).join(repository, repository.c.id == commit.c.repository_id)
 
 
 def _conditions(reader: Reader, wanted: Wanted) -> list[ColumnElement[bool]]:

@@ -10,10 +10,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, String, and_, func, literal, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from trackeep.store.reports_access import Reader, followed, is_counted, is_mine, readable
+from trackeep.store.reports_access import Reader, followed, is_counted, is_mine, readable, with_authors
 from trackeep.store.tables import (
     commit,
-    identity,
     issue,
     person,
     pull_request,
@@ -157,11 +156,7 @@ def _columns(kind: Any, at: Any, mine: Any, **more: Any) -> list[Any]:
 def _commits(reader: Reader, wanted: Wanted) -> list[Select[Any]]:
     mine = is_mine(reader.account_id)
     at = commit.c.authored_at if wanted.contributions else commit.c.committed_at
-    tables = (
-        commit.join(repository, repository.c.id == commit.c.repository_id)
-        .outerjoin(identity, identity.c.email == commit.c.author_email)
-        .outerjoin(person, person.c.id == identity.c.person_id)
-    )
+    tables = with_authors(reader).join(repository, repository.c.id == commit.c.repository_id)
     columns = _columns("commit", at, mine, actor_name=commit.c.author_name, title=commit.c.message)
     statement = select(*columns).select_from(tables).where(_in_sight(commit, reader, wanted))
     if wanted.contributions:

@@ -10,8 +10,17 @@ from sqlalchemy import ColumnElement, and_, func, literal, or_, select, union_al
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.metrics.windows import Window, day_number
-from trackeep.store.reports_access import Reader, count_if, is_counted, local_day, local_seconds, readable
-from trackeep.store.tables import commit, identity, person, pull_request, ref, repository, review
+from trackeep.store.reports_access import (
+    Reader,
+    count_if,
+    is_counted,
+    known_authors,
+    local_day,
+    local_seconds,
+    readable,
+    with_authors,
+)
+from trackeep.store.tables import commit, person, pull_request, ref, repository, review
 
 BRANCH_PREFIX = "refs/heads/"
 WEEKS_OF_PEOPLE = 13
@@ -91,7 +100,7 @@ async def authors(
             func.coalesce(func.sum(commit.c.deletions), 0).label("deletions"),
             func.count(commit.c.additions).label("measured"),
         )
-        .select_from(_with_people())
+        .select_from(with_authors(reader))
         .where(*_within(reader, repository_id, window), is_counted())
         .group_by(name)
         .order_by(func.count().desc(), func.max(commit.c.author_name))
@@ -119,7 +128,7 @@ async def author_weeks(
     day = local_day(commit.c.committed_at, reader)
     rows = (
         select(name, ((day - start) // 7).label("week"))
-        .select_from(_with_people())
+        .select_from(with_authors(reader))
         .where(*_within(reader, repository_id, Window(start * 86_400 - 86_400, reader.now + 86_400)))
         .where(day >= start, is_counted())
         .subquery()
@@ -170,7 +179,7 @@ async def pull_weeks(
 async def branches(
     conn: AsyncConnection, reader: Reader, repository_id: int, *, after: str = "", limit: int = 100
 ) -> tuple[Branch, ...]:
-    """Branches by name from `after` on, one more than `limit` when there are more; one query."""
+    """The default branch, then the others by name from `after` on; one more than `limit` if there is more."""
     pull = (
         select(func.max(pull_request.c.number))
         .where(
@@ -179,13 +188,13 @@ async def branches(
         )
         .scalar_subquery()
     )
-    latest = pull_request.alias("latest")
+    latest, known = pull_request.alias("latest"), known_authors(reader.account_id)
     tip = and_(commit.c.repository_id == ref.c.repository_id, commit.c.sha == ref.c.commit_sha)
     tables = (
         ref.join(repository, repository.c.id == ref.c.repository_id)
         .outerjoin(commit, tip)
-        .outerjoin(identity, func.lower(identity.c.email) == func.lower(commit.c.author_email))
-        .outerjoin(person, person.c.id == identity.c.person_id)
+        .outerjoin(known, known.c.email == func.lower(commit.c.author_email))
+        .outerjoin(person, person.c.id == known.c.person_id)
         .outerjoin(latest, and_(latest.c.repository_id == ref.c.repository_id, latest.c.number == pull))
     )
     is_default = ref.c.name == literal(BRANCH_PREFIX) + repository.c.default_branch
@@ -206,11 +215,11 @@ async def branches(
         )
         .select_from(tables)
         .where(_is_here(ref, reader, repository_id), ref.c.name.like(f"{BRANCH_PREFIX}%"))
-        .order_by(ref.c.name)
+        .order_by(is_default.desc(), ref.c.name)
         .limit(limit + 1)
     )
     if after:
-        statement = statement.where(ref.c.name > BRANCH_PREFIX + after)
+        statement = statement.where(ref.c.name > BRANCH_PREFIX + after, ~is_default)
     return tuple(_branch(row) for row in (await conn.execute(statement)).all())
 
 
@@ -243,12 +252,6 @@ def _pulls(reader: Reader, repository_id: int, window: Window) -> Any:
         count_if(closed),
         count_if(and_(merged, ~reviewed)),
     ).where(_is_here(pull_request, reader, repository_id))
-
-
-def _with_people() -> Any:
-    return commit.outerjoin(identity, identity.c.email == commit.c.author_email).outerjoin(
-        person, person.c.id == identity.c.person_id
-    )
 
 
 def _within(reader: Reader, repository_id: int, window: Window) -> list[ColumnElement[bool]]:

@@ -9,7 +9,7 @@ from sqlalchemy import and_, case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.model import Budget
-from trackeep.store.reports_access import Reader, followed
+from trackeep.store.reports_access import Reader, followed, readable
 from trackeep.store.schedule import STREAMS
 from trackeep.store.tables import (
     account,
@@ -168,6 +168,12 @@ async def stored(conn: AsyncConnection, reader: Reader) -> Stored:
     ]
     row = (await conn.execute(select(*counts))).one()
     return Stored(row[0], row[1])
+
+
+async def known_repositories(conn: AsyncConnection, reader: Reader) -> int:
+    """How many repositories this account can read, as far as GitHub was asked; one query."""
+    statement = select(func.count()).select_from(readable(reader).subquery())
+    return int((await conn.execute(statement)).scalar_one())
 
 
 async def repositories(conn: AsyncConnection, reader: Reader) -> tuple[RepositorySync, ...]:
