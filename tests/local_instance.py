@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urljoin
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import aiohttp
 import uvicorn
@@ -116,6 +116,11 @@ class Guest(Visitor):
         back = await self.get(await self.sign_in_at_github(onward, self.login))
         assert back.status == 303, back.text
         return back.location
+
+    @staticmethod
+    def query_of(url: str) -> dict[str, str]:
+        """The parameters of an address."""
+        return dict(parse_qsl(urlsplit(url).query))
 
     async def sign_in(self, path: str = "/signin") -> Answer:
         """The whole login; the answer is the instance's last one."""

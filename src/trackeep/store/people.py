@@ -10,7 +10,7 @@ from sqlalchemy import Row, and_, case, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.database import upsert
-from trackeep.errors import NotFound, NotSignedIn, UsageError
+from trackeep.errors import NotFound, NotSignedIn, SecretsError, UsageError
 from trackeep.model import Email, Person
 from trackeep.store.tables import (
     account,
@@ -131,7 +131,11 @@ async def save_credential(
     conn: AsyncConnection, vault: Vault, account_id: int, new: Credential, now: int
 ) -> Credential | None:
     """Seal `new` into the account's row; returns what it replaces, so that it can be revoked."""
-    old = await credential(conn, vault, account_id)
+    try:
+        old = await credential(conn, vault, account_id)
+    except SecretsError:
+        # Its key is lost, which is a reason to come here, not one to turn people away.
+        old = None
     row = {
         "account_id": account_id,
         "kind": new.kind,
