@@ -71,7 +71,6 @@ _APPLICATIONS: tuple[Row, ...] = (
 def _repository_rows() -> tuple[Row, ...]:
     """What follows a repository's own address."""
     history = repositories.History()
-    pull_commits = pulls.PullCommits(history)
     rows = (
         ("", repositories.repository, "repos/repos#get-a-repository"),
         ("/languages", repositories.languages, "repos/repos#list-repository-languages"),
@@ -86,7 +85,7 @@ def _repository_rows() -> tuple[Row, ...]:
         ("/pulls/{number:int}/reviews", pulls.reviews, "pulls/reviews"),
         ("/pulls/{number:int}/reviews/{review_id:int}", pulls.review, "pulls/reviews"),
         ("/pulls/{number:int}/comments", pulls.comments, "pulls/comments"),
-        ("/pulls/{number:int}/commits", pull_commits.commits, "pulls/pulls"),
+        ("/pulls/{number:int}/commits", pulls.commits, "pulls/pulls"),
         ("/pulls/{number:int}/files", pulls.files, "pulls/pulls#list-pull-requests-files"),
         ("/pulls/{number:int}/requested_reviewers", pulls.requested_reviewers, "pulls/review-requests"),
         ("/issues", issues.issues, "issues/issues#list-repository-issues"),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from trackeep.sandbox.representation_work import Work
 from trackeep.sandbox.rest_protocol import Answer, Call, not_found
-from trackeep.sandbox.rest_repositories import History, canonical_path, changed_files, work_of
+from trackeep.sandbox.rest_repositories import canonical_path, changed_files, git, work_of
 from trackeep.sandbox.world import PullRequest, Review
 
 COMMITS_SHOWN = 250
@@ -84,21 +84,14 @@ async def requested_reviewers(call: Call) -> Answer:
     return Answer(work.review_requests(_pull(call, work)))
 
 
-class PullCommits:
-    """The commits of a pull request, which need the repository's history."""
-
-    def __init__(self, history: History) -> None:
-        self._history = history
-
-    async def commits(self, call: Call) -> Answer:
-        """What the head has and the base had not, oldest first, at most 250."""
-        work = work_of(call)
-        found = _pull(call, work)
-        known = {commit.sha for commit in self._history.walk(work.repository, found.base_sha)}
-        head = self._history.walk(work.repository, found.head_sha)
-        added = [commit for commit in reversed(head) if commit.sha not in known][-COMMITS_SHOWN:]
-        page, link = call.page_of(added, canonical_path(call, work.repository))
-        return Answer([work.commit(commit) for commit in page], headers=link)
+async def commits(call: Call) -> Answer:
+    """What the head has and the base had not, oldest first, at most 250."""
+    work = work_of(call)
+    found = _pull(call, work)
+    added = await git(work.repository.git_dir, "rev-list", "--reverse", found.head_sha, f"^{found.base_sha}")
+    shas = added.decode().split()[-COMMITS_SHOWN:]
+    page, link = call.page_of(shas, canonical_path(call, work.repository))
+    return Answer([work.commit(work.repository.commits[sha]) for sha in page], headers=link)
 
 
 def _pull(call: Call, work: Work) -> PullRequest:
