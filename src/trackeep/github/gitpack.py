@@ -22,6 +22,7 @@ _HEADER, _TRAILER = 12, 20
 _PIECE = 1024  # most commits inflate from less, and what follows is copied for each object
 _LARGEST_COMMIT = 64 * 1024 * 1024
 _DEEPEST_DELTA = 4096
+_KEPT_BYTES = 32 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -37,6 +38,9 @@ class CommitPack:
     starts: array[int] = field(default_factory=lambda: array("Q"))
     parents: list[tuple[bytes, ...]] = field(default_factory=list)
     others: int = 0
+    # The first commits as they were inflated for their shas, so that most packs are inflated once only.
+    kept: list[bytes] = field(default_factory=list)
+    kept_bytes: int = 0
 
     def __len__(self) -> int:
         return len(self.index)
@@ -53,7 +57,10 @@ class CommitPack:
         reader = _Reader(self.data, self.size - _TRAILER)
         shas = list(self.index)
         for number in self._parents_first():
-            raw = reader.whole(self.starts[number], self.index, self.starts)
+            if number < len(self.kept):
+                raw = self.kept[number]
+            else:
+                raw = reader.whole(self.starts[number], self.index, self.starts)
             yield parse_commit(shas[number].hex(), raw)
 
     def reached_from(self, shas: set[str]) -> set[str]:
@@ -171,6 +178,9 @@ def _remember(pack: CommitPack, start: int, raw: bytes) -> None:
     pack.index[sha] = len(pack.parents)
     pack.starts.append(start)
     pack.parents.append(parents)
+    if pack.kept_bytes < _KEPT_BYTES and len(pack.kept) == len(pack.parents) - 1:
+        pack.kept.append(raw)
+        pack.kept_bytes += len(raw)
 
 
 def _checked(data: mmap.mmap, size: int) -> int:

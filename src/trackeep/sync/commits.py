@@ -18,7 +18,7 @@ from trackeep.model import Commit, Ref, Repository
 from trackeep.store import history, refs
 from trackeep.store.history import NOREPLY_HOST
 
-_PAGE = 2000
+_PAGE = 4000
 
 
 @dataclass(frozen=True, slots=True)
