@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import signal
 import zlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -159,8 +161,9 @@ async def _talk(
     finally:
         feeding.cancel()
         if process.returncode is None:
+            # Not process.kill(): it collects a child that has just ended before asyncio's watcher can.
             with contextlib.suppress(ProcessLookupError):
-                process.kill()
+                os.kill(process.pid, signal.SIGKILL)
             await asyncio.shield(process.wait())
 
 
