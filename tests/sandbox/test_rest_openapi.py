@@ -126,7 +126,9 @@ async def test_what_an_app_learns_about_a_token(sandbox: Program, method: str) -
         address = f"/api/v3/applications/{client['client_id']}/token"
         async with http.request(method, address, headers=basic, json={"access_token": token}) as answer:
             body = await answer.json()
-    assert answer.status == 200
+        grant = address.replace("/token", "/grant")
+        ended = await http.delete(grant, headers=basic, json={"access_token": body["token"]})
+    assert (answer.status, ended.status) == (200, 204)
     assert not openapi.complaints(method, "/applications/{client_id}/token", 200, body)
 
 

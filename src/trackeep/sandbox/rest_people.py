@@ -29,6 +29,7 @@ def site_of(call: Call) -> Site:
 
 
 async def viewer(call: Call) -> Answer:
+    """The private profile for a token with `read:user`, else what everybody may see."""
     site, person = site_of(call), call.viewer
     full = call.may("read:user")
     return Answer(
@@ -46,6 +47,7 @@ async def viewer_emails(call: Call) -> Answer:
 
 
 async def viewer_organizations(call: Call) -> Answer:
+    """The organisations the person is a member of; 403 without `read:org` or `user`."""
     person = call.viewer
     if not call.may("read:org", "read:user"):
         raise Problem(403, "You need at least read:org scope or user scope to list your organizations.")
@@ -55,6 +57,7 @@ async def viewer_organizations(call: Call) -> Answer:
 
 
 async def viewer_repositories(call: Call) -> Answer:
+    """What the person owns, works on or reaches through an organisation."""
     login = call.viewer.login
     affiliations, visibility = _wanted(call)
     since, before = call.time("since"), call.time("before")
@@ -93,6 +96,7 @@ async def organization(call: Call) -> Answer:
 
 
 async def organization_repositories(call: Call) -> Answer:
+    """Newest first; private ones for those who may see them."""
     owner = _organization(call)
     found = [r for r in call.world.repositories.values() if r.owner == owner.login and call.sees(r)]
     return _listed(call, found, "created")

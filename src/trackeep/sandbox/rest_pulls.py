@@ -38,12 +38,14 @@ async def pulls(call: Call) -> Answer:
 
 
 async def pull(call: Call) -> Answer:
+    """The long form: sizes, comment counts and whether it can be merged."""
     work = work_of(call)
     found = _pull(call, work)
     return Answer(work.full_pull(found), last_modified=found.updated_at)
 
 
 async def reviews(call: Call) -> Answer:
+    """Oldest first, as they were submitted."""
     work = work_of(call)
     found = _pull(call, work)
     page, link = call.page_of(_in_order(found), canonical_path(call, work.repository))
@@ -51,6 +53,7 @@ async def reviews(call: Call) -> Answer:
 
 
 async def review(call: Call) -> Answer:
+    """One review by its number."""
     work = work_of(call)
     found = _pull(call, work)
     wanted = call.request.path_params["review_id"]
@@ -72,6 +75,7 @@ async def comments(call: Call) -> Answer:
 
 
 async def files(call: Call) -> Answer:
+    """What the head changes against the base, with line counts."""
     work = work_of(call)
     found = _pull(call, work)
     changes = await changed_files(work.repository.git_dir, found.base_sha, found.head_sha)

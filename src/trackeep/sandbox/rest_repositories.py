@@ -57,12 +57,14 @@ async def languages(call: Call) -> Answer:
 
 
 async def branches(call: Call) -> Answer:
+    """By name."""
     work = work_of(call)
     page, link = call.page_of(sorted(work.repository.branches), canonical_path(call, work.repository))
     return Answer([work.branch(name, work.repository.branches[name]) for name in page], headers=link)
 
 
 async def branch(call: Call) -> Answer:
+    """The long form, with the commit at its tip."""
     work, name = work_of(call), call.request.path_params["branch"]
     tip = work.repository.branches.get(name)
     if tip is None:
@@ -71,6 +73,7 @@ async def branch(call: Call) -> Answer:
 
 
 async def tags(call: Call) -> Answer:
+    """By name, the last first."""
     work = work_of(call)
     names = sorted(work.repository.tags, reverse=True)
     page, link = call.page_of(names, canonical_path(call, work.repository))
