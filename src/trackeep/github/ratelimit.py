@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from trackeep.model import Budget
 
 # The share of each bucket that is left to the person's other tools.
 RESERVE = 0.2
+# GitHub allows 900 points a minute to REST, and a GET is one point.
+PER_MINUTE = 850
 FIRST_WAIT_S = 60
 LONGEST_WAIT_S = 3600
 
@@ -39,6 +41,13 @@ def wait_until(budget: Budget | None, now: float, *, reserve: float = RESERVE) -
     if budget is None or now >= budget.reset_at:
         return now
     return budget.reset_at if budget.remaining <= budget.limit * reserve else now
+
+
+def pause_s(sent: Sequence[float], now: float, per_minute: int = PER_MINUTE) -> float:
+    """Seconds to wait so that no minute holds more than `per_minute` requests; `sent` is oldest first."""
+    if len(sent) < per_minute:
+        return 0.0
+    return max(0.0, sent[-per_minute] + 60 - now)
 
 
 def refusal(

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import random
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urljoin, urlsplit
@@ -92,6 +93,7 @@ class _Lane:
     budget: Budget | None = None
     open_at: float = 0.0
     refusals: int = 0
+    sent: deque[float] = field(default_factory=lambda: deque(maxlen=ratelimit.PER_MINUTE))
 
 
 class GitHub:
@@ -171,7 +173,7 @@ class GitHub:
         for attempt in range(TRIES):
             if attempt:
                 await asyncio.sleep(0.25 * 2**attempt * (1 + random.random()))
-            self._wait_turn(lane)
+            await self._wait_turn(lane)
             try:
                 answer = await self._followed(lane, method, url, headers, body)
             except (aiohttp.ClientError, TimeoutError) as error:
@@ -221,11 +223,14 @@ class GitHub:
         lane.refusals = 0
         return answer
 
-    def _wait_turn(self, lane: _Lane) -> None:
+    async def _wait_turn(self, lane: _Lane) -> None:
+        """Sleeps what keeps the pace; raises when GitHub has named a later time or the reserve is reached."""
+        await asyncio.sleep(ratelimit.pause_s(lane.sent, self.clock()))
         now = self.clock()
         open_at = max(lane.open_at, ratelimit.wait_until(lane.budget, now))
         if open_at > now:
             raise _limited(open_at, now)
+        lane.sent.append(now)
 
     def _account(self, lane: _Lane, answer: Answer) -> None:
         if lane is self._rest:

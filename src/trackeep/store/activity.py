@@ -13,7 +13,6 @@ from trackeep.database import upsert
 from trackeep.model import Issue, Label, Person, PullRequest, Repository
 from trackeep.store.tables import (
     access,
-    account,
     co_author,
     commit,
     issue,
@@ -190,17 +189,14 @@ async def known_updates(
 
 
 async def wanting_details(
-    conn: AsyncConnection, account_id: int, ids: Collection[int], now: int
+    conn: AsyncConnection, account_id: int, ids: Collection[int], now: int, *, is_watched: bool
 ) -> list[tuple[int, int]]:
     """(repository id, number) of pull requests whose details are missing or old, last changed first.
 
     Checks and mergeability move without `updated_at`: the person's own open pull requests and those that
-    wait for their review are asked again after 5 minutes while somebody looks, else after an hour.
+    wait for their review are asked again after 5 minutes while the person looks (`is_watched`), else an hour.
     """
-    visited = (
-        await conn.execute(select(account.c.last_visit_at).where(account.c.id == account_id))
-    ).scalar_one_or_none()
-    fresh_s = 300 if visited and visited > now - 3600 else 3600
+    fresh_s = 300 if is_watched else 3600
     pull = pull_request.c
     asked = select(review_request.c.number).where(
         review_request.c.repository_id == pull.repository_id,

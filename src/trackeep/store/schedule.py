@@ -15,6 +15,7 @@ from trackeep.model import Budget, Repository
 from trackeep.store.activity import GRANTED, forget_activity
 from trackeep.store.tables import (
     access,
+    account,
     budget,
     commit,
     connection,
@@ -260,6 +261,12 @@ async def advance(
     await upsert(conn, cursor, [row], key=["account_id", "repository_id", "stream"])
 
 
+async def last_visit_at(conn: AsyncConnection, account_id: int) -> int | None:
+    """When the person last looked at a page; None when never."""
+    rows = await conn.execute(select(account.c.last_visit_at).where(account.c.id == account_id))
+    return rows.scalar_one_or_none()
+
+
 async def begin(conn: AsyncConnection, account_id: int, place: tuple[int, str], now: int) -> None:
     """This stream is being fetched now."""
     row = {"account_id": account_id, "repository_id": place[0], "stream": place[1], "attempted_at": now}
@@ -299,7 +306,7 @@ async def progress(conn: AsyncConnection, account_id: int) -> Progress:
             cursor.c.repository_id,
             cursor.c.stream,
             cursor.c.complete,
-            cursor.c.attempted_at,
+            (cursor.c.attempted_at > func.coalesce(cursor.c.succeeded_at, 0)).label("begun"),
             cursor.c["items"],
         ).where(cursor.c.account_id == account_id, cursor.c.stream.in_(STREAMS))
     )
@@ -312,7 +319,7 @@ async def progress(conn: AsyncConnection, account_id: int) -> Progress:
         if row.stream == "commits" and row.complete:
             commits += row.items
             counted.add(row.repository_id)
-        elif row.attempted_at and not row.complete:
+        elif not row.complete and (row.begun or row.items):
             current.append(names[row.repository_id])
     partly = select(func.count()).where(commit.c.repository_id.in_(sorted(set(names) - counted)))
     commits += (await conn.execute(partly)).scalar_one()

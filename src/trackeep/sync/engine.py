@@ -63,20 +63,22 @@ async def sync_account(work: Work) -> Outcome:
 
 async def _pass(work: Work) -> None:
     covered = await repositories.poll_list(work)
-    chosen = await repositories.chosen(work)
+    followed = await repositories.followed(work)
+    only = work.wishes.only
+    chosen = [each for each in followed if not only or each.id in only]
     work.notify()
     polled = work.cursor(repositories.ACCOUNT, issues.CHANGED).position.get("polled")
     # A limit of GraphQL or REST alone leaves the other and git free to go on; it is raised at the end.
     limits = Limits()
     if polled:
         async with limits.put_off():
-            await issues.poll_changed(work, chosen)
+            await issues.poll_changed(work, followed)
     async with limits.put_off():
         chosen = await _watch_uncovered(work, chosen, covered)
     async with limits.put_off():
         await _fetch_missing(work, chosen)
     if not polled and not limits.reached:
-        await issues.poll_changed(work, chosen)
+        await issues.poll_changed(work, followed)
     async with limits.put_off():
         await pulls.details(work, chosen)
     if limits.reached:

@@ -29,8 +29,8 @@ async def backfill(work: Work, repositories: Sequence[Repository]) -> None:
                 await _next_page(work, repository)
 
 
-async def poll_changed(work: Work, chosen: Sequence[Repository]) -> None:
-    """Fetch what changed in any of `chosen` that the list across the person's repositories tells of.
+async def poll_changed(work: Work, followed: Sequence[Repository]) -> None:
+    """Fetch what changed in any followed repository that the list across all of the person's tells of.
 
     A token that may not ask for that list is remembered; its repositories are watched one by one.
     Source: https://docs.github.com/en/rest/issues/issues#list-issues-assigned-to-the-authenticated-user
@@ -38,7 +38,7 @@ async def poll_changed(work: Work, chosen: Sequence[Repository]) -> None:
     at = work.cursor(ACCOUNT, CHANGED)
     if not at.position or at.position.get("refused"):
         return
-    repositories = {each.id: each for each in chosen}
+    repositories = {each.id: each for each in followed}
     since = int(at.position["since"])
     try:
         page = await rest.changed_issues(work.github, since, conditional=True)

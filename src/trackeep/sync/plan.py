@@ -15,7 +15,8 @@ Cursors = Mapping[tuple[int, str], Cursor]
 FULL_WALK_EVERY_S = 12 * 3600
 MOST_ALIASES = 40
 LONGEST_BACKOFF_S = 6 * 3600
-IDLE_AFTER = 60
+LEFT_ALONE_S = 6 * 3600
+SLOWER = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +105,14 @@ def settle_s(newest: int, now: float) -> float:
     return wait if 0 < wait <= 2 else 0.0
 
 
-def next_due_at(now: int, poll_s: int, *, idle_for: int = 0, failures: int = 0) -> int:
-    """When to look again: slower after idle hours, and doubling after failures; jitter is the caller's."""
+def is_watched(last_visit_at: int | None, now: int) -> bool:
+    """True when the person looked within the hour."""
+    return last_visit_at is not None and now - last_visit_at < 3600
+
+
+def next_due_at(now: int, poll_s: int, *, last_visit_at: int | None = None, failures: int = 0) -> int:
+    """When to look again: doubling after failures, slower when nobody has looked for hours."""
     if failures:
         return now + max(poll_s, backoff_s(failures))
-    return now + (poll_s if idle_for < IDLE_AFTER else poll_s * 5)
+    is_left_alone = last_visit_at is not None and now - last_visit_at > LEFT_ALONE_S
+    return now + poll_s * (SLOWER if is_left_alone else 1)

@@ -46,16 +46,15 @@ async def poll_list(work: Work) -> frozenset[int]:
     return frozenset(work.cursor(ACCOUNT, STREAM).position["ids"])
 
 
-async def chosen(work: Work) -> list[Repository]:
-    """The repositories this pass looks after, last pushed first."""
+async def followed(work: Work) -> list[Repository]:
+    """The repositories to keep up to date, last pushed first; all of them when the caller wishes so."""
     async with work.db.write() as conn:
         found = await schedule.followed(conn, work.account_id)
         if not found and work.wishes.follow_all:
             granted = await activity.granted_ids(conn, work.account_id)
             await schedule.follow_repositories(conn, work.account_id, granted, work.now)
             found = await schedule.followed(conn, work.account_id)
-    only = work.wishes.only
-    return [each for each in found if not only or each.id in only]
+    return found
 
 
 async def first_look(work: Work, repositories: Sequence[Repository]) -> None:

@@ -85,6 +85,10 @@ class Worker:
                 outcome = await self._sync(http, claimed)
             problem = outcome.error.sentence if outcome.error else ""
             failures = claimed.failures + 1 if outcome.state == engine.FAILED else 0
+        except asyncio.CancelledError:
+            # This process ends; the next one goes on at once.
+            await asyncio.shield(self._give_back(claimed, int(self.clock()), claimed.failures, problem))
+            raise
         except TrackeepError as error:
             problem = error.sentence
             log.warning("sync failed", account=claimed.account_id, problem=problem)
@@ -92,8 +96,8 @@ class Worker:
             # One account's surprise must not end the work for all others.
             problem = "Something unexpected happened; the log has the details."
             log.exception("sync failed", account=claimed.account_id)
-        finally:
-            await asyncio.shield(self._release(claimed, outcome, failures, problem))
+        due_at = await self._due_at(claimed, outcome, failures)
+        await self._give_back(claimed, due_at, failures, problem)
         return outcome
 
     async def _sync(self, http: aiohttp.ClientSession, claimed: Claim) -> Outcome:
@@ -103,13 +107,18 @@ class Worker:
         wishes = Wishes(trigger="click" if is_click else "poll", urgent=is_click)
         return await engine.sync_account(await open_work(self.db, claimed.account_id, way, wishes))
 
-    async def _release(self, claimed: Claim, outcome: Outcome | None, failures: int, problem: str) -> None:
+    async def _due_at(self, claimed: Claim, outcome: Outcome | None, failures: int) -> int:
         now = int(self.clock())
         jittered = max(1, round(self.poll_s * (0.9 + random.random() / 5)))
-        due_at = plan.next_due_at(now, jittered, failures=failures if outcome is None or problem else 0)
+        async with self.db.read() as conn:
+            visited = await schedule.last_visit_at(conn, claimed.account_id)
+        due_at = plan.next_due_at(now, jittered, last_visit_at=visited, failures=failures)
         if outcome and outcome.retry_at:
             # One bucket alone may be empty: git and the other one go on meanwhile, a little slower.
             due_at = max(due_at, min(outcome.retry_at, now + 5 * self.poll_s))
+        return due_at
+
+    async def _give_back(self, claimed: Claim, due_at: int, failures: int, problem: str) -> None:
         async with self.db.write() as conn:
             await schedule.release(conn, claimed, due_at, failures=failures, problem=problem)
 

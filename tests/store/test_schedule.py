@@ -1,0 +1,196 @@
+"""Work is claimed by one at a time, cursors stand with their rows, and time told by GitHub is kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from trackeep.database import Database
+from trackeep.model import Budget, Email, Issue, Person, Repository
+from trackeep.store import activity, people, schedule
+from trackeep.store.people import Credential
+from trackeep.store.schedule import CLICK, POLL, Cursor, Progress
+from trackeep.vault import Vault
+
+pytestmark = pytest.mark.anyio
+
+NOW = 1_700_000_000
+VAULT = Vault({b"0000": bytes(32)})
+ALICE, BOB = Person(1001, "alice"), Person(1002, "bob")
+
+
+@pytest.fixture
+async def db(database_url: str) -> AsyncIterator[Database]:
+    database = await Database.open(database_url)
+    for who in (ALICE, BOB):
+        async with database.write() as conn:
+            await people.save_account(conn, who, [Email(f"{who.login}@example.org", verified=True)], NOW)
+            credential = Credential("token", f"token of {who.login}", f"print {who.login}")
+            await people.save_credential(conn, VAULT, who.id, credential, NOW)
+    yield database
+    await database.close()
+
+
+async def request(db: Database, *ids: int, now: int = NOW) -> None:
+    async with db.write() as conn:
+        for account_id in ids:
+            await schedule.request_sync(conn, account_id, now)
+
+
+async def claim(db: Database, name: str, now: int = NOW) -> schedule.Claim | None:
+    async with db.write() as conn:
+        return await schedule.claim(conn, name, now)
+
+
+async def test_no_two_workers_have_one_account(db: Database) -> None:
+    """Twenty workers at once get each of two accounts exactly once."""
+    await request(db, ALICE.id, BOB.id)
+    claims = await asyncio.gather(*(claim(db, f"worker {n}") for n in range(20)))
+    got = [each.account_id for each in claims if each]
+    if len(got) < 2:  # a claim that lost a race is simply tried again a moment later
+        again = await asyncio.gather(*(claim(db, f"late {n}") for n in range(3)))
+        got += [each.account_id for each in again if each]
+    assert sorted(got) == [ALICE.id, BOB.id]
+
+
+async def test_a_dead_workers_account_is_free_again(db: Database) -> None:
+    """A lease that nobody renews ends; one that is renewed does not, and the loser is told."""
+    await request(db, ALICE.id)
+    first = await claim(db, "first")
+    assert first is not None
+    assert await claim(db, "second", NOW + 60) is None
+    async with db.write() as conn:
+        assert await schedule.heartbeat(conn, first, NOW + 60)
+    assert await claim(db, "second", NOW + 120) is None
+    assert await claim(db, "second", NOW + 151) is not None
+    async with db.write() as conn:
+        assert not await schedule.heartbeat(conn, first, NOW + 152)
+
+
+async def test_a_click_goes_before_polls(db: Database) -> None:
+    """Who asks is served first, and knows it; polls follow by how long they have waited."""
+    await request(db, ALICE.id, BOB.id)
+    for name in ("one", "two"):
+        claimed = await claim(db, name)
+        assert claimed is not None
+        async with db.write() as conn:
+            await schedule.release(conn, claimed, NOW - 10 * claimed.account_id)
+    await request(db, ALICE.id)
+    first, second = await claim(db, "worker"), await claim(db, "worker")
+    assert first is not None and second is not None
+    assert (first.account_id, first.priority, second.account_id, second.priority) == (
+        *(ALICE.id, CLICK),
+        *(BOB.id, POLL),
+    )
+
+
+async def test_asked_during_a_pass_another_follows(db: Database) -> None:
+    """A click while the worker is busy is not forgotten when it gives the account back."""
+    await request(db, ALICE.id)
+    claimed = await claim(db, "worker")
+    assert claimed is not None
+    await request(db, ALICE.id, now=NOW + 5)
+    async with db.write() as conn:
+        await schedule.release(conn, claimed, NOW + 3600)
+    assert await claim(db, "worker", NOW + 6) is not None
+
+
+async def test_github_decides_who_may_ask(db: Database) -> None:
+    """No click gets past GitHub's waiting time, nor past a token that is dead."""
+    await request(db, ALICE.id, BOB.id)
+    async with db.write() as conn:
+        await schedule.wait_for_github(conn, ALICE.id, NOW + 100)
+        await schedule.connection_state(conn, "print bob", "reconnect", "expired")
+        await schedule.connection_state(conn, "print of an older token", "reconnect")
+    assert await claim(db, "worker", NOW + 99) is None
+    later = await claim(db, "worker", NOW + 100)
+    assert later is not None and later.account_id == ALICE.id
+
+
+async def test_cursor_stands_or_falls_with_its_rows(db: Database) -> None:
+    """A transaction that fails takes the cursor back together with the rows it vouched for."""
+    place = (7, "pulls")
+    async with db.write() as conn:
+        await schedule.advance(conn, ALICE.id, place, Cursor({"after": "a"}, items=3), NOW)
+    with pytest.raises(RuntimeError):
+        async with db.write() as conn:
+            await schedule.advance(conn, ALICE.id, place, Cursor({"after": "b"}, items=9), NOW)
+            raise RuntimeError
+    async with db.read() as conn:
+        assert await schedule.cursors(conn, ALICE.id) == {place: Cursor({"after": "a"}, items=3)}
+        assert await schedule.cursors(conn, BOB.id) == {}
+
+
+async def test_a_failure_keeps_where_it_stood(db: Database) -> None:
+    """Failures are counted and wait; the position stays; a success forgets them."""
+    place = (7, "issues")
+    async with db.write() as conn:
+        await schedule.fail(conn, ALICE.id, place, "broken", NOW + 60)
+        await schedule.advance(conn, ALICE.id, place, Cursor({"next": "u"}), NOW)
+        await schedule.fail(conn, ALICE.id, place, "broken", NOW + 60)
+        await schedule.fail(conn, ALICE.id, place, "broken", NOW + 120)
+        found = (await schedule.cursors(conn, ALICE.id))[place]
+    assert (found.position, found.failures, found.due_at) == ({"next": "u"}, 2, NOW + 120)
+
+
+async def test_validators_belong_to_a_token(db: Database) -> None:
+    """Another token never sees them, and a newer URL of the same list replaces the older one."""
+    async with db.write() as conn:
+        await schedule.save_validator(conn, "a", "https://x/issues?since=1", "e1", NOW)
+        await schedule.save_validator(conn, "a", "https://x/issues?since=2", "e2", NOW)
+        await schedule.save_validator(conn, "a", "https://x/issues_100%", "e3", NOW)
+        await schedule.save_validator(conn, "b", "https://x/issues?since=2", "e4", NOW)
+        found = [await schedule.validators(conn, name) for name in ("a", "b", "c")]
+    assert found == [
+        {"https://x/issues?since=2": "e2", "https://x/issues_100%": "e3"},
+        {"https://x/issues?since=2": "e4"},
+        {},
+    ]
+
+
+async def test_budgets_survive(db: Database) -> None:
+    """What GitHub said last is what a restart knows."""
+    async with db.write() as conn:
+        await schedule.save_budgets(conn, ALICE.id, [Budget("core", 5000, 4000, NOW, NOW)])
+        await schedule.save_budgets(conn, ALICE.id, [Budget("core", 5000, 10, NOW + 9, NOW)])
+        assert await schedule.budgets(conn, ALICE.id) == [Budget("core", 5000, 10, NOW + 9)]
+
+
+async def test_runs_are_kept_in_number(db: Database) -> None:
+    """An account keeps its newest runs, and another account's stay untouched."""
+    async with db.write() as conn:
+        other = await schedule.start_run(conn, BOB.id, "poll", NOW)
+        ids = [
+            await schedule.start_run(conn, ALICE.id, "poll", NOW + n) for n in range(schedule.KEPT_RUNS + 3)
+        ]
+        await schedule.finish_run(conn, ids[-1], {"outcome": "idle", "rest_requests": 2}, NOW)
+        left = set((await conn.execute(schedule.run.select())).scalars())
+    assert left == {other, *ids[3:]}
+
+
+async def test_progress_counts_what_is_complete(db: Database) -> None:
+    """Done is a repository with all three streams complete; names in work are shown."""
+    repositories = [Repository(n, f"R{n}", "alice", f"r{n}") for n in (1, 2)]
+    async with db.write() as conn:
+        await activity.save_repositories(conn, repositories)
+        await activity.grant_access(conn, ALICE.id, {1: "admin", 2: "pull"}, NOW)
+        await schedule.follow_repositories(conn, ALICE.id, [1, 2], NOW)
+        for stream in schedule.STREAMS:
+            await schedule.advance(conn, ALICE.id, (1, stream), Cursor(complete=True, items=5), NOW)
+        await schedule.begin(conn, ALICE.id, (2, "commits"), NOW)
+        assert await schedule.progress(conn, ALICE.id) == Progress(1, 2, 5, ("alice/r2",))
+
+
+async def test_last_follower_takes_the_rows_along(db: Database) -> None:
+    """While somebody else follows, everything stays; after the last one nothing fetched is left."""
+    async with db.write() as conn:
+        await activity.save_repositories(conn, [Repository(1, "R1", "alice", "r1")])
+        await activity.save_issues(conn, 1, [Issue(5, 1, "title", "open", ALICE, NOW, NOW)])
+        for who in (ALICE, BOB):
+            await schedule.follow_repositories(conn, who.id, [1], NOW)
+        await schedule.unfollow_repositories(conn, ALICE.id, [1])
+        assert await activity.known_updates(conn, {1: [1]}) == {(1, 1): NOW}
+        await schedule.unfollow_repositories(conn, BOB.id, [1])
+        assert await activity.known_updates(conn, {1: [1]}) == {}
