@@ -67,7 +67,11 @@
     rows[row].scrollIntoView({ block: "nearest" });
   };
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") { close(); return; }
+    if (event.key === "Escape") {
+      close();
+      if (event.target.matches("input[type=search]")) event.target.blur();
+      return;
+    }
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     if (event.target.closest("input, select, textarea, [contenteditable]")) return;
     if (Date.now() - leader < 1500) {
