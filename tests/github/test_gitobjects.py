@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from trackeep.github.gitobjects import parse_commit
 from trackeep.model import CoAuthor, Commit, Signature
@@ -117,7 +121,37 @@ def test_a_long_message_and_address_and_a_hundred_thousand_trailers() -> None:
     assert len(commit.author.email) == 320
 
 
-def test_bytes_that_are_no_commit() -> None:
-    """Nothing at all and random bytes give an empty commit, not an error."""
-    for raw in (b"", b"\n\n", bytes(range(256)) * 4):
-        assert parse_commit(SHA, raw).author == Signature("", "", 0, 0)
+@pytest.mark.parametrize("line", [b"\0" * 40, b"1" * 39, b"1" * 41, b"1 " * 20, b"x" * 40, b"\xff" * 40])
+def test_a_parent_that_is_no_sha(line: bytes) -> None:
+    """Only whole shas become parents, so that no other byte reaches the database; neither do later lines."""
+    good = b"parent " + b"2" * 40 + b"\n"
+    raw = b"tree 0\n" + good + b"parent " + line + b"\n" + good + b"author A <a@x> 1 +0000\n" + good + b"\n"
+    assert parse_commit(SHA, raw).parents == ("2" * 40,)
+
+
+PIECES = (
+    b"tree 1\n",
+    b"parent ",
+    b"author ",
+    b"committer ",
+    b"encoding ",
+    b"gpgsig ",
+    b"<",
+    b">",
+    b"\n",
+    b"\n\n",
+    b"+0530",
+    b" 17",
+)
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.binary(max_size=12), max_size=40))
+def test_bytes_that_are_no_commit(pieces: list[bytes]) -> None:
+    """Whatever the bytes are, what comes out is text a database takes and instants a calendar has."""
+    commit = parse_commit(SHA, b"".join(pieces))
+    texts = [commit.message, *commit.parents]
+    for who in (commit.author, commit.committer):
+        texts += [who.name, who.email]
+        datetime.fromtimestamp(who.at, timezone(timedelta(minutes=who.offset_minutes)))
+    assert not any("\0" in text for text in texts)
+    "".join(texts).encode()

@@ -66,7 +66,7 @@ async def test_everything_arrives_parents_first(sandbox: Program, http: aiohttp.
     for commit in pack.commits():
         assert seen.issuperset(commit.parents)
         seen.add(commit.sha)
-    assert (seen, pack.outside, pack.others, git.posts) == (repo.all_shas(), set(), 0, 2)
+    assert (seen, pack.outside(), pack.others, git.posts) == (repo.all_shas(), set(), 0, 2)
     assert pack.reached_from({repo.git("rev-parse", "main")}) == repo.all_shas("main")
     pack.close()
 

@@ -11,6 +11,7 @@ from trackeep.model import CoAuthor, Commit, Signature
 # Years 1 to 9999: what a calendar can show. Git itself takes any number.
 _EARLIEST, _LATEST = -62_135_510_400, 253_402_214_400
 _MINUTES_A_DAY = 24 * 60
+_SHA_BYTES, _PARENT_LINE = 20, 47
 # Longer than any address mail can use (RFC 5321: 254); PostgreSQL refuses to index much more.
 _LONGEST_ADDRESS = 320
 _MOST_CO_AUTHORS = 200
@@ -27,15 +28,12 @@ def parse_commit(sha: str, raw: bytes) -> Commit:
     Layout: https://git-scm.com/docs/git-commit-tree and the gpgsig and encoding headers of git-commit.
     """
     head, _, body = raw.partition(b"\n\n")
-    parents: list[str] = []
     author = committer = b""
     encoding = ""
     signed = False
     for line in head.split(b"\n"):
         key, _, value = line.partition(b" ")
-        if key == b"parent":
-            parents.append(value.decode("latin-1"))
-        elif key == b"author":
+        if key == b"author":
             author = value
         elif key == b"committer":
             committer = value
@@ -46,7 +44,7 @@ def parse_commit(sha: str, raw: bytes) -> Commit:
     message = _text(body, encoding)
     return Commit(
         sha=sha,
-        parents=tuple(parents),
+        parents=tuple(parent.hex() for parent in parents_of(raw)),
         author=_signature(author, encoding),
         committer=_signature(committer, encoding),
         message=message,
@@ -56,12 +54,19 @@ def parse_commit(sha: str, raw: bytes) -> Commit:
 
 
 def parents_of(raw: bytes) -> list[bytes]:
-    """The parents' shas (20 bytes each) of a commit object, in its order."""
+    """The parents' shas (20 bytes each) of a commit object: the lines after the first that name one."""
     parents = []
     position = raw.find(b"\n") + 1
     while raw.startswith(b"parent ", position):
-        parents.append(bytes.fromhex(raw[position + 7 : position + 47].decode("latin-1")))
-        position = raw.find(b"\n", position) + 1
+        end = raw.find(b"\n", position)
+        try:
+            sha = bytes.fromhex(raw[position + 7 : end].decode("ascii"))
+        except ValueError:
+            break
+        if end - position != _PARENT_LINE or len(sha) != _SHA_BYTES:
+            break
+        parents.append(sha)
+        position = end + 1
     return parents
 
 

@@ -29,7 +29,7 @@ _KEPT_BYTES = 32 * 1024 * 1024
 class CommitPack:
     """A pack on disk of which the commits' places, names and parents are known.
 
-    `outside` are parents that the pack does not hold; `others` counts what is no commit.
+    `others` counts what is no commit.
     """
 
     data: mmap.mmap
@@ -48,8 +48,8 @@ class CommitPack:
     def __contains__(self, sha: str) -> bool:
         return bytes.fromhex(sha) in self.index
 
-    @property
     def outside(self) -> set[str]:
+        """Parents that the pack does not hold."""
         return {p.hex() for parents in self.parents for p in parents if p not in self.index}
 
     def commits(self) -> Iterator[Commit]:
@@ -171,13 +171,9 @@ def _remember(pack: CommitPack, start: int, raw: bytes) -> None:
     sha = hashlib.sha1(b"commit %d\0" % len(raw) + raw, usedforsecurity=False).digest()
     if sha in pack.index:
         return
-    try:
-        parents = tuple(parents_of(raw))
-    except ValueError:
-        raise _damaged("a commit names no valid parent") from None
     pack.index[sha] = len(pack.parents)
     pack.starts.append(start)
-    pack.parents.append(parents)
+    pack.parents.append(tuple(parents_of(raw)))
     if pack.kept_bytes < _KEPT_BYTES and len(pack.kept) == len(pack.parents) - 1:
         pack.kept.append(raw)
         pack.kept_bytes += len(raw)

@@ -6,6 +6,7 @@ Both flags of a commit describe sets that are closed under "parent of", as of th
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from trackeep.store.tables import commit
 
 _ROUNDS_BEFORE_ALL = 64
 _ROWS_AT_ONCE = 10_000
+_LEVELS_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Ancestry:
         self._repository_id = repository_id
         self._nodes: dict[str, Node] = {}
         self._absent: set[str] = set()
+        self._levels = 0
         self._rounds = 0
         self._is_whole = False
 
@@ -100,6 +103,9 @@ class Ancestry:
         return self._nodes.values()
 
     async def _read(self, shas: Iterable[str]) -> None:
+        self._levels += 1
+        if self._levels % _LEVELS_AT_ONCE == 0:
+            await asyncio.sleep(0)  # a long walk leaves others their turn
         missing = [sha for sha in shas if sha not in self._nodes and sha not in self._absent]
         if not missing or self._is_whole:
             return

@@ -92,9 +92,10 @@ async def _planned(db: Database, repository_id: int, after: dict[str, Ref]) -> _
 
 async def _fetched(db: Database, git: GitRemote, repository_id: int, plan: _Plan) -> CommitPack:
     pack = await fetch_pack(git, plan.wants, plan.haves)
-    if plan.haves and pack.outside:
+    if plan.haves:
+        outside = await asyncio.to_thread(pack.outside)
         async with db.read() as conn:
-            lost = await history.missing_commits(conn, repository_id, pack.outside)
+            lost = await history.missing_commits(conn, repository_id, outside)
         if lost:  # rows were removed behind our back: fetch everything once more
             pack.close()
             pack = await fetch_pack(git, plan.wants, ())
@@ -118,7 +119,8 @@ class _Writer:
         """Store the pack's commits page by page, and the refs with the last page."""
         default: set[str] = set()
         if self.plan.is_fresh and refs.HEAD in self.plan.after:
-            default = pack.reached_from({self.plan.after[refs.HEAD].commit_sha})
+            head = {self.plan.after[refs.HEAD].commit_sha}
+            default = await asyncio.to_thread(pack.reached_from, head)
         commits = pack.commits()
 
         async def read() -> list[Commit]:
