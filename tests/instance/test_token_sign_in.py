@@ -65,6 +65,20 @@ async def test_missing_scopes_are_named(sandbox: Program, tmp_path: Path) -> Non
         assert f"{sandbox.url}/settings/tokens/new?" in answer.text
 
 
+async def test_guessing_is_slowed_down(sandbox: Program, tmp_path: Path) -> None:
+    """After ten wrong tokens an address waits, even with a right one; ten minutes later it is taken."""
+    async with serve(tmp_path, sandbox.url) as instance, Guest(instance.url, "") as alice:
+        await alice.set_up(await instance.code())
+        for _ in range(10):
+            assert (await alice.send("/signin/token", {"token": "wrong"})).status == 400
+        right = {"token": await token_with(sandbox, "repo", "user")}
+        refused = await alice.send("/signin/token", right)
+        assert refused.status == 429
+        assert 0 < int(refused.headers["Retry-After"]) <= 600
+        instance.clock.ahead_s += 601
+        assert (await alice.send("/signin/token", right)).status == 303
+
+
 def test_which_scopes_are_enough() -> None:
     """A wider scope includes the narrower one; fine-grained tokens have none to look at."""
     assert missing_scopes(("repo", "user")) == []

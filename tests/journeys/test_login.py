@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import re
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +16,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from local_instance import Guest
-from programs import Program, github_environment, run, start
+from programs import Program, environment, github_environment, run, start
 
 pytestmark = pytest.mark.anyio
 
@@ -33,6 +37,11 @@ def launch() -> Iterator[Launch]:
             return program
 
         yield launched
+
+
+async def trackeep(*args: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """A command beside the running programs, to its end."""
+    return await asyncio.to_thread(lambda: run(*args, env=env))
 
 
 def setup_code(program: Program) -> str:
@@ -105,28 +114,22 @@ async def test_the_operator_says_who_may_enter(
         await alice.set_up(setup_code(program))
         await alice.sign_in()
         assert (await bob.sign_in()).status == 403
-        assert run("user", "allow", "bob", env=env).returncode == 0
+        assert (await trackeep("user", "allow", "bob", env=env)).returncode == 0
         assert (await bob.sign_in()).status == 303
-        listed = json.loads(run("user", "list", "--json", env=env).stdout)
+        listed = json.loads((await trackeep("user", "list", "--json", env=env)).stdout)
         assert [(row["login"], row["role"]) for row in listed] == [("alice", "owner"), ("bob", "member")]
-        assert run("user", "make-owner", "bob", env=env).returncode == 0
+        assert (await trackeep("user", "make-owner", "bob", env=env)).returncode == 0
         assert not await alice.is_signed_in()
-        assert run("user", "remove", "mallory", env=env).returncode == 6
-        recovery = run("user", "make-owner", env=env).stdout.strip()
+        assert (await trackeep("user", "remove", "mallory", env=env)).returncode == 6
+        recovery = (await trackeep("user", "make-owner", env=env)).stdout.strip()
         await alice.set_up(recovery.partition("code=")[2])
         assert (await alice.sign_in()).status == 303
-        assert run("user", "remove", "bob", env=env).returncode == 0
+        assert (await trackeep("user", "remove", "bob", env=env)).returncode == 0
         assert not await bob.is_signed_in()
 
 
 async def test_the_worker_alone_ends_on_request(sandbox: Program, tmp_path: Path) -> None:
     """`trackeep worker` runs until SIGTERM and then ends with 0."""
-    import signal
-    import subprocess
-    import sys
-
-    from programs import environment
-
     env = environment({**github_environment(sandbox.url), "TRACKEEP_DATA_DIR": str(tmp_path)})
     command = [sys.executable, "-W", "error", "-m", "trackeep", "worker"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=env) as process:

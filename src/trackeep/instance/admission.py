@@ -10,7 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trackeep.errors import Forbidden, GitHubError, GitHubNoAccess, GitHubUnavailable, TokenRefused
+from trackeep.errors import (
+    Forbidden,
+    GitHubError,
+    GitHubNoAccess,
+    GitHubUnavailable,
+    TokenRefused,
+    TrackeepError,
+)
 from trackeep.github import rest
 from trackeep.github.transport import GitHub
 from trackeep.instance import sealed_cookies, sessions
@@ -82,6 +89,20 @@ async def enter(request: Request, arrival: Arrival) -> Entered:
     sessions.keep(site, response, session_id)
     sealed_cookies.end_setup(site, response)
     return Entered(response, replaced)
+
+
+async def resolve_at_start(site: Site) -> None:
+    """Find out who the names in the settings are before anybody can take a login that was given up."""
+    try:
+        async with site.db.read() as conn:
+            owner = await ownership.owner_id(conn)
+            known = await people.credential(conn, site.vault, owner) if owner else None
+        if known is not None:
+            await resolve_logins(
+                site, GitHub(site.http, site.settings.github, known.access_token, clock=site.clock)
+            )
+    except TrackeepError as error:
+        log.warning("could not ask GitHub who is allowed", reason=error.sentence)
 
 
 async def resolve_logins(site: Site, github: GitHub) -> None:

@@ -22,11 +22,13 @@ NEEDED = {"user:email": ("user:email", "user"), "repo": ("repo", "public_repo")}
 
 async def with_token(request: Request) -> Response:
     """POST /signin/token: GitHub says whose token it is; it is kept sealed, like any other."""
-    form = await request.form()
+    site, address, form = site_of(request), request.state.client_address, await request.form()
     text, path = str(form.get("token", "")).strip(), safe_next(str(form.get("next", "/")))
+    site.token_tries.check(address, site.clock())
     try:
-        viewer = await _viewer(site_of(request), text)
+        viewer = await _viewer(site, text)
     except (LoginError, GitHubError) as error:
+        site.token_tries.note(address, site.clock())
         return signin.page(request, path, becomes_owner=setup_of(request) is not None, problem=error)
     credential = Credential("token", text, fingerprint(text), viewer.scopes)
     return (await admission.enter(request, admission.Arrival(viewer, credential, path))).response

@@ -17,6 +17,7 @@ from trackeep import web
 from trackeep.database import Database
 from trackeep.environment import InstanceSettings, is_loopback_host
 from trackeep.errors import UsageError
+from trackeep.instance.tries import Tries
 from trackeep.store.people import Admission
 from trackeep.vault import Vault
 
@@ -42,6 +43,7 @@ class Site:
     pages: web.Pages
     is_demo: bool = False
     broker_keys: BrokerKeys = field(default_factory=BrokerKeys)
+    token_tries: Tries = field(default_factory=lambda: Tries(most=10, per_s=600))
 
     def now(self) -> int:
         return int(self.clock())
@@ -65,6 +67,7 @@ class Site:
 
 
 def site_of(request: Request) -> Site:
+    """The instance that this request came to."""
     site = request.app.state.site
     assert isinstance(site, Site)
     return site

@@ -1,0 +1,47 @@
+"""How often one address may be wrong: guessing is slowed down, and GitHub is not asked for it."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import OrderedDict, deque
+
+from trackeep.errors import TooManyRequests
+
+MOST_ADDRESSES = 10_000
+
+
+class Tries:
+    """At most `most` wrong tries within `per_s` seconds an address (IPv6: a /64), in this process."""
+
+    def __init__(self, most: int, per_s: int) -> None:
+        self._most = most
+        self._per_s = per_s
+        self._wrong: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def check(self, address: str, now: float) -> None:
+        """Raises TooManyRequests when this address has to wait."""
+        wrong = self._wrong.get(_network(address))
+        while wrong and wrong[0] <= now - self._per_s:
+            wrong.popleft()
+        if wrong and len(wrong) >= self._most:
+            raise TooManyRequests(
+                "There were too many wrong tries from your address.",
+                "Wait a little, then try again.",
+                retry_after_s=max(1, int(wrong[0] + self._per_s - now)),
+            )
+
+    def note(self, address: str, now: float) -> None:
+        """One more wrong try; the addresses seen longest ago are forgotten first."""
+        key = _network(address)
+        self._wrong.setdefault(key, deque(maxlen=self._most)).append(now)
+        self._wrong.move_to_end(key)
+        while len(self._wrong) > MOST_ADDRESSES:
+            self._wrong.popitem(last=False)
+
+
+def _network(address: str) -> str:
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(ip if ip.version == 4 else ipaddress.ip_network((ip, 64), strict=False))
