@@ -160,6 +160,11 @@ class GitHub:
         return self._closed(lane, refused) if refused else None
 
     @property
+    def is_closed(self) -> bool:
+        """True when no request can go out any more, because the program is being stopped."""
+        return self._http.closed
+
+    @property
     def closed_until(self) -> float:
         """Until when GitHub wants no request of any kind (a secondary limit); the past when it is open."""
         return min(self._rest.open_at, self._graphql.open_at)
@@ -171,6 +176,8 @@ class GitHub:
     ) -> Answer:
         problem: Exception | None = None
         for attempt in range(TRIES):
+            if self.is_closed:
+                raise GitHubUnavailable("GitHub is not asked any more: Trackeep is being stopped.", "")
             if attempt:
                 await asyncio.sleep(0.25 * 2**attempt * (1 + random.random()))
             await self._wait_turn(lane)
@@ -178,6 +185,8 @@ class GitHub:
                 answer = await self._followed(lane, method, url, headers, body)
             except (aiohttp.ClientError, TimeoutError) as error:
                 problem = error
+                if self.is_closed:
+                    break
                 continue
             if answer.status < 500 or (lane is self._graphql and answer.status in (502, 504)):
                 return answer

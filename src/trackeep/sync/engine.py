@@ -17,6 +17,7 @@ from trackeep.store import schedule
 from trackeep.store.schedule import Cursor
 from trackeep.sync import issues, plan, pulls, repositories
 from trackeep.sync.commits import sync_commits
+from trackeep.sync.stopping import in_full
 from trackeep.sync.work import Found, Work
 
 GIT_AT_ONCE = 3
@@ -34,6 +35,7 @@ class Outcome:
     costs: Costs
     git_posts: int = 0
     git_bytes: int = 0
+    last_visit_at: int | None = None
     error: TrackeepError | None = None
     failures: dict[str, str] = field(default_factory=dict)
 
@@ -54,10 +56,14 @@ async def sync_account(work: Work) -> Outcome:
         outcome = _outcome(work, RECONNECT, error)
     except GitHubRateLimited as error:
         outcome = _outcome(work, LIMITED, error)
-    except TrackeepError as error:
-        outcome = _outcome(work, FAILED, error)
+    except Exception as error:
+        # A closed door is how a pass is told to stop (see stopping.until_stopped).
+        if not work.github.is_closed:
+            if not isinstance(error, TrackeepError):
+                raise
+            outcome = _outcome(work, FAILED, error)
     finally:
-        await asyncio.shield(_record(work, run_id, outcome))
+        await in_full(_record(work, run_id, outcome))
     return outcome
 
 
@@ -169,7 +175,16 @@ async def _together(*lanes: Coroutine[Any, Any, None]) -> None:
 
 
 def _outcome(work: Work, state: str, error: TrackeepError | None = None) -> Outcome:
-    return Outcome(state, work.found, work.github.costs, work.git_posts, work.git_bytes, error, work.failures)
+    return Outcome(
+        state,
+        work.found,
+        work.github.costs,
+        git_posts=work.git_posts,
+        git_bytes=work.git_bytes,
+        last_visit_at=work.last_visit_at,
+        error=error,
+        failures=work.failures,
+    )
 
 
 async def _record(work: Work, run_id: int, outcome: Outcome) -> None:
@@ -194,4 +209,5 @@ async def _record(work: Work, run_id: int, outcome: Outcome) -> None:
         closed_until = int(work.github.closed_until) + 1
         retry_at = closed_until if closed_until > work.now else None
         await schedule.wait_for_github(conn, work.account_id, retry_at)
-    log.info("synced", account=work.account_id, **figures)
+    report = log.debug if outcome.state == IDLE else log.info
+    report("synced", account=work.account_id, **figures)

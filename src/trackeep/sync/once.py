@@ -20,6 +20,7 @@ from trackeep.store.schedule import Claim, Progress
 from trackeep.store.tables import connection
 from trackeep.sync import engine, worker
 from trackeep.sync.engine import Outcome
+from trackeep.sync.stopping import in_full, until_stopped
 from trackeep.sync.work import Way, Wishes, open_github, open_work
 
 PATIENCE_S = 120
@@ -48,7 +49,7 @@ async def sync_once(
     GitHubUnavailable, TooManyRequests when another process works for this account; what was stored
     before the error stays.
     """
-    await worker.free_the_dead(db)
+    await in_full(worker.free_the_dead(db))
     async with worker.open_http() as http:
         owner = await _owner(db, http, addresses, token, clock)
         way = Way(http, addresses, token, owner.scopes, clock)
@@ -56,10 +57,11 @@ async def sync_once(
         due_at = int(clock()) + 60
         try:
             async with worker.leased(db, claimed, clock):
-                outcome = await _sync(db, owner.account_id, way, names, on_progress)
+                work = _sync(db, owner.account_id, way, names, on_progress)
+                outcome = await until_stopped(http, work)
             due_at = max(due_at, outcome.retry_at or 0)
         finally:
-            await asyncio.shield(_release(db, claimed, due_at))
+            await in_full(_release(db, claimed, due_at))
     if outcome.error:
         raise outcome.error
     return outcome
@@ -163,7 +165,7 @@ async def _show(db: Database, account_id: int, stirred: asyncio.Event, on_progre
     while True:
         await stirred.wait()
         stirred.clear()
-        await _show_now(db, account_id, on_progress)
+        await in_full(_show_now(db, account_id, on_progress))
         await asyncio.sleep(SHOW_EVERY_S)
 
 

@@ -14,7 +14,7 @@ from trackeep.github import graphql, rest
 from trackeep.github.graphql import PullPage, WantedPull
 from trackeep.github.parse_graphql import ParsedPull
 from trackeep.model import PullRequest, Repository
-from trackeep.store import activity, schedule
+from trackeep.store import activity
 from trackeep.store.schedule import Cursor
 from trackeep.sync import plan
 from trackeep.sync.work import Work
@@ -53,7 +53,7 @@ async def details(work: Work, repositories: Sequence[Repository]) -> None:
     """Ask for the details of open and recently merged pull requests that lack them."""
     by_id = {each.id: each for each in repositories}
     async with work.db.read() as conn:
-        is_watched = plan.is_watched(await schedule.last_visit_at(conn, work.account_id), work.now)
+        is_watched = plan.is_watched(work.last_visit_at, work.now)
         wanted = await activity.wanting_details(conn, work.account_id, by_id, work.now, is_watched=is_watched)
     for start in range(0, len(wanted), graphql.DETAIL_PAGE):
         some = wanted[start : start + graphql.DETAIL_PAGE]

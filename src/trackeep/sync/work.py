@@ -60,6 +60,7 @@ class Work:
     failures: dict[str, str] = field(default_factory=dict)
     git_posts: int = 0
     git_bytes: int = 0
+    last_visit_at: int | None = None
     _unavailable: int = 0
 
     @property
@@ -90,6 +91,8 @@ class Work:
         except (GitHubRateLimited, GitHubTokenDead):
             raise
         except GitHubError as error:
+            if self.github.is_closed:
+                raise
             self.failures[repository.full_name] = error.sentence
             place = (repository.id, stream)
             failures = self.cursor(*place).failures + 1
@@ -122,13 +125,26 @@ async def open_work(
     async with db.read() as conn:
         validators |= await schedule.validators(conn, github.token_fingerprint)
         cursors = await schedule.cursors(conn, account_id)
+        last_visit_at = await schedule.last_visit_at(conn, account_id)
 
     def git(repository: Repository) -> GitRemote:
         url = f"{way.addresses.git}/{repository.full_name}.git"
         return GitRemote(way.http, url, way.token, clock=way.clock)
 
     teams = not {"read:org", "write:org", "admin:org"}.isdisjoint(way.scopes or ())
-    return Work(db, github, git, account_id, teams, wishes, notify, cursors, budgets, validators)
+    return Work(
+        db,
+        github,
+        git,
+        account_id,
+        teams,
+        wishes,
+        notify,
+        cursors,
+        budgets,
+        validators,
+        last_visit_at=last_visit_at,
+    )
 
 
 async def open_github(

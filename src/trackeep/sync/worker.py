@@ -23,6 +23,7 @@ from trackeep.store.schedule import Claim
 from trackeep.sync import engine, plan
 from trackeep.sync.credentials import Credentials
 from trackeep.sync.engine import Outcome
+from trackeep.sync.stopping import in_full, until_stopped
 from trackeep.sync.work import Way, Wishes, open_work
 
 LEASE_S = 90
@@ -45,49 +46,48 @@ class Worker:
     async def run(self) -> None:
         """Work until cancelled; accounts in hand are given back, so that another worker can go on."""
         name, started_at = process_name(), int(self.clock())
-        await free_the_dead(self.db)
-        async with open_http() as http, asyncio.TaskGroup() as tasks:
-            places = asyncio.Semaphore(AT_ONCE)
-            try:
+        await in_full(free_the_dead(self.db))
+        places = asyncio.Semaphore(AT_ONCE)
+        try:
+            async with asyncio.TaskGroup() as tasks:
                 while True:
-                    await self._announce(name, started_at)
+                    await in_full(self._announce(name, started_at))
                     await places.acquire()
-                    claimed = await self._claim(name)
+                    claimed = await in_full(self._claim(name))
                     if claimed is None:
                         places.release()
                         await asyncio.sleep(LOOK_EVERY_S * (0.75 + random.random() / 2))
                         continue
-                    task = tasks.create_task(self._work(http, claimed))
+                    task = tasks.create_task(self._work(claimed))
                     task.add_done_callback(lambda _: places.release())
-            finally:
-                await asyncio.shield(self._leave(name))
+        finally:
+            await in_full(self._leave(name))
 
     async def run_once(self) -> list[Outcome]:
         """Sync every account that is due, one after the other, and return."""
         outcomes = []
         name = process_name()
-        await free_the_dead(self.db)
-        async with open_http() as http:
-            while (claimed := await self._claim(name)) is not None:
-                outcome = await self._work(http, claimed)
-                outcomes += [outcome] if outcome else []
+        await in_full(free_the_dead(self.db))
+        while (claimed := await in_full(self._claim(name))) is not None:
+            outcome = await self._work(claimed)
+            outcomes += [outcome] if outcome else []
         return outcomes
 
     async def _claim(self, name: str) -> Claim | None:
         async with self.db.write() as conn:
             return await schedule.claim(conn, name, int(self.clock()), lease_s=LEASE_S)
 
-    async def _work(self, http: aiohttp.ClientSession, claimed: Claim) -> Outcome | None:
+    async def _work(self, claimed: Claim) -> Outcome | None:
         """One pass; whatever happens the account is given back, later when it went wrong."""
         outcome, problem, failures = None, "", claimed.failures + 1
         try:
             async with leased(self.db, claimed, self.clock):
-                outcome = await self._sync(http, claimed)
+                outcome = await self._sync(claimed)
             problem = outcome.error.sentence if outcome.error else ""
             failures = claimed.failures + 1 if outcome.state == engine.FAILED else 0
         except asyncio.CancelledError:
             # This process ends; the next one goes on at once.
-            await asyncio.shield(self._give_back(claimed, int(self.clock()), claimed.failures, problem))
+            await in_full(self._give_back(claimed, int(self.clock()), claimed.failures, problem))
             raise
         except TrackeepError as error:
             problem = error.sentence
@@ -96,22 +96,23 @@ class Worker:
             # One account's surprise must not end the work for all others.
             problem = "Something unexpected happened; the log has the details."
             log.exception("sync failed", account=claimed.account_id)
-        due_at = await self._due_at(claimed, outcome, failures)
-        await self._give_back(claimed, due_at, failures, problem)
+        due_at = self._due_at(outcome, failures)
+        await in_full(self._give_back(claimed, due_at, failures, problem))
         return outcome
 
-    async def _sync(self, http: aiohttp.ClientSession, claimed: Claim) -> Outcome:
-        found = await self.credentials.working(claimed.account_id, int(self.clock()))
+    async def _sync(self, claimed: Claim) -> Outcome:
+        found = await in_full(self.credentials.working(claimed.account_id, int(self.clock())))
         is_click = claimed.priority == schedule.CLICK
-        way = Way(http, self.addresses, found.access_token, found.scopes, self.clock)
         wishes = Wishes(trigger="click" if is_click else "poll", urgent=is_click)
-        return await engine.sync_account(await open_work(self.db, claimed.account_id, way, wishes))
+        async with open_http() as http:
+            way = Way(http, self.addresses, found.access_token, found.scopes, self.clock)
+            work = await open_work(self.db, claimed.account_id, way, wishes)
+            return await until_stopped(http, engine.sync_account(work))
 
-    async def _due_at(self, claimed: Claim, outcome: Outcome | None, failures: int) -> int:
+    def _due_at(self, outcome: Outcome | None, failures: int) -> int:
         now = int(self.clock())
         jittered = max(1, round(self.poll_s * (0.9 + random.random() / 5)))
-        async with self.db.read() as conn:
-            visited = await schedule.last_visit_at(conn, claimed.account_id)
+        visited = outcome.last_visit_at if outcome else None
         due_at = plan.next_due_at(now, jittered, last_visit_at=visited, failures=failures)
         if outcome and outcome.retry_at:
             # One bucket alone may be empty: git and the other one go on meanwhile, a little slower.
@@ -156,8 +157,12 @@ async def _keep(db: Database, claimed: Claim, clock: Callable[[], float]) -> Non
     held = True
     while held:
         await asyncio.sleep(LEASE_S / 4)
-        async with db.write() as conn:
-            held = await schedule.heartbeat(conn, claimed, int(clock()), lease_s=LEASE_S)
+        held = await in_full(_beat(db, claimed, int(clock())))
+
+
+async def _beat(db: Database, claimed: Claim, now: int) -> bool:
+    async with db.write() as conn:
+        return await schedule.heartbeat(conn, claimed, now, lease_s=LEASE_S)
 
 
 @contextlib.asynccontextmanager
