@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -77,6 +78,36 @@ async def test_the_same_page_twice_changes_nothing(db: Database) -> None:
         await save_commits(conn, 1, page)
         await save_commits(conn, 2, page)
     assert len(await rows_of(db, tables.commit)) == 6 and len(await rows_of(db, tables.co_author)) == 2
+
+
+async def test_a_page_is_stored_whole_or_not_at_all(db: Database) -> None:
+    """When the transaction of a page fails nothing of it stays, whichever way the rows went in."""
+    for page in ([commit(1), commit(2)], [commit(2), commit(1), commit(3)]):
+        with pytest.raises(ZeroDivisionError):
+            async with db.write() as conn:
+                await save_commits(conn, 1, page)
+                raise ZeroDivisionError
+        assert await rows_of(db, tables.commit) == []
+        assert await rows_of(db, tables.identity) == []
+    async with db.write() as conn:
+        await save_commits(conn, 1, [commit(2)])
+    with pytest.raises(ZeroDivisionError):
+        async with db.write() as conn:
+            await save_commits(conn, 1, [commit(1), commit(2)])
+            raise ZeroDivisionError
+    assert len(await rows_of(db, tables.commit)) == 1
+
+
+async def test_two_workers_with_the_same_page(db: Database) -> None:
+    """Two people follow a repository for the first time at once: every commit is there once, no error."""
+
+    async def store() -> None:
+        for start in range(0, 3_000, 1_000):
+            async with db.write() as conn:
+                await save_commits(conn, 1, [commit(number) for number in range(start, start + 1_000)])
+
+    await asyncio.gather(store(), store(), store())
+    assert len(await rows_of(db, tables.commit)) == 3_000
 
 
 async def test_whatever_git_can_hold_fits(db: Database) -> None:

@@ -25,6 +25,8 @@ _NEWEST = 4096
 _MOST_HAVES = 1024
 _CHUNK = 500  # bound parameters in one statement, well below every database's limit
 _MOST_PARENTS = 32_767  # a SmallInteger
+# https://www.postgresql.org/docs/current/errcodes-appendix.html: unique_violation
+_DUPLICATE = "23505"
 _COLUMNS = (
     "repository_id",
     "sha",
@@ -94,7 +96,8 @@ async def identify(
             people[address] = int(number)
     for login, person_id in await _people_named(conn, list(logins)):
         people |= dict.fromkeys(logins[login], person_id)
-    rows = [{"email": email, "person_id": number, "source": "noreply"} for email, number in people.items()]
+    # In one order, so that two workers that meet the same people do not wait for each other in a circle.
+    rows = [{"email": email, "person_id": people[email], "source": "noreply"} for email in sorted(people)]
     await upsert(conn, identity, rows, key=("email",), keep=("person_id", "source"))
 
 
@@ -168,11 +171,22 @@ def _insert_for_sqlite() -> str:
 
 
 async def _copy_to_postgresql(conn: AsyncConnection, rows: list[tuple[Any, ...]]) -> None:
-    """COPY into a table of this session, then insert what is new: COPY itself knows no conflicts."""
+    """COPY straight into the table; what is stored already, which is rare, makes it take the long way."""
+    driver: Any = (await conn.get_raw_connection()).driver_connection
+    try:
+        async with conn.begin_nested():
+            await driver.copy_records_to_table(commit.name, records=rows, columns=_COLUMNS)
+    except Exception as error:  # asyncpg is optional, so its classes cannot be named here
+        if getattr(error, "sqlstate", "") != _DUPLICATE:
+            raise
+        await _copy_what_is_new(conn, driver, rows)
+
+
+async def _copy_what_is_new(conn: AsyncConnection, driver: Any, rows: list[tuple[Any, ...]]) -> None:
+    """COPY into a table of this session and insert from there, because COPY itself knows no conflicts."""
     empty = select(*(commit.c[name] for name in _COLUMNS)).limit(0)
     arriving = CreateTableAs(empty, "arriving_commit", temporary=True, if_not_exists=True)
     await conn.execute(arriving)
-    driver: Any = (await conn.get_raw_connection()).driver_connection
     await driver.copy_records_to_table("arriving_commit", records=rows, columns=_COLUMNS)
     source = select(*(arriving.table.c[name] for name in _COLUMNS))
     await conn.execute(postgresql.insert(commit).from_select(list(_COLUMNS), source).on_conflict_do_nothing())
