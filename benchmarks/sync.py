@@ -3,7 +3,8 @@
     python benchmarks/sync.py [--size small|full ...] [--latency-ms 50] [--only ours ...] [--json FILE]
 
 Every program reads the same sandbox as the same person. Requests are counted by the sandbox's own log; time,
-processor time and peak memory are those of the program's process, its start included. The commits that exist
+processor time and peak memory are those of the program's process, its start included. The databases lie in
+memory unless `--folder` says otherwise, so that programs are compared and not disks. The commits that exist
 are those `git rev-list --branches --tags` finds in the repositories that the person's list names.
 """
 
@@ -28,6 +29,7 @@ from typing import Any
 HERE = Path(__file__).parent
 PERSON = "alice"
 PLENTY = 1_000_000
+MEMORY = Path("/dev/shm")
 CHANGED = "fernhill/atlas"
 
 
@@ -52,13 +54,17 @@ class GitHub:
 
 @dataclass(frozen=True)
 class Tool:
-    """`command` is given the GitHub and a folder of its own; `commits` is SQL for the ids in its database."""
+    """`command` is given the GitHub and a folder of its own; `commits` is SQL for the ids in its database.
+
+    `tables` is SQL that counts each table of things fetched from GitHub.
+    """
 
     name: str
     collects: str
     command: Callable[[GitHub, Path], Sequence[str]]
     database: str
     commits: str
+    tables: str
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,7 @@ class Row:
     peak_mb: float
     commits: int
     existing: int
+    rows: int
 
 
 def _script(name: str) -> Callable[[GitHub, Path], Sequence[str]]:
@@ -92,6 +99,9 @@ OURS = Tool(
     lambda github, folder: (sys.executable, "-m", "trackeep", "sync"),
     "trackeep.db",
     'select sha from "commit"',
+    """select count(*) from "commit" union all select count(*) from ref
+    union all select count(*) from pull_request union all select count(*) from review
+    union all select count(*) from issue union all select count(*) from release""",
 )
 TOOLS = (
     OURS,
@@ -101,6 +111,7 @@ TOOLS = (
         _script("rival_github_to_sqlite.py"),
         "rival.db",
         "select sha from commits",
+        "select count(*) from commits union all select count(*) from pull_requests",
     ),
     Tool(
         "PyGithub loop",
@@ -108,6 +119,8 @@ TOOLS = (
         _script("rival_pygithub.py"),
         "rival.db",
         "select sha from commits",
+        """select count(*) from commits union all select count(*) from branches
+        union all select count(*) from pulls union all select count(*) from reviews""",
     ),
 )
 
@@ -117,13 +130,17 @@ def main() -> int:
     parser.add_argument("--size", nargs="+", choices=("small", "full"), default=["small", "full"])
     parser.add_argument("--latency-ms", type=float, default=0.0, help="added to every answer")
     parser.add_argument("--only", nargs="+", choices=[tool.name for tool in TOOLS], help="fewer programs")
+    parser.add_argument("--folder", type=Path, default=MEMORY if MEMORY.is_dir() else None)
     parser.add_argument("--json", type=Path, help="write the rows there as well")
     asked = parser.parse_args()
     tools = [tool for tool in TOOLS if asked.only is None or tool.name in asked.only]
+    tempfile.tempdir = str(asked.folder) if asked.folder else None
     rows = [row for size in asked.size for row in measure(size, asked.latency_ms, tools)]
     print(table(rows))
     for tool in tools:
         print(f"{tool.name} collects {tool.collects}.")
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    print(f"{os.cpu_count()} processors, load average at the end {load}.")
     if asked.json:
         asked.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))
     return 0
@@ -141,8 +158,9 @@ def measure(size: str, latency_ms: float, tools: Sequence[Tool]) -> Iterator[Row
                 change(github)
             existing = commits_existing(github)
             for tool in tools:
-                print(f"{size}: {run}: {tool.name}", file=sys.stderr)
-                yield one_run(github, tool, folders[tool.name], (size, run), existing)
+                row = one_run(github, tool, folders[tool.name], (size, run), existing)
+                print(f"{size}, {run}, {tool.name}: {row.wall_s:.1f} s", file=sys.stderr)
+                yield row
 
 
 def change(github: GitHub) -> None:
@@ -173,6 +191,7 @@ def one_run(github: GitHub, tool: Tool, folder: Path, which: tuple[str, str], ex
         peak_mb=usage.ru_maxrss / 1024,
         commits=len(stored & existing),
         existing=len(existing),
+        rows=sum(row[0] for row in read(folder / tool.database, tool.tables)),
     )
 
 
@@ -246,22 +265,30 @@ def sandbox(size: str, folder: Path) -> Iterator[GitHub]:
         process.stdout.close()
 
 
+HEADS = (
+    "size", "run", "program", "REST", "conditional", "304", "points", "git POSTs", "wall s", "CPU s",
+    "peak MB", "rows", "rows/s", "commits stored of existing",
+)  # fmt: skip
+
+
 def table(rows: Sequence[Row]) -> str:
-    heads = ("size", "run", "program", "REST", "conditional", "304", "points", "git POSTs", "wall s", "CPU s",
-             "peak MB", "commits stored of existing")  # fmt: skip
-    cells = [
-        (row.size, row.run, row.tool, row.rest, row.conditional, row.not_modified, row.points, row.git,
-         f"{row.wall_s:.2f}", f"{row.cpu_s:.2f}", f"{row.peak_mb:.0f}",
-         f"{row.commits:,} of {row.existing:,}")
-        for row in rows
-    ]  # fmt: skip
-    lines = [heads, ("---",) * 3 + ("--:",) * 9, *cells]
-    widths = [max(len(str(line[n])) for line in lines) for n in range(len(heads))]
+    """A Markdown table whose columns line up."""
+    lines = [HEADS, ("---",) * 3 + ("--:",) * (len(HEADS) - 3), *map(cells, rows)]
+    widths = [max(len(line[n]) for line in lines) for n in range(len(HEADS))]
     return "\n".join(
-        "| " + " | ".join(str(cell).ljust(width) if n < 3 else str(cell).rjust(width)
-                          for n, (cell, width) in enumerate(zip(line, widths, strict=True))) + " |"
-        for line in lines
-    )  # fmt: skip
+        "| " + " | ".join(map(aligned, range(len(HEADS)), line, widths)) + " |" for line in lines
+    )
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    speed = f"{row.rows / row.wall_s:,.0f}" if row.run == "full" else ""
+    counts = (row.rest, row.conditional, row.not_modified, row.points, row.git)
+    used = (f"{row.wall_s:.2f}", f"{row.cpu_s:.2f}", f"{row.peak_mb:.0f}", f"{row.rows:,}", speed)
+    return (row.size, row.run, row.tool, *map(str, counts), *used, f"{row.commits:,} of {row.existing:,}")
+
+
+def aligned(column: int, cell: str, width: int) -> str:
+    return cell.ljust(width) if column < 3 else cell.rjust(width)
 
 
 if __name__ == "__main__":
