@@ -1,0 +1,280 @@
+"""Every screen over HTTP: what it shows, to whom, at which address, and what it costs."""
+
+from __future__ import annotations
+
+import gzip
+import html
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+from local_instance import Guest, LocalInstance, serve
+from small_world import ALICE, ATLAS, BOB, MALLORY, NOW, enter, fill
+from sqlalchemy import delete, event, select, update
+
+from trackeep.instance.app import ROUTES
+from trackeep.store import tables
+
+pytestmark = pytest.mark.anyio
+NOWHERE = "http://127.0.0.1:1"
+PAGES = [
+    "/",
+    "/?period=12m&kind=review&year=2025",
+    "/calendar",
+    "/calendar?year=2026&kind=commit",
+    "/repos",
+    "/repos?q=atlas&sort=push&visibility=public",
+    "/repos/choose",
+    "/r/fernhill/atlas",
+    "/r/Fernhill/Atlas?period=7d",
+    "/r/fernhill/atlas/pulls",
+    "/r/fernhill/atlas/pulls?list=merged",
+    "/r/fernhill/atlas/commits",
+    "/r/fernhill/atlas/branches",
+    "/pulls",
+    "/pulls?list=open",
+    "/pulls?q=pull",
+    "/commits",
+    "/commits?q=change&author=me&only=counted&by=author",
+    "/activity",
+    "/activity?day=2026-11-20",
+    "/sync",
+    "/settings",
+    "/privacy",
+    "/shortcuts",
+]
+
+
+@asynccontextmanager
+async def visit(
+    folder: Path, account_id: int = ALICE, *, path: str = ""
+) -> AsyncIterator[tuple[LocalInstance, Guest]]:
+    """An instance with the small world at its noon, and somebody who is signed in."""
+    async with serve(folder, NOWHERE, path=path) as instance, Guest(instance.url, "") as guest:
+        instance.clock.ahead_s = NOW - instance.site.now()
+        await fill(instance.site.db)
+        await enter(instance, guest, account_id)
+        yield instance, guest
+
+
+def text_of(page: str) -> str:
+    """What a reader sees, in one line."""
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
+
+
+@pytest.mark.parametrize("base", ["", "/t"])
+async def test_every_screen_at_any_address(tmp_path: Path, base: str) -> None:
+    """Each page answers, stays below its base path, and keeps the policy and the size it promised."""
+    async with visit(tmp_path, path=base) as (_, alice):
+        for path in PAGES:
+            answer = await alice.open(path)
+            assert answer.status == 200, (path, answer.text[-300:])
+            assert answer.text.count("<h1") == 1, path
+            for link in re.findall(r'(?:href|src|action)="([^"]*)"', answer.text):
+                assert link.startswith((f"{base}/", "#", NOWHERE)), (path, link)
+            assert not re.search(r"\sstyle=|<script>|\son[a-z]+=", answer.text), path
+            assert len(gzip.compress(answer.text.encode())) < 20_000, path
+            assert len(re.findall(r"<[a-z]", answer.text)) < 1_500, path
+
+
+async def test_every_screen_is_for_somebody(tmp_path: Path) -> None:
+    """Without a session each of these pages leads to the sign-in page, whatever its address."""
+    async with visit(tmp_path) as (instance, _), Guest(instance.url, "") as nobody:
+        for path in PAGES:
+            answer = await nobody.open(path)
+            assert answer.status == 303, path
+            assert "/signin" in answer.location, path
+
+
+async def test_the_dashboard_says_what_was_counted(tmp_path: Path) -> None:
+    """Five numbers, the calendar, the queue and the table, equal to what was counted by hand."""
+    async with visit(tmp_path) as (_, alice):
+        page = text_of((await alice.open("/")).text)
+    assert "Commits 4 up 300% 1 in the 30 days before" in page
+    assert "Pull requests merged 2 up 100% 1 in the 30 days before" in page
+    assert "Reviews given 3 0 in the 30 days before" in page
+    assert "Median time to merge 3 h down 21 h p90 4 h · 2 merged" in page
+    assert "Current streak 5 days Longest 5 days" in page
+    assert "Synced 4 min ago · 4,812 of 5,000 requests left · resets 12:30" in page
+    # 4 commits (one is only in the fork), 7 pull requests, 2 reviewed and 1 issue.
+    assert "14 contributions in the last year" in page
+    assert "Waiting for you 5" in page
+
+
+async def test_numbers_lead_to_the_rows_they_count(tmp_path: Path) -> None:
+    """Follow the link of each number: the list says the same number."""
+    async with visit(tmp_path) as (instance, alice):
+        page = (await alice.open("/")).text
+        root = instance.url.removesuffix("/")
+        links = [html.unescape(link) for link in re.findall(r'<h2><a href="([^"]+)"', page)]
+        lists = [text_of((await alice.get(root + link)).text) for link in links[:3]]
+        day = text_of((await alice.open("/activity?day=2026-11-20")).text)
+    assert "4 commits match" in lists[0]
+    assert "2 pull requests, yours" in lists[1]
+    assert "3 reviews" in lists[2]
+    assert "Your 20 November 2026 2 contributions" in day
+
+
+async def test_the_calendar_as_a_table(tmp_path: Path) -> None:
+    """The table and the file hold the same days as the picture."""
+    async with visit(tmp_path) as (_, alice):
+        rows = (await alice.open("/calendar.csv")).text.split("\r\n")
+        page = text_of((await alice.open("/calendar")).text)
+        picture = (await alice.open("/")).text
+    assert rows[0] == "day,commits,pull_requests,reviews,issues,contributions"
+    assert "2026-11-21,1,4,1,0,6" in rows
+    assert "Saturday 21 November 2026 1 4 1 0 6" in page
+    assert 'data-d="2026-11-21" data-n="6"' in picture
+    assert sum(int(n) for n in re.findall(r'data-n="(\d+)"', picture)) == 14
+
+
+async def test_other_peoples_repositories_do_not_exist(tmp_path: Path) -> None:
+    """alice asks every address for bob's private repository: 404 or nothing, and no byte of its name."""
+    async with visit(tmp_path) as (_, alice):
+        for path in ("", "/pulls", "/commits", "/branches"):
+            answer = await alice.open(f"/r/bob/secret-plan{path}")
+            assert answer.status == 404
+            assert "secret-plan" not in answer.text
+        for path in [*PAGES, "/commits?q=plan", "/activity?kind=commit", "/calendar.csv", "/sync"]:
+            assert "secret-plan" not in (await alice.open(path)).text, path
+        listed = await alice.open("/commits?repo=bob/secret-plan")
+        assert "No commit matches" in listed.text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/activity?day=2026-13-01",
+        "/activity?before=x",
+        "/commits?since=yesterday",
+        "/commits?after=1",
+        "/commits?after=99999999999999999999.a",
+        "/commits?repo=atlas",
+        "/pulls?list=open&after=1.2",
+        "/?year=20x6",
+        "/r/fernhill/atlas/pulls?until=2026-02-30",
+    ],
+)
+async def test_a_query_that_means_nothing(tmp_path: Path, path: str) -> None:
+    """One clear sentence and status 400, never a page of ours that failed."""
+    async with visit(tmp_path) as (_, alice):
+        answer = await alice.open(path)
+    assert answer.status == 400
+    assert "went wrong" not in answer.text
+
+
+async def test_words_of_others_stay_text(tmp_path: Path) -> None:
+    """Markup in messages, titles, names, branches and searches is shown and never run."""
+    nasty = '"><script>alert(1)</script>'
+    async with visit(tmp_path) as (instance, alice):
+        async with instance.site.db.write() as conn:
+            await conn.execute(update(tables.commit).values(message=nasty, author_name=nasty))
+            await conn.execute(update(tables.pull_request).values(title=nasty, labels=json.dumps([])))
+            await conn.execute(update(tables.person).where(tables.person.c.id == BOB).values(login=nasty))
+            await conn.execute(update(tables.repository).values(description=nasty, language=nasty))
+            branch = tables.ref.c.name == "refs/heads/topic"
+            await conn.execute(update(tables.ref).where(branch).values(name=f"refs/heads/{nasty}"))
+        for path in [*PAGES, "/commits?q=%3Cscript%3Ealert", "/repos?q=%3Cscript%3Ealert"]:
+            answer = await alice.open(path)
+            assert answer.status == 200, path
+            assert "<script>alert" not in answer.text, path
+
+
+async def test_pages_cost_a_fixed_number_of_queries(tmp_path: Path) -> None:
+    """A page asks as often for somebody with everything as for somebody with nothing."""
+    asked: list[str] = []
+
+    def note(_conn: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    async with visit(tmp_path) as (instance, alice), Guest(instance.url, "") as mallory:
+        await enter(instance, mallory, MALLORY)
+        event.listen(instance.site.db.engine.sync_engine, "before_cursor_execute", note)
+        for path in ("/repos", "/pulls", "/pulls?list=all", "/commits", "/activity", "/sync", "/settings"):
+            counts = []
+            for guest in (alice, mallory):
+                asked.clear()
+                await guest.open(path)
+                counts.append(len([one for one in asked if one.lower().startswith("select")]))
+            assert counts[0] == counts[1] <= 8, (path, counts)
+
+
+async def test_choosing_repositories(tmp_path: Path) -> None:
+    """What is ticked is followed, what is not is left, and what alice cannot read is not touched."""
+    async with visit(tmp_path) as (instance, alice):
+        page = (await alice.open("/repos/choose")).text
+        assert re.search(rf'name="repo" value="{ATLAS}" checked', page)
+        form = {"shown": "11", "repo": "12"}
+        answer = await alice.send("/repos/choose", form)
+        assert answer.status == 303
+        async with instance.site.db.read() as conn:
+            rows = await conn.execute(
+                select(tables.follow.c.repository_id).where(tables.follow.c.account_id == ALICE)
+            )
+            assert set(rows.scalars()) == {ATLAS}
+        assert (await alice.send("/repos/choose", {"shown": "x"})).status == 400
+
+
+async def test_somebody_new(tmp_path: Path) -> None:
+    """Nothing chosen yet: four steps, one action, and no invented number."""
+    async with visit(tmp_path) as (instance, alice):
+        async with instance.site.db.write() as conn:
+            await conn.execute(delete(tables.follow).where(tables.follow.c.account_id == ALICE))
+            await conn.execute(delete(tables.run))
+        page = text_of((await alice.open("/")).text)
+        assert "Nothing is followed yet" in page
+        assert "Choose repositories" in page
+        assert "2 of 4 done" in page
+        assert "Commits 0" not in page
+        assert "No repositories yet" in (await alice.open("/repos")).text
+        assert "Nothing waits for you" in (await alice.open("/pulls")).text
+
+
+async def test_settings_are_kept(tmp_path: Path) -> None:
+    """Theme and time zone change the next page; what is neither is refused; other sites change nothing."""
+    async with visit(tmp_path) as (_, alice):
+        await alice.send("/settings/theme", {"theme": "dark", "return_to": "/repos"})
+        assert 'data-theme="dark"' in (await alice.open("/")).text
+        away = {"time_zone": "Asia/Kathmandu", "return_to": "//evil.example"}
+        answer = await alice.send("/settings/time-zone", away)
+        assert not answer.location.endswith("evil.example")
+        assert "Times in Asia/Kathmandu" in (await alice.open("/")).text
+        assert (await alice.send("/settings/time-zone", {"time_zone": "../etc/passwd"})).status == 400
+        assert (await alice.send("/settings/theme", {"theme": "pink"})).status == 400
+        refused = await alice.send("/settings/theme", {"theme": "light"}, sec_fetch_site="cross-site")
+        assert refused.status == 403
+
+
+async def test_sync_now(tmp_path: Path) -> None:
+    """The button makes the account due at once, before anything that is only polled."""
+    async with visit(tmp_path) as (instance, alice):
+        answer = await alice.send("/sync/now", {})
+        assert answer.location.endswith("/sync")
+        async with instance.site.db.read() as conn:
+            row = (await conn.execute(select(tables.schedule))).one()
+        assert (row.account_id, row.due_at, row.priority) == (ALICE, pytest.approx(NOW, abs=60), 0)
+
+
+async def test_progress_as_it_happens(tmp_path: Path) -> None:
+    """The stream begins with the state as it is."""
+    async with visit(tmp_path) as (instance, alice), aiohttp.ClientSession() as http:
+        cookies = "; ".join(f"{name}={value}" for name, value in alice.cookies["localhost"].items())
+        headers = {"Cookie": cookies, "Accept": "text/event-stream"}
+        async with http.get(f"{instance.url}/sync/events", headers=headers) as answer:
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            line = await answer.content.readline()
+    state = json.loads(line.removeprefix(b"data: "))
+    assert (state["followed"], state["read"], state["commits"], state["pulls"]) == (2, 1, 11, 9)
+
+
+def test_every_screen_is_in_the_list() -> None:
+    """A page that is added to the table of addresses is tested here too."""
+    known = {re.sub(r"[?].*", "", path).replace("fernhill/atlas", "{owner}/{name}") for path in PAGES}
+    signing = {"/setup", "/signin", "/auth/login", "/auth/callback", "/healthz", "/readyz"}
+    machines = {"/calendar.csv", "/sync/events"}
+    pages = {route.path for route in ROUTES if route.methods and "GET" in route.methods}
+    assert pages - signing - machines <= known

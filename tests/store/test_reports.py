@@ -1,0 +1,262 @@
+"""The figures of the pages, counted by hand on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from small_world import ALICE, ATLAS, BOB, MALLORY, NOW, UTC, at, fill, reader
+from sqlalchemy import event, update
+
+from trackeep.database import Database
+from trackeep.metrics.windows import Window, compare
+from trackeep.store import (
+    reports,
+    reports_commits,
+    reports_events,
+    reports_mine,
+    reports_pulls,
+    reports_repositories,
+    reports_repository,
+    reports_sync,
+    tables,
+)
+
+pytestmark = pytest.mark.anyio
+THIRTY = compare("30d", NOW, reader().zone)
+
+
+@pytest.fixture
+async def db(database_url: str) -> AsyncIterator[Database]:
+    database = await Database.open(database_url)
+    try:
+        await fill(database)
+        yield database
+    finally:
+        await database.close()
+
+
+async def test_days_are_the_readers_own(db: Database) -> None:
+    """A commit at half past midnight in Prague is of that day there and of the day before in UTC."""
+    async with db.read() as conn:
+        here = (await reports_mine.days(conn, reader())).counts["commit"]
+        there = (await reports_mine.days(conn, reader(zone=UTC))).counts["commit"]
+    assert here[date(2026, 11, 21)] == 1
+    assert date(2026, 11, 21) not in there
+    assert there[date(2026, 11, 20)] == 2
+
+
+async def test_commits_that_count(db: Database) -> None:
+    """Mine by any verified address, once per sha; no merges, no other branches, no unverified address."""
+    async with db.read() as conn:
+        days = await reports_mine.days(conn, reader())
+    assert days.counts["commit"] == {
+        date(2026, 11, 22): 1,
+        date(2026, 11, 21): 1,
+        date(2026, 11, 20): 1,
+        date(2026, 11, 19): 1,
+        date(2026, 10, 20): 1,
+    }
+    assert date(2026, 11, 19) not in days.contributions["commit"], "only in a fork"
+
+
+async def test_reviews_and_contributions_differ(db: Database) -> None:
+    """Two reviews of one pull request on one day are two reviews and one contribution; own ones are none."""
+    async with db.read() as conn:
+        days = await reports_mine.days(conn, reader())
+    assert days.counts["review"] == {date(2026, 11, 20): 2, date(2026, 11, 21): 1}
+    assert days.contributions["review"] == {date(2026, 11, 20): 1, date(2026, 11, 21): 1}
+    assert "merged" not in days.contributions
+
+
+async def test_the_window_before_ends_at_the_same_hour(db: Database) -> None:
+    """The 30 days before count what happened until the same time of day."""
+    assert THIRTY.previous is not None
+    async with db.read() as conn:
+        before = await reports_mine.totals(conn, reader(), THIRTY.previous)
+        now = await reports_mine.totals(conn, reader(), THIRTY.current)
+    assert (before.commits, before.merged, before.reviews) == (1, 1, 0)
+    assert (now.commits, now.merged, now.reviews) == (4, 2, 3)
+
+
+async def test_time_to_merge_starts_when_ready(db: Database) -> None:
+    """A draft's day of preparation is not waiting time."""
+    async with db.read() as conn:
+        merges = await reports_mine.merges(conn, reader(), THIRTY.current.start)
+        rows = await reports_repositories.table(conn, reader(), THIRTY.current)
+    assert [merge.seconds for merge in merges] == [4 * 3600, 2 * 3600]
+    atlas = next(row for row in rows if row.id == ATLAS)
+    assert (atlas.merged, atlas.time_to_merge_s) == (2, 3 * 3600)
+
+
+async def test_the_table_counts_everybody(db: Database) -> None:
+    """A repository's commits are everybody's, by committer date, without merges and other branches."""
+    async with db.read() as conn:
+        rows = await reports_repositories.table(conn, reader(), THIRTY.current)
+    assert [(row.full_name, row.commits, row.open_pulls) for row in rows] == [
+        ("fernhill/atlas", 6, 5),
+        ("alice/heron", 2, 0),
+    ]
+    assert rows[0].weeks[-1] == 6
+    assert sum(rows[0].weeks) == 7
+    assert rows[0].oldest_open_at == at("2026-11-21 10:00")
+
+
+async def test_the_queue_says_whose_turn_it_is(db: Database) -> None:
+    """Each pull request that concerns alice stands in its section; one she reviewed is asked again."""
+    async with db.read() as conn:
+        queue = await reports_pulls.queue(conn, reader())
+    assert [(pull.number, pull.section) for pull in queue] == [
+        (4, "review"),
+        (5, "returned"),
+        (6, "ready"),
+        (8, "waiting"),
+        (7, "draft"),
+        (1, "merged"),
+        (2, "merged"),
+    ]
+    waiting = queue[3]
+    assert [(one.login, one.state) for one in waiting.reviewers] == [("bob", "")]
+
+
+async def test_lists_hold_what_numbers_count(db: Database) -> None:
+    """The list behind a number has exactly as many rows as the number says."""
+    window = {"since": THIRTY.current.start, "until": THIRTY.current.end}
+    async with db.read() as conn:
+        mine = reports_commits.Wanted(author="me", dated="author", everything=False, **window)
+        commits = await reports_commits.search(conn, reader(), mine)
+        merged = reports_pulls.Wanted(what="merged", author="me", **window)
+        pulls = await reports_pulls.search(conn, reader(), merged)
+        wanted = reports_events.Wanted(kind="review", mine=True, **window)
+        reviews = await reports_events.recent(conn, reader(), wanted)
+        totals = await reports_mine.totals(conn, reader(), THIRTY.current)
+    assert commits.count == len(commits.rows) == totals.commits
+    assert pulls.count == len(pulls.rows) == totals.merged
+    assert len(reviews.rows) == totals.reviews
+
+
+async def test_pages_follow_by_key(db: Database) -> None:
+    """Page after page of two: every commit once, none twice, in order."""
+    seen, wanted = [], reports_commits.Wanted()
+    async with db.read() as conn:
+        while True:
+            page = await reports_commits.search(conn, reader(), wanted, limit=2)
+            seen += [(row.at, row.sha) for row in page.rows]
+            if page.after is None:
+                break
+            wanted = replace(wanted, after=page.after)
+    assert len(seen) == page.count == 10
+    assert seen == sorted(set(seen), reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "shas"), [("change a5", {"a5"}), ("WHY bob", {"a5"}), ("100%", set()), ("nothing_", set())]
+)
+async def test_search_finds_words_in_any_case(db: Database, words: str, shas: set[str]) -> None:
+    """Every word must be in the message or the name; the database's wildcards are ordinary letters."""
+    async with db.read() as conn:
+        page = await reports_commits.search(conn, reader(), reports_commits.Wanted(words=words))
+    assert {row.sha for row in page.rows} == shas
+
+
+async def test_a_day_lists_its_contributions(db: Database) -> None:
+    """The day's page shows what the calendar counted, and no more."""
+    day = Window(at("2026-11-20 00:00"), at("2026-11-21 00:00"))
+    wanted = reports_events.Wanted(mine=True, contributions=True, since=day.start, until=day.end)
+    async with db.read() as conn:
+        page = await reports_events.recent(conn, reader(), wanted)
+    assert [(event.kind, event.number) for event in page.rows] == [
+        ("review", 9),
+        ("review", 9),
+        ("commit", 0),
+    ]
+
+
+async def test_commits_of_one_person_become_one_line(db: Database) -> None:
+    """Consecutive commits of one author in one repository are one event that says how many."""
+    async with db.write() as conn:
+        author = {"author_name": "bob", "author_email": "bob@x.example"}
+        await conn.execute(update(tables.commit).where(tables.commit.c.sha.in_(("a6", "a7"))).values(author))
+    async with db.read() as conn:
+        page = await reports_events.recent(conn, reader(), reports_events.Wanted(kind="commit"))
+    runs = [(event.actor, event.count) for event in page.rows if event.repository == "atlas"]
+    assert ("bob", 3) in runs
+
+
+async def test_the_pulse_of_a_repository(db: Database) -> None:
+    """People, commits and pull requests of a window; merges left out, machines marked."""
+    async with db.read() as conn:
+        pulse = await reports_repository.pulse(conn, reader(), ATLAS, THIRTY.current)
+        authors = await reports_repository.authors(conn, reader(), ATLAS, THIRTY.current)
+        hours = await reports_repository.hours(conn, reader(), ATLAS, THIRTY.current)
+        branches = await reports_repository.branches(conn, reader(), ATLAS)
+    assert (pulse.commits_everywhere, pulse.merged, pulse.closed, pulse.unreviewed) == (7, 2, 1, 2)
+    assert {(one.login or one.name, one.commits, one.is_bot) for one in authors} == {
+        ("alice", 3, False),
+        ("bob", 1, False),
+        ("dependabot[bot]", 1, True),
+        ("old", 1, False),
+    }
+    assert hours[5][0] == 1, "Saturday 21 November, half past midnight in Prague"
+    assert [(one.name, one.is_merged) for one in branches] == [("main", False), ("topic", False)]
+
+
+async def test_freshness(db: Database) -> None:
+    """When it last worked, what is left, and how much of the past has been read."""
+    async with db.read() as conn:
+        fresh = await reports_sync.freshness(conn, reader())
+    core = fresh.budget("core")
+    assert (fresh.succeeded_at, fresh.followed, fresh.read) == (NOW - 240, 2, 1)
+    assert core is not None
+    assert (core.remaining, core.limit) == (4812, 5000)
+
+
+async def test_nobody_reads_what_they_may_not(db: Database) -> None:
+    """mallory, and alice about bob's private repository, see nothing of it in any report."""
+    for account in (MALLORY, ALICE):
+        who = reader(account)
+        async with db.read() as conn:
+            everything = [
+                await reports.overview(conn, who, THIRTY, (date(2026, 1, 1), date(2026, 12, 31))),
+                await reports_commits.search(conn, who, reports_commits.Wanted(words="secret")),
+                await reports_commits.search(
+                    conn, who, reports_commits.Wanted(repository=("bob", "secret-plan"))
+                ),
+                await reports_events.recent(conn, who, reports_events.Wanted()),
+                await reports_repositories.find(conn, who, "bob", "secret-plan"),
+                await reports_repositories.choices(conn, who),
+                await reports_sync.repositories(conn, who),
+                await reports_repository.authors(conn, who, 12, Window(0, NOW)),
+                await reports_repository.branches(conn, who, 12),
+            ]
+        assert "secret" not in str(everything)
+
+
+async def test_proof_of_access_grows_old(db: Database) -> None:
+    """A private repository is hidden a day after GitHub last confirmed it, and public ones are not."""
+    async with db.read() as conn:
+        today = await reports_repositories.table(conn, reader(BOB), THIRTY.current)
+        later = await reports_repositories.table(conn, reader(BOB, now=NOW + 90_000), THIRTY.current)
+    assert {row.name for row in today} == {"atlas", "secret-plan"}
+    assert {row.name for row in later} == {"atlas"}
+
+
+async def test_a_dashboard_costs_twelve_queries(db: Database) -> None:
+    """The number of queries does not depend on what is stored, nor on who looks."""
+    counts = []
+    for account in (ALICE, BOB, MALLORY):
+        statements: list[str] = []
+
+        def note(
+            _conn: object, _cursor: object, statement: str, *_: object, to: list[str] = statements
+        ) -> None:
+            to.append(statement)
+
+        event.listen(db.engine.sync_engine, "before_cursor_execute", note)
+        async with db.read() as conn:
+            await reports.overview(conn, reader(account), THIRTY, (date(2025, 11, 24), date(2026, 11, 23)))
+        event.remove(db.engine.sync_engine, "before_cursor_execute", note)
+        counts.append(len([one for one in statements if one.lower().startswith("select")]))
+    assert counts == [12, 12, 12]
