@@ -39,6 +39,7 @@ async def fill(db: Database, now: int = NOW) -> None:
         await _repositories(conn, now)
         await _commits(conn)
         await _pulls(conn)
+        await _reviews(conn)
         await _sync(conn, now)
 
 
@@ -200,6 +201,9 @@ async def _pulls(conn: AsyncConnection) -> None:
             for number, author, created, ready, merged, more in given
         ],
     )
+
+
+async def _reviews(conn: AsyncConnection) -> None:
     reviews = [
         (1, 4, ALICE, "COMMENTED", "2026-11-21 12:00"),
         (2, 9, ALICE, "APPROVED", "2026-11-20 12:00"),

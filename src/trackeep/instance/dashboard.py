@@ -231,6 +231,7 @@ def contributions(overview: Overview, kind: str) -> dict[date, int]:
 
 
 def calendar_of(overview: Overview, reader: Reader, kind: str, year: int | None) -> Calendar:
+    """The days to show, with their contributions of one kind or of all."""
     today = day_of(reader.now, reader.zone)
     first, last = charts_calendar.span(today, year)
     return Calendar(first, max(first, last), today, contributions(overview, kind))
