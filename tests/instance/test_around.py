@@ -23,6 +23,7 @@ async def test_every_answer_is_locked_down(sandbox: Program, tmp_path: Path) -> 
             assert "frame-ancestors 'none'" in policy
             assert "require-trusted-types-for 'script'" in policy
             assert headers["X-Content-Type-Options"] == "nosniff"
+            assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
             assert headers["Referrer-Policy"] == "strict-origin-when-cross-origin"
 
 

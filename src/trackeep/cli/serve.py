@@ -38,11 +38,11 @@ def serve(host: str | None, port: int | None, base_url: str | None, no_worker: b
     settings = settings_of(
         {name: str(value) for name, value in flags.items() if value is not None}, level="info"
     )
-    listener = web.bind(settings.host, settings.port)
-    if settings.port == 0 and settings.base_url == "http://localhost:0":
-        address = f"http://localhost:{listener.getsockname()[1]}"
-        settings = dataclasses.replace(settings, base_url=address)
-    finish(_serve(settings, listener, with_worker=not no_worker, is_demo=demo))
+    with contextlib.closing(web.bind(settings.host, settings.port)) as listener:
+        if settings.port == 0 and settings.base_url == "http://localhost:0":
+            address = f"http://localhost:{listener.getsockname()[1]}"
+            settings = dataclasses.replace(settings, base_url=address)
+        finish(_serve(settings, listener, with_worker=not no_worker, is_demo=demo))
 
 
 @click.command()

@@ -116,12 +116,14 @@ def create_app(site: Site) -> ASGIApp:
 def _headers(site: Site) -> dict[str, str]:
     headers = {
         "content-security-policy": POLICY,
-        "cross-origin-opener-policy": "same-origin",
         # The OAuth service must see from where a login starts, and no more than the origin.
         "referrer-policy": "strict-origin-when-cross-origin",
         "x-content-type-options": "nosniff",
         "x-frame-options": "DENY",
     }
+    # Browsers ignore it, and complain, where a page came over a network in clear text.
+    if not site.is_plain_on_network:
+        headers["cross-origin-opener-policy"] = "same-origin"
     if site.is_https:
         headers["strict-transport-security"] = "max-age=31536000"
     return headers

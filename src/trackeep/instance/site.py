@@ -80,7 +80,7 @@ def safe_next(path: str) -> str:
     """
     local = path.startswith("/") and path[1:2] not in ("/", "\\") and len(path) <= 512
     plain = all(" " < letter < "\x7f" and letter != "\\" for letter in path)
-    return path if local and plain and not path.startswith("/signin") else "/"
+    return path if local and plain and not path.startswith(("/signin", "/setup", "/auth/")) else "/"
 
 
 def at_home(request: Request) -> Response | None:
