@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from copy_of_github import differences
-from programs import Program
+from programs import Program, start
 from sandbox_control import Sandbox
 
 from trackeep.database import Database
@@ -14,6 +14,8 @@ from trackeep.sync.engine import Outcome
 from trackeep.sync.once import sync_once
 
 pytestmark = pytest.mark.anyio
+
+LIGHTHOUSE = 70009
 
 
 @pytest.fixture
@@ -23,9 +25,13 @@ async def db(database_url: str) -> AsyncIterator[Database]:
     await database.close()
 
 
-@pytest.fixture
-def changing(fresh_sandbox: Program) -> Sandbox:
-    return Sandbox(fresh_sandbox.url)
+@pytest.fixture(scope="module")
+def changing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """One sandbox for this file, to be changed; every test has its own database."""
+    data = tmp_path_factory.mktemp("sandbox")
+    program = start("sandbox", "serve", "--port", "0", "--data-dir", str(data))
+    yield Sandbox(program.url)
+    program.stop()
 
 
 async def sync(db: Database, sandbox: Sandbox, *names: str) -> Outcome:
@@ -51,7 +57,8 @@ async def test_every_kind_of_change_arrives(db: Database, changing: Sandbox) -> 
     changing.change("fernhill/atlas", "merge-old-branch")
     changing.change("fernhill/reedbed", "force-push")
     changing.change("alice/almanac", "delete-branch")
-    changing.change("alice/lighthouse", "rename", name="beacon")
+    renamed = next(each["full_name"] for each in changing.repositories() if each["id"] == LIGHTHOUSE)
+    changing.change(renamed, "rename", name=f"{renamed.split('/')[1]}-renamed")
     changing.change("fernhill/kelp-ui", "review")
     changing.change("fernhill/harbor", "merge-pull")
     changing.change("fernhill/harbor", "close-issue")
