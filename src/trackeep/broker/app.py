@@ -67,7 +67,9 @@ def _pages(base_path: str) -> tuple[web.Pages, str]:
     assets = web.Assets([web.LOOK])
     css = look.style(assets.text("app.css"), (TEMPLATES / "broker.css").read_text(encoding="utf-8"))
     pages = web.Pages([TEMPLATES], assets, base_path)
-    pages.globals["css"] = Markup(css)  # our own file, whose hash is in the policy
+    # Our own files: the style, whose hash is in the policy, and the sign of the service.
+    pages.globals["css"] = Markup(css)
+    pages.globals["mark"] = Markup((TEMPLATES / "mark.svg").read_text(encoding="utf-8").strip())
     pages.globals["icon"] = look.icons(assets.text("icons.svg")).__getitem__
     return pages, look.content_security_policy(css)
 
