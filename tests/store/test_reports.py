@@ -175,7 +175,7 @@ async def test_a_day_lists_its_contributions(db: Database) -> None:
 
 
 async def test_commits_of_one_person_become_one_line(db: Database) -> None:
-    """Consecutive commits of one author in one repository are one event that says how many."""
+    """The commits of one author in one repository on one day are one event that says how many."""
     async with db.write() as conn:
         author = {"author_name": "bob", "author_email": "bob@x.example"}
         await conn.execute(update(tables.commit).where(tables.commit.c.sha.in_(("a6", "a7"))).values(author))
@@ -183,6 +183,20 @@ async def test_commits_of_one_person_become_one_line(db: Database) -> None:
         page = await reports_events.recent(conn, reader(), reports_events.Wanted(kind="commit"))
     runs = [(event.actor, event.count) for event in page.rows if event.repository == "atlas"]
     assert ("bob", 3) in runs
+
+
+async def test_activity_is_paged_without_loss(db: Database) -> None:
+    """Page after page of three lines holds every event of the whole list."""
+    async with db.read() as conn:
+        whole = await reports_events.recent(conn, reader(), reports_events.Wanted(), limit=200)
+        seen, wanted = [], reports_events.Wanted()
+        while True:
+            page = await reports_events.recent(conn, reader(), wanted, limit=3)
+            seen += [(event.kind, event.repository, event.number, event.first_at) for event in page.rows]
+            if page.before is None:
+                break
+            wanted = reports_events.Wanted(before=page.before)
+    assert {(event.kind, event.repository, event.number, event.first_at) for event in whole.rows} <= set(seen)
 
 
 async def test_the_pulse_of_a_repository(db: Database) -> None:

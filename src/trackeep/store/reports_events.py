@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Select, String, and_, func, literal, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from trackeep.metrics.windows import day_of
 from trackeep.store.reports_access import Reader, followed, is_counted, is_mine, readable, with_authors
 from trackeep.store.tables import (
     commit,
@@ -27,7 +29,7 @@ KINDS = ("commit", "pull", "review", "issue", "release", "branch")
 
 @dataclass(frozen=True)
 class Event:
-    """One line of the activity list; `count` commits of one author are one line, oldest at `first_at`.
+    """One line of the activity list; the `count` commits of one author's day are one, oldest at `first_at`.
 
     `kind` is commit, opened, merged, closed, review, issue, issue-closed, release or a branch's created,
     deleted, forced. `detail` is a review's state, a release's tag or a branch's name.
@@ -82,34 +84,35 @@ async def recent(conn: AsyncConnection, reader: Reader, wanted: Wanted, *, limit
     every = union_all(*(part.select() for part in limited)).subquery()
     statement = select(every).order_by(every.c.at.desc(), every.c.kind, every.c.number).limit(most)
     rows = [_event(row) for row in (await conn.execute(statement)).all()]
-    lines = list(collapse(rows))
-    if len(lines) <= limit:
-        return EventPage(tuple(lines), rows[-1].at if len(rows) == most else None)
-    shown = lines[:limit]
-    return EventPage(tuple(shown), shown[-1].first_at)
+    lines, used = collapse(rows, reader.zone, limit)
+    if used == len(rows) < most:
+        return EventPage(lines, None)
+    return EventPage(lines, _next_before(rows[min(used, len(rows) - 1)].at, wanted.before))
 
 
-def collapse(events: Iterable[Event]) -> Iterable[Event]:
-    """Consecutive commits of one author in one repository become one event with their count."""
-    run: Event | None = None
-    for event in events:
-        if run is not None and _same_run(run, event):
-            run = replace(run, count=run.count + 1, first_at=event.at)
-            continue
-        if run is not None:
-            yield run
-        run = event
-    if run is not None:
-        yield run
+def collapse(events: Sequence[Event], zone: ZoneInfo, limit: int) -> tuple[tuple[Event, ...], int]:
+    """At most `limit` lines, and how many events they hold.
+
+    The commits that one author made in one repository on one day are one line, where the newest stands.
+    """
+    lines: dict[tuple[object, ...], Event] = {}
+    for used, event in enumerate(events):
+        key: tuple[object, ...] = (used,)
+        if event.kind == "commit":
+            day = day_of(event.at, zone)
+            key = (event.owner, event.repository, event.actor or event.actor_name, event.mine, day)
+        if key in lines:
+            lines[key] = replace(lines[key], count=lines[key].count + 1, first_at=event.at)
+        elif len(lines) == limit:
+            return tuple(lines.values()), used
+        else:
+            lines[key] = event
+    return tuple(lines.values()), len(events)
 
 
-def _same_run(run: Event, event: Event) -> bool:
-    same_place = (run.owner, run.repository, run.actor_name) == (
-        event.owner,
-        event.repository,
-        event.actor_name,
-    )
-    return run.kind == event.kind == "commit" and same_place and run.mine == event.mine
+def _next_before(at: int, before: int | None) -> int:
+    """Rows of the same second may come twice rather than not at all, but the list must move on."""
+    return at if before == at + 1 else at + 1
 
 
 def _event(row: Any) -> Event:
