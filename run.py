@@ -43,7 +43,8 @@ def test(arguments: list[str]) -> int:
         ("-m", "ruff", "check", "."),
         ("-m", "ruff", "format", "--check", "."),
         ("-m", "mypy"),
-        ("-m", "pytest", "-q", "-n", str(os.cpu_count() or 2)),
+        # A file's tests stay together, so that they share the programs they start.
+        ("-m", "pytest", "-q", "-n", str(os.cpu_count() or 2), "--dist", "loadfile"),
     )
     for step in steps:
         print("$", "python", *step, flush=True)
@@ -64,10 +65,10 @@ def install() -> None:
         subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
     pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "-q"]
     # uv installs several times faster; where it cannot be had, pip does the same from the same lock.
-    if subprocess.run([*pip, "install", "uv"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0:
+    if subprocess.run([*pip, "install", "uv"], capture_output=True).returncode == 0:
         pip = [str(PYTHON), "-m", "uv", "--quiet", "pip"]
-    subprocess.run([*pip, "install", "--require-hashes", "-r", str(LOCK)], check=True, cwd=ROOT)
-    subprocess.run([*pip, "install", "--no-build-isolation", "--no-deps", "-e", str(ROOT)], check=True, cwd=ROOT)
+    for what in (["--require-hashes", "-r", str(LOCK)], ["--no-build-isolation", "--no-deps", "-e", "."]):
+        subprocess.run([*pip, "install", *what], check=True, cwd=ROOT)
     stamp.write_text(wanted)
 
 

@@ -76,7 +76,7 @@ async def test_a_newer_database_is_refused(database_url: str) -> None:
     async with db.write() as conn:
         await conn.execute(text("update alembic_version set version_num = '9999'"))
     await db.close()
-    with pytest.raises(DatabaseVersionError, match="newer Trackeep.*9999"):
+    with pytest.raises(DatabaseVersionError, match=r"newer Trackeep.*9999"):
         await Database.open(database_url)
 
 

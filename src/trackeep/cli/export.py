@@ -17,6 +17,7 @@ from trackeep.cli.edge import account_option, finish, opened, settings_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
     from trackeep.database import Database
 
@@ -69,18 +70,22 @@ def export(file: Path, kind: str | None, account: str | None, force: bool, as_js
 async def _copy(db: Database, account_id: int, sink: Sink) -> dict[str, int]:
     from trackeep.store import exports
 
-    counts: dict[str, int] = {}
     try:
         async with db.read() as conn:
-            for table in exports.EXPORTED:
-                sink.begin(table)
-                counts[table.name] = 0
-                async for block in exports.rows(conn, account_id, table):
-                    sink.add(block)
-                    counts[table.name] += len(block)
+            return {table.name: await _table(conn, account_id, table, sink) for table in exports.EXPORTED}
     finally:
         sink.close()
-    return counts
+
+
+async def _table(conn: AsyncConnection, account_id: int, table: Table, sink: Sink) -> int:
+    from trackeep.store import exports
+
+    count = 0
+    sink.begin(table)
+    async for block in exports.rows(conn, account_id, table):
+        sink.add(block)
+        count += len(block)
+    return count
 
 
 class Sink(Protocol):
