@@ -22,7 +22,7 @@ CHROMIUM = ("chromium", "fonts-noto-core", "fonts-noto-color-emoji")
 
 def main(arguments: list[str]) -> int:
     """Run what the first word asks for; anything but `test` goes to the program itself."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - an older Python must be told, not crash later
         print("Trackeep needs Python 3.11 or newer; this is", sys.version.split()[0], file=sys.stderr)
         return 2
     if shutil.which("git") is None:
