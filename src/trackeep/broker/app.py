@@ -82,7 +82,6 @@ def _headers(settings: BrokerSettings, policy: str) -> dict[str, str]:
         # Not `no-referrer`: browsers would then send `Origin: null` with the consent form.
         "referrer-policy": "same-origin",
         "cross-origin-opener-policy": "same-origin",
-        "permissions-policy": "interest-cohort=()",
     }
     if settings.base_url.startswith("https://"):
         headers["strict-transport-security"] = "max-age=31536000"
