@@ -31,6 +31,9 @@ PAGES = [
     "/repos/choose",
     "/r/fernhill/atlas",
     "/r/Fernhill/Atlas?period=7d",
+    "/r/fernhill/atlas/charts/weeks",
+    "/r/fernhill/atlas/charts/hours?period=7d",
+    "/r/fernhill/atlas/charts/contributors",
     "/r/fernhill/atlas/pulls",
     "/r/fernhill/atlas/pulls?list=merged",
     "/r/fernhill/atlas/commits",
@@ -132,10 +135,22 @@ async def test_the_calendar_as_a_table(tmp_path: Path) -> None:
     assert sum(int(n) for n in re.findall(r'data-n="(\d+)"', picture)) == 14
 
 
+async def test_a_repositorys_charts_as_files(tmp_path: Path) -> None:
+    """Each chart has its figures as a file; a chart that does not exist is a 404."""
+    async with visit(tmp_path) as (_, alice):
+        weeks = (await alice.open("/r/fernhill/atlas/charts/weeks.csv")).text.split("\r\n")
+        hours = (await alice.open("/r/fernhill/atlas/charts/hours.csv")).text.split("\r\n")
+        people = (await alice.open("/r/fernhill/atlas/charts/contributors.csv")).text.split("\r\n")
+        assert (await alice.open("/r/fernhill/atlas/charts/pie")).status == 404
+    assert weeks[-2] == "2026-11-17,8,2"
+    assert "00:00,0,0,0,0,0,1,0" in hours
+    assert people[1].startswith("alice,4,")
+
+
 async def test_other_peoples_repositories_do_not_exist(tmp_path: Path) -> None:
     """alice asks every address for bob's private repository: 404 or nothing, and no byte of its name."""
     async with visit(tmp_path) as (_, alice):
-        for path in ("", "/pulls", "/commits", "/branches"):
+        for path in ("", "/pulls", "/commits", "/branches", "/charts/weeks", "/charts/weeks.csv"):
             answer = await alice.open(f"/r/bob/secret-plan{path}")
             assert answer.status == 404
             assert "secret-plan" not in answer.text
@@ -273,8 +288,11 @@ async def test_progress_as_it_happens(tmp_path: Path) -> None:
 
 def test_every_screen_is_in_the_list() -> None:
     """A page that is added to the table of addresses is tested here too."""
-    known = {re.sub(r"[?].*", "", path).replace("fernhill/atlas", "{owner}/{name}") for path in PAGES}
+    known = {
+        re.sub(r"[?].*", "", path).replace("fernhill/atlas", "{owner}/{name}").replace("weeks", "{chart}")
+        for path in PAGES
+    }
     signing = {"/setup", "/signin", "/auth/login", "/auth/callback", "/healthz", "/readyz"}
-    machines = {"/calendar.csv", "/sync/events"}
+    machines = {"/calendar.csv", "/sync/events", "/r/{owner}/{name}/charts/{chart}.csv"}
     pages = {route.path for route in ROUTES if route.methods and "GET" in route.methods}
     assert pages - signing - machines <= known

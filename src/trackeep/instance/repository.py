@@ -47,7 +47,7 @@ async def overview(request: Request) -> Response:
     window, weeks = comparison.current, weeks_back(WEEKS, reader.now, reader.zone)
     people_since = weeks_back(reports_repository.WEEKS_OF_PEOPLE, reader.now, reader.zone)[0]
     async with site_of(request).db.read() as conn:
-        found = await _find(conn, request, reader)
+        found = await find(conn, request, reader)
         pulse = await reports_repository.pulse(conn, reader, found.id, window)
         authors = await reports_repository.authors(conn, reader, found.id, window)
         medians = await reports_repositories.medians(conn, reader, window, [found.id])
@@ -55,7 +55,7 @@ async def overview(request: Request) -> Response:
         hours = await reports_repository.hours(conn, reader, found.id, window)
         by_week = await reports_repository.author_weeks(conn, reader, found.id, people_since)
     people = [author for author in authors if not author.is_bot]
-    return _show(
+    return show_repository(
         request,
         "repository.html",
         found,
@@ -81,10 +81,10 @@ async def pulls(request: Request) -> Response:
     asked = pulls_wanted(request, reader)
     what = asked.what if "list" in request.query_params else "open"
     async with site_of(request).db.read() as conn:
-        found = await _find(conn, request, reader)
+        found = await find(conn, request, reader)
         wanted = replace(asked, what=what, repository=(found.owner, found.name))
         rows = await reports_pulls.search(conn, reader, wanted)
-    return _show(
+    return show_repository(
         request,
         "repository_pulls.html",
         found,
@@ -102,11 +102,11 @@ async def commits(request: Request) -> Response:
     reader = reader_of(request)
     asked = commits_wanted(request, reader)
     async with site_of(request).db.read() as conn:
-        found = await _find(conn, request, reader)
+        found = await find(conn, request, reader)
         rows = await reports_commits.search(
             conn, reader, replace(asked, repository=(found.owner, found.name))
         )
-    return _show(
+    return show_repository(
         request,
         "repository_commits.html",
         found,
@@ -126,7 +126,7 @@ async def branches(request: Request) -> Response:
     if len(after) > 300:
         raise UsageError("This page number is not one of ours.", "Go back to the start of the list.")
     async with site_of(request).db.read() as conn:
-        found = await _find(conn, request, reader)
+        found = await find(conn, request, reader)
         listed = await reports_repository.branches(conn, reader, found.id, after=after, limit=BRANCHES_SHOWN)
     shown = [
         (
@@ -141,7 +141,7 @@ async def branches(request: Request) -> Response:
         for branch in listed[:BRANCHES_SHOWN]
     ]
     last = listed[BRANCHES_SHOWN - 1].name if len(listed) > BRANCHES_SHOWN else ""
-    return _show(
+    return show_repository(
         request,
         "repository_branches.html",
         found,
@@ -153,7 +153,8 @@ async def branches(request: Request) -> Response:
     )
 
 
-async def _find(conn: AsyncConnection, request: Request, reader: Reader) -> RepositoryRow:
+async def find(conn: AsyncConnection, request: Request, reader: Reader) -> RepositoryRow:
+    """The repository of the address; raises NotFound where this account cannot read it."""
     owner, name = request.path_params["owner"], request.path_params["name"]
     row = await reports_repositories.find(conn, reader, owner, name)
     if row is None:
@@ -164,7 +165,8 @@ async def _find(conn: AsyncConnection, request: Request, reader: Reader) -> Repo
     return row
 
 
-def _show(request: Request, template: str, repository: RepositoryRow, **values: Any) -> Response:
+def show_repository(request: Request, template: str, repository: RepositoryRow, **values: Any) -> Response:
+    """A page below the repository's name and tabs."""
     tabs = (
         ("overview", "", "Overview", 0),
         ("pulls", "/pulls", "Pull requests", repository.open_pulls),
