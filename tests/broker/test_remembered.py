@@ -100,3 +100,9 @@ async def test_many_remembered_addresses_fit_into_a_cookie(sandbox: Program) -> 
         newest = Start(f"http://localhost:8039/{'a' * 60}")
         headers = {**FROM_THERE, "referer": "http://localhost:8039/"}
         assert (await alice.get(newest.url(broker.url), **headers)).status == 303
+
+
+async def test_never_asking_holds_for_codes_alone(sandbox: Program) -> None:
+    """A bare token is minted as soon as GitHub answers, so that mode asks whatever the operator chose."""
+    async with serve(sandbox.url, loopback_consent="never") as broker, Visitor(broker.url) as alice:
+        assert (await alice.begin(Start(with_code=False))).status == 200

@@ -104,7 +104,8 @@ def is_remembered(broker: Broker, request: Request, asked: StartRequest, target:
     if target.network is not Network.LOOPBACK or broker.settings.loopback_consent == "always":
         return False
     if broker.settings.loopback_consent == "never":
-        return True
+        # In token mode a silent start would make GitHub mint a token, and push an older one out.
+        return asked.wants_code
     return _was_begun_there(request, target) and any(
         entry.base_url == target.base_url and set(asked.scopes) <= set(entry.scopes)
         for entry in _entries(broker, request)

@@ -85,8 +85,8 @@ def parse_start(query: Query) -> StartRequest:
         )
     challenge = _challenge(_single(query, "code_challenge"), _single(query, "code_challenge_method"))
     state = _single(query, "state")
-    if len(state) > LONGEST_STATE:
-        raise UsageError(f"state is longer than {LONGEST_STATE} characters.", "Send a shorter random value.")
+    if len(state.encode()) > LONGEST_STATE:
+        raise UsageError(f"state is longer than {LONGEST_STATE} bytes.", "Send a shorter random value.")
     return StartRequest(
         redirect_uri=redirect_uri,
         state=state,
