@@ -28,16 +28,27 @@ async def differences(db: Database, sandbox: Sandbox, names: Iterable[str]) -> d
             if key != real["id"]:
                 found[f"{name} id"] = (key, real["id"])
                 continue
-            for what, ours, theirs in (
-                ("commits", await _commits(conn, key), _git_commits(real["git_dir"])),
-                ("refs", await _refs(conn, key), _git_refs(real["git_dir"])),
-                ("pulls", await _pulls(conn, key, people), _true_pulls(real)),
-                ("reviews", await _reviews(conn, key, people), _true_reviews(real)),
-                ("issues", await _issues(conn, key, people), _true_issues(real)),
-            ):
-                if ours != theirs:
-                    found[f"{name} {what}"] = {"missing": theirs - ours, "extra": ours - theirs}
+            both = await _both(conn, real, people)
+            found |= {
+                f"{name} {what}": {"missing": theirs - ours, "extra": ours - theirs}
+                for what, (ours, theirs) in both.items()
+                if ours != theirs
+            }
     return found
+
+
+async def _both(
+    conn: Any, real: dict[str, Any], people: dict[int, str]
+) -> dict[str, tuple[set[Any], set[Any]]]:
+    """For each kind of thing the set that is stored and the set that is true."""
+    key = real["id"]
+    return {
+        "commits": (await _commits(conn, key), _git_commits(real["git_dir"])),
+        "refs": (await _refs(conn, key), _git_refs(real["git_dir"])),
+        "pulls": (await _pulls(conn, key, people), _true_pulls(real)),
+        "reviews": (await _reviews(conn, key, people), _true_reviews(real)),
+        "issues": (await _issues(conn, key, people), _true_issues(real)),
+    }
 
 
 async def _commits(conn: Any, key: int) -> set[str]:

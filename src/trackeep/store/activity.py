@@ -154,6 +154,7 @@ async def save_pulls(
 
 
 async def save_issues(conn: AsyncConnection, repository_id: int, issues: Sequence[Issue]) -> None:
+    """Save issues of one repository, whatever is stored of them."""
     await save_people(conn, [each.author for each in issues])
     rows = [
         {

@@ -27,20 +27,15 @@ async def poll_list(work: Work) -> frozenset[int]:
     Unchanged, it costs nothing. Changed, it is read until what is stored begins; now and then to its end.
     """
     at = work.cursor(ACCOUNT, STREAM)
-    known = frozenset(at.position.get("ids", ()))
     walk: dict[str, Any] | None = at.position.get("walk")
-    if walk is None:
+    if walk is not None:
+        page = await rest.repositories(work.github, walk["next"])
+    else:
         full = plan.is_walk_due(at.position.get("full_at", 0), work.now)
         page = await rest.repositories(work.github, conditional=not full)
-        if page.not_modified:
-            # A longer list proves only its first page by this; the next full walk proves the others.
-            if len(known) <= rest.PER_PAGE:
-                async with work.db.write() as conn:
-                    await activity.renew_access(conn, work.account_id, known, work.now)
-            return known
         walk = {"full": full, "url": page.url, "etag": page.etag, "ids": []}
-    else:
-        page = await rest.repositories(work.github, walk["next"])
+    if page.not_modified:
+        return await _unchanged(work)
     while await _save_page(work, page, walk):
         page = await rest.repositories(work.github, walk["next"])
     return frozenset(work.cursor(ACCOUNT, STREAM).position["ids"])
@@ -92,6 +87,15 @@ async def watch(work: Work, repositories: Sequence[Repository]) -> dict[int, Pul
         await activity.renew_access(conn, work.account_id, [each.id for each in seen], work.now)
     await _lose(work, [each for each in repositories if each.node_id not in pulses])
     return {each.repository.id: each for each in pulses.values()}
+
+
+async def _unchanged(work: Work) -> frozenset[int]:
+    """The ids as known; a longer list proves only its first page, the next full walk proves the others."""
+    known = frozenset(work.cursor(ACCOUNT, STREAM).position.get("ids", ()))
+    if len(known) <= rest.PER_PAGE:
+        async with work.db.write() as conn:
+            await activity.renew_access(conn, work.account_id, known, work.now)
+    return known
 
 
 async def _save_page(work: Work, page: rest.Page[Listed], walk: dict[str, Any]) -> bool:

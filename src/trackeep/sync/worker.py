@@ -45,21 +45,11 @@ class Worker:
 
     async def run(self) -> None:
         """Work until cancelled; accounts in hand are given back, so that another worker can go on."""
-        name, started_at = process_name(), int(self.clock())
+        name = process_name()
         await in_full(free_the_dead(self.db))
-        places = asyncio.Semaphore(AT_ONCE)
         try:
             async with asyncio.TaskGroup() as tasks:
-                while True:
-                    await in_full(self._announce(name, started_at))
-                    await places.acquire()
-                    claimed = await in_full(self._claim(name))
-                    if claimed is None:
-                        places.release()
-                        await asyncio.sleep(LOOK_EVERY_S * (0.75 + random.random() / 2))
-                        continue
-                    task = tasks.create_task(self._work(claimed))
-                    task.add_done_callback(lambda _: places.release())
+                await self._loop(name, tasks)
         finally:
             await in_full(self._leave(name))
 
@@ -72,6 +62,19 @@ class Worker:
             outcome = await self._work(claimed)
             outcomes += [outcome] if outcome else []
         return outcomes
+
+    async def _loop(self, name: str, tasks: asyncio.TaskGroup) -> None:
+        places, started_at = asyncio.Semaphore(AT_ONCE), int(self.clock())
+        while True:
+            await in_full(self._announce(name, started_at))
+            await places.acquire()
+            claimed = await in_full(self._claim(name))
+            if claimed is None:
+                places.release()
+                await asyncio.sleep(LOOK_EVERY_S * (0.75 + random.random() / 2))
+                continue
+            task = tasks.create_task(self._work(claimed))
+            task.add_done_callback(lambda _: places.release())
 
     async def _claim(self, name: str) -> Claim | None:
         async with self.db.write() as conn:
