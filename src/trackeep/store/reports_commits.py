@@ -66,7 +66,7 @@ class CommitPage:
 async def search(conn: AsyncConnection, reader: Reader, wanted: Wanted, *, limit: int = 50) -> CommitPage:
     """One page of commits, newest first; a commit that is in several repositories comes once. Two queries."""
     where = _conditions(reader, wanted)
-    counted = select(commit.c.repository_id).select_from(_joined(reader)).where(*where)
+    counted = select(commit.c.repository_id).select_from(_searched(reader, wanted)).where(*where)
     counted_rows = counted.limit(COUNTED_UP_TO + 1).subquery()
     totals = select(func.count(), func.count(func.distinct(counted_rows.c.repository_id)))
     count, repositories = (await conn.execute(totals.select_from(counted_rows))).one()
@@ -90,8 +90,15 @@ async def stored(conn: AsyncConnection, reader: Reader) -> tuple[int, int]:
 
 
 def _page(reader: Reader, where: list[ColumnElement[bool]], wanted: Wanted, limit: int) -> Select[Any]:
+    """The keys of the page's rows are found first, so that only those are joined with their authors."""
     at = _at(wanted)
-    statement = (
+    keys = select(commit.c.repository_id, commit.c.sha).select_from(_searched(reader, wanted)).where(*where)
+    if wanted.after is not None:
+        moment, sha = wanted.after
+        keys = keys.where(tuple_(at, commit.c.sha) < tuple_(literal(moment), literal(sha)))
+    found = keys.order_by(at.desc(), commit.c.sha.desc()).limit(limit + 1).subquery("found")
+    is_found = and_(commit.c.repository_id == found.c.repository_id, commit.c.sha == found.c.sha)
+    return (
         select(
             commit.c.repository_id,
             repository.c.owner,
@@ -107,21 +114,20 @@ def _page(reader: Reader, where: list[ColumnElement[bool]], wanted: Wanted, limi
             commit.c.on_default,
             commit.c.parent_count,
         )
-        .select_from(_joined(reader))
-        .where(*where)
+        .select_from(with_authors(reader).join(found, is_found))
+        .join(repository, repository.c.id == commit.c.repository_id)
+        .order_by(at.desc(), commit.c.sha.desc())
     )
-    if wanted.after is not None:
-        moment, sha = wanted.after
-        statement = statement.where(tuple_(at, commit.c.sha) < tuple_(literal(moment), literal(sha)))
-    return statement.order_by(at.desc(), commit.c.sha.desc()).limit(limit + 1)
 
 
 def _at(wanted: Wanted) -> Any:
     return commit.c.authored_at if wanted.dated == "author" else commit.c.committed_at
 
 
-def _joined(reader: Reader) -> Any:
-    return with_authors(reader).join(repository, repository.c.id == commit.c.repository_id)
+def _searched(reader: Reader, wanted: Wanted) -> Any:
+    # Who wrote a commit is worked out only where it is asked for: that join costs more than all others.
+    commits = with_authors(reader) if wanted.author not in ("", "me") else commit
+    return commits.join(repository, repository.c.id == commit.c.repository_id)
 
 
 def _conditions(reader: Reader, wanted: Wanted) -> list[ColumnElement[bool]]:
@@ -133,7 +139,8 @@ def _conditions(reader: Reader, wanted: Wanted) -> list[ColumnElement[bool]]:
         conditions.append(func.lower(repository.c.owner) == owner.lower())
         conditions.append(func.lower(repository.c.name) == name.lower())
     else:
-        conditions.append(commit.c.repository_id.in_(followed(reader)))
+        # Plus nothing: the rows are wanted in the order of time, not repository by repository.
+        conditions.append((commit.c.repository_id + 0).in_(followed(reader)))
         conditions.append(_first_of_its_sha(reader, wanted))
     if not wanted.everything:
         conditions += [commit.c.on_default, commit.c.parent_count <= 1]

@@ -233,6 +233,7 @@ commit = Table(
     Index("ix_commit_repository_committed", "repository_id", "committed_at"),
     Index("ix_commit_author_email_authored", text("lower(author_email)"), "authored_at"),
     Index("ix_commit_sha", "sha"),
+    Index("ix_commit_committed", "committed_at", "sha"),
 )
 
 co_author = Table(
