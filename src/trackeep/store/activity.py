@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.database import upsert
@@ -107,6 +107,13 @@ async def lose_access(conn: AsyncConnection, account_id: int, ids: Collection[in
 async def granted_ids(conn: AsyncConnection, account_id: int) -> set[int]:
     rows = select(access.c.repository_id).where(access.c.account_id == account_id, access.c.state == GRANTED)
     return set((await conn.execute(rows)).scalars())
+
+
+async def newest_time(conn: AsyncConnection, account_id: int) -> int:
+    """The latest moment that GitHub's own lists tell of, in unix seconds of GitHub's clock; 0 for none."""
+    mine = (access.c.repository_id == repository.c.id) & (access.c.account_id == account_id)
+    times = select(func.max(repository.c.pushed_at), func.max(repository.c.updated_at)).join(access, mine)
+    return max((each or 0 for each in (await conn.execute(times)).one()), default=0)
 
 
 # ---- people -------------------------------------------------------------------------------------

@@ -50,7 +50,10 @@ async def poll_changed(work: Work, followed: Sequence[Repository]) -> None:
         await _store_changed(work, repositories, page)
         if page.next_url is None:
             return
-        page = await rest.changed_issues(work.github, since, page.next_url)
+        before, since = since, int(work.cursor(ACCOUNT, CHANGED).position["since"])
+        # A later page may skip what moved up meanwhile; the first page of a later start cannot. Only a
+        # hundred changes within one second leave no later start.
+        page = await rest.changed_issues(work.github, since, page.next_url if since == before else None)
 
 
 async def fetch_moved(
@@ -89,7 +92,8 @@ async def _fetch_since(work: Work, repository: Repository, since: int) -> None:
         await _store(work, {repository.id: repository}, fresh, None)
         if page.next_url is None:
             return
-        next_url = page.next_url
+        before, since = since, max(each.updated_at for each in page.items)
+        next_url = page.next_url if since == before else None
 
 
 async def _store_changed(

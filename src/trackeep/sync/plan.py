@@ -14,6 +14,7 @@ Cursors = Mapping[tuple[int, str], Cursor]
 # The whole list of repositories is walked this often; proof of access holds for a day.
 FULL_WALK_EVERY_S = 12 * 3600
 MOST_ALIASES = 40
+FEW = 10
 LONGEST_BACKOFF_S = 6 * 3600
 LEFT_ALONE_S = 6 * 3600
 SLOWER = 5
@@ -56,7 +57,9 @@ def steps(repositories: Sequence[Repository], cursors: Cursors, now: int, *, urg
 
 def next_page(repository: Repository, at: Cursor) -> WantedPage:
     """The next page of a repository's pull requests, no larger than what is left or what GitHub can do."""
-    left = max(1, int(at.position["total"]) - at.items)
+    left = int(at.position["total"]) - at.items
+    # More than there were: some came twice because they changed meanwhile, and a few are still to come.
+    left = left if left > 0 else FEW
     first = min(left, int(at.position.get("first", LIST_PAGE)), LIST_PAGE)
     return WantedPage(repository.node_id, first, at.position.get("after"))
 

@@ -55,7 +55,7 @@ async def followed(work: Work) -> list[Repository]:
 async def first_look(work: Work, repositories: Sequence[Repository]) -> None:
     """Learn how many pull requests and issues new repositories have, and where the poll of changes starts.
 
-    That start is the newest change GitHub tells of before anything is fetched: its own clock, not ours.
+    That start is the newest time GitHub tells of before anything is fetched: its own clock, not ours.
     """
     if not repositories:
         return
@@ -70,7 +70,8 @@ async def first_look(work: Work, repositories: Sequence[Repository]) -> None:
                 await work.advance(conn, each.id, "pulls", pulls)
                 await work.advance(conn, each.id, "issues", issues)
         if not work.cursor(ACCOUNT, "changed").position:
-            await work.advance(conn, ACCOUNT, "changed", Cursor({"since": newest or work.now - 86_400}))
+            since = max(newest, await activity.newest_time(conn, work.account_id)) or work.now - 86_400
+            await work.advance(conn, ACCOUNT, "changed", Cursor({"since": since}))
     await _lose(work, [each for each in repositories if each.node_id not in pulses])
 
 

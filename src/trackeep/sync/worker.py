@@ -28,6 +28,7 @@ from trackeep.sync.work import Way, Wishes, open_work
 
 LEASE_S = 90
 LOOK_EVERY_S = 1.0
+ANNOUNCE_EVERY_S = 15
 AT_ONCE = 4
 
 log = structlog.get_logger()
@@ -64,9 +65,9 @@ class Worker:
         return outcomes
 
     async def _loop(self, name: str, tasks: asyncio.TaskGroup) -> None:
-        places, started_at = asyncio.Semaphore(AT_ONCE), int(self.clock())
+        tasks.create_task(self._announce(name))
+        places = asyncio.Semaphore(AT_ONCE)
         while True:
-            await in_full(self._announce(name, started_at))
             await places.acquire()
             claimed = await in_full(self._claim(name))
             if claimed is None:
@@ -126,11 +127,15 @@ class Worker:
         async with self.db.write() as conn:
             await schedule.release(conn, claimed, due_at, failures=failures, problem=problem)
 
-    async def _announce(self, name: str, started_at: int) -> None:
-        now = int(self.clock())
-        if now % 15 == 0 or now - started_at < 2:
-            async with self.db.write() as conn:
-                await schedule.save_worker(conn, name, started_at, now)
+    async def _announce(self, name: str) -> None:
+        started_at = int(self.clock())
+        while True:
+            await in_full(self._say_alive(name, started_at))
+            await asyncio.sleep(ANNOUNCE_EVERY_S)
+
+    async def _say_alive(self, name: str, started_at: int) -> None:
+        async with self.db.write() as conn:
+            await schedule.save_worker(conn, name, started_at, int(self.clock()))
 
     async def _leave(self, name: str) -> None:
         async with self.db.write() as conn:
