@@ -69,6 +69,8 @@ def install() -> None:
         pip = [str(PYTHON), "-m", "uv", "--quiet", "pip"]
     for what in (["--require-hashes", "-r", str(LOCK)], ["--no-build-isolation", "--no-deps", "-e", "."]):
         subprocess.run([*pip, "install", *what], check=True, cwd=ROOT)
+    # Compiled once here: otherwise every program that the demo and the tests start would do it again.
+    call("-m", "compileall", "-q", "-j", "0", str(VENV / "lib"), "src")
     stamp.write_text(wanted)
 
 
