@@ -77,6 +77,19 @@ async def test_a_foreign_public_repository_is_watched(db: Database, changing: Sa
     assert await differences(db, changing, ["carol/heron"]) == {}
 
 
+async def test_a_token_without_the_list_of_changes(db: Database, changing: Sandbox) -> None:
+    """Where GitHub refuses the list across repositories, each is watched by pulse, and nothing is missed."""
+    changing.fault("GET /api/v3/issues", "status", status=403)
+    await sync(db, changing, "alice/almanac", "fernhill/reedbed")
+    changing.change("alice/almanac", "open-issue")
+    changing.change("fernhill/reedbed", "review")
+    changing.change("fernhill/reedbed", "push")
+    mark = changing.mark()
+    await sync(db, changing)
+    assert "/api/v3/issues" not in [each["path"] for each in changing.log(mark)]
+    assert await differences(db, changing, ["alice/almanac", "fernhill/reedbed"]) == {}
+
+
 async def test_lost_access_hides_and_keeps(db: Database, changing: Sandbox) -> None:
     """Somebody else's private repository that is taken away is followed no more, and its rows stay."""
     await sync(db, changing)

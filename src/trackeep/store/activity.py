@@ -122,18 +122,23 @@ async def newest_time(conn: AsyncConnection, account_id: int) -> int:
 async def save_people(conn: AsyncConnection, people: Iterable[Person | None]) -> None:
     """Save accounts as GitHub mentions them; a mention without a name does not erase a known name."""
     by_id = {each.id: each for each in people if each is not None}
-    rows = [
-        {
-            "id": each.id,
+    known: dict[int, Any] = {}
+    for some in _chunks(sorted(by_id)):
+        known |= {row.id: row for row in await conn.execute(select(person).where(person.c.id.in_(some)))}
+    rows = []
+    for key, each in sorted(by_id.items()):
+        was = known.get(key)
+        row = {
+            "id": key,
             "login": each.login,
-            "name": each.name,
-            "avatar_url": each.avatar_url,
+            "name": each.name or (was.name if was else ""),
+            "avatar_url": each.avatar_url or (was.avatar_url if was else ""),
             "kind": each.kind,
         }
-        for _, each in sorted(by_id.items())
-    ]
-    await upsert(conn, person, [row for row in rows if row["name"]], key=["id"])
-    await upsert(conn, person, [row for row in rows if not row["name"]], key=["id"], keep=["name"])
+        # Untouched rows are not locked, so that two workers with the same people do not wait crosswise.
+        if was is None or row != dict(was._mapping):
+            rows.append(row)
+    await upsert(conn, person, rows, key=["id"])
 
 
 # ---- pull requests and issues -------------------------------------------------------------------
@@ -150,6 +155,8 @@ async def save_pulls(
 
     `detailed_at` (unix seconds) says that they carry details too; without it stored details stay.
     """
+    # One order for everybody who writes, or two transactions could wait for each other.
+    pulls = sorted(pulls, key=lambda each: each.number)
     await save_people(conn, _people_in(pulls))
     rows = [_pull_row(repository_id, each) for each in pulls]
     if detailed_at is not None:
@@ -177,7 +184,7 @@ async def save_issues(conn: AsyncConnection, repository_id: int, issues: Sequenc
             "comments": each.comments,
             "labels": _labels(each.labels),
         }
-        for each in issues
+        for each in sorted(issues, key=lambda each: each.number)
     ]
     await upsert(conn, issue, rows, key=["repository_id", "number"])
 

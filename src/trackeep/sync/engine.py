@@ -109,7 +109,7 @@ async def _watch_uncovered(
     work: Work, chosen: Sequence[Repository], covered: frozenset[int]
 ) -> list[Repository]:
     """Look at repositories that the two lists do not cover; returns all that are still to be read."""
-    refused = work.cursor(repositories.ACCOUNT, issues.CHANGED).position.get("refused")
+    refused = issues.is_refused(work)
     apart = [each for each in chosen if refused or each.id not in covered]
     if not apart:
         return list(chosen)

@@ -36,7 +36,7 @@ async def poll_changed(work: Work, followed: Sequence[Repository]) -> None:
     Source: https://docs.github.com/en/rest/issues/issues#list-issues-assigned-to-the-authenticated-user
     """
     at = work.cursor(ACCOUNT, CHANGED)
-    if not at.position or at.position.get("refused"):
+    if not at.position or is_refused(work):
         return
     repositories = {each.id: each for each in followed}
     since = int(at.position["since"])
@@ -44,7 +44,8 @@ async def poll_changed(work: Work, followed: Sequence[Repository]) -> None:
         page = await rest.changed_issues(work.github, since, conditional=True)
     except GitHubNoAccess:
         async with work.db.write() as conn:
-            await work.advance(conn, ACCOUNT, CHANGED, Cursor({**at.position, "refused": True}, True))
+            position = {**at.position, "refused": work.github.token_fingerprint}
+            await work.advance(conn, ACCOUNT, CHANGED, Cursor(position, True))
         return
     while not page.not_modified:
         await _store_changed(work, repositories, page)
@@ -54,6 +55,11 @@ async def poll_changed(work: Work, followed: Sequence[Repository]) -> None:
         # A later page may skip what moved up meanwhile; the first page of a later start cannot. Only a
         # hundred changes within one second leave no later start.
         page = await rest.changed_issues(work.github, since, page.next_url if since == before else None)
+
+
+def is_refused(work: Work) -> bool:
+    """True when this very token may not ask for the list across repositories."""
+    return work.cursor(ACCOUNT, CHANGED).position.get("refused") == work.github.token_fingerprint
 
 
 async def fetch_moved(

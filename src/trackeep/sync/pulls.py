@@ -93,7 +93,7 @@ async def _store_pages(work: Work, some: Sequence[Repository], pages: Sequence[P
     }
     more = []
     async with work.db.write() as conn:
-        for page in pages:
+        for page in sorted(pages, key=lambda page: by_node[page.node_id].id):
             repository, pulls = by_node[page.node_id], whole[page.node_id]
             at = work.cursor(repository.id, STREAM)
             asked = plan.next_page(repository, at).first
