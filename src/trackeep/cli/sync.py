@@ -41,9 +41,12 @@ def sync(
     dead or missing, 5 GitHub's limit is reached, 6 no such repository.
     """
     settings = settings_of()
-    shown = _Shown(quiet or as_json or no_progress or not sys.stderr.isatty())
-    outcome = finish(_sync(settings, repositories, account, shown))
-    shown.end()
+    is_silent = quiet or as_json or no_progress or not sys.stderr.isatty()
+    shown = _Silent() if is_silent else _Bar()
+    try:
+        outcome = finish(_sync(settings, repositories, account, shown))
+    finally:
+        shown.end()
     if as_json:
         click.echo(json.dumps(_figures(outcome)))
     elif not quiet:
@@ -57,7 +60,7 @@ def sync(
 
 
 async def _sync(
-    settings: InstanceSettings, names: tuple[str, ...], account: str | None, shown: _Shown
+    settings: InstanceSettings, names: tuple[str, ...], account: str | None, shown: _Silent
 ) -> Outcome:
     from trackeep.sync.once import sync_once
 
@@ -79,26 +82,43 @@ async def _stored_token(settings: InstanceSettings, db: Database, account: str |
     return found.access_token
 
 
-class _Shown:
-    """The progress line on a terminal; nothing elsewhere."""
-
-    def __init__(self, silent: bool) -> None:
-        self._silent = silent
-        self._width = 0
+class _Silent:
+    """No progress: not a terminal, or not wanted."""
 
     def progress(self, now: Progress) -> None:
-        if self._silent:
-            return
-        current = f" · {now.current[0]}" if now.current else ""
-        line = (
-            f"{now.repositories_done} of {now.repositories} repositories · {now.commits:,} commits{current}"
-        )
-        click.echo("\r" + line.ljust(self._width), nl=False, err=True)
-        self._width = len(line)
+        pass
 
     def end(self) -> None:
-        if self._width:
-            click.echo("\r" + " " * self._width + "\r", nl=False, err=True)
+        pass
+
+
+class _Bar(_Silent):
+    """The progress bar on a terminal."""
+
+    def __init__(self) -> None:
+        from rich import progress
+        from rich.console import Console
+
+        self._bar = progress.Progress(
+            progress.BarColumn(20),
+            progress.MofNCompleteColumn(),
+            progress.TextColumn("{task.description}"),
+            progress.TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task = self._bar.add_task("repositories", total=None)
+        self._bar.start()
+
+    def progress(self, now: Progress) -> None:
+        current = f" · {now.current[0]}" if now.current else ""
+        words = f"repositories · {now.commits:,} commits{current}"
+        self._bar.update(
+            self._task, completed=now.repositories_done, total=now.repositories, description=words
+        )
+
+    def end(self) -> None:
+        self._bar.stop()
 
 
 def _figures(outcome: Outcome) -> dict[str, Any]:
