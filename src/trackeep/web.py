@@ -20,9 +20,10 @@ import uvicorn
 from markupsafe import Markup
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from trackeep.environment import Network, is_loopback_host
 from trackeep.errors import TooManyRequests, TrackeepError
@@ -57,7 +58,8 @@ async def serve(app: ASGIApp, listener: socket.socket, on_ready: Callable[[], No
     """Run `app` until SIGTERM or SIGINT; `on_ready` is called once connections are accepted."""
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=BoundedHttp,
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
@@ -85,6 +87,44 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._on_ready()
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """uvicorn's, with an end to how long a request's head and its way here may be: the parser knows none."""
+
+    longest_head = 65_536
+    arrives_within_s = 20.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
+        super().connection_made(transport)
+        self._head_bytes, self._in_head = 0, True
+        self._late = self.loop.call_later(self.arrives_within_s, transport.close)
+
+    def data_received(self, data: bytes) -> None:
+        was_in_head = self._in_head
+        super().data_received(data)
+        if was_in_head and self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > self.longest_head and not self.transport.is_closing():
+                self.send_400_response("The head of this request is too long.")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._head_bytes, self._in_head = 0, True
+        self._late.cancel()
+        self._late = self.loop.call_later(self.arrives_within_s, self.transport.close)
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._late.cancel()
+        super().on_message_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._late.cancel()
+        super().connection_lost(exc)
 
 
 # ---- around every request -----------------------------------------------------------------------
@@ -194,7 +234,16 @@ def error_handlers(page: ErrorPage) -> dict[Any, Callable[[Request, Exception], 
         known = TrackeepError("Something went wrong on our side.", "Try again; the log has the request id.")
         return _answer(request, known, page)
 
-    return {TrackeepError: on_known, HTTPException: on_http, Exception: on_unforeseen}
+    async def on_gone(request: Request, error: Exception) -> Response:
+        # Nobody reads this; without it each visitor who leaves half a form leaves a stack trace too.
+        return Response(status_code=400)
+
+    return {
+        TrackeepError: on_known,
+        HTTPException: on_http,
+        ClientDisconnect: on_gone,
+        Exception: on_unforeseen,
+    }
 
 
 _SENTENCES = {404: "There is no page at this address.", 405: "This address does not take that method."}
