@@ -60,6 +60,8 @@ def create_app(settings: BrokerSettings, ring: KeyRing, clock: Callable[[], floa
         lifespan=lifespan,
         max_body_size=LONGEST_FORM,
     )
+    # A redirect to the address without its slash would go, with the posted code, to where Host says.
+    app.router.redirect_slashes = False
     return web.Around(app, web.Envelope(base_path, settings.trusted_proxies, _headers(settings, policy)))
 
 
