@@ -104,7 +104,10 @@ async def _repositories(conn: AsyncConnection, now: int) -> None:
     await _put(
         conn,
         tables.follow,
-        [{"account_id": a, "repository_id": r, "state": "tracked", "created_at": now} for a, r in pairs],
+        [
+            {"account_id": a, "repository_id": r, "state": "tracked", "created_at": now - 900}
+            for a, r in pairs
+        ],
     )
     await _put(
         conn,

@@ -102,7 +102,9 @@ async def test_the_dashboard_says_what_was_counted(tmp_path: Path) -> None:
     assert "Reviews given 3 0 in the 30 days before" in page
     assert "Median time to merge 3 h down 21 h p90 4 h · 2 merged" in page
     assert "Current streak 5 days Longest 5 days" in page
-    assert "Synced 4 min ago · 4,812 of 5,000 requests left · resets 12:30" in page
+    assert (
+        "Synced 4 min ago · still reading 1 repository · 4,812 of 5,000 requests left · resets 12:30" in page
+    )
     # 4 commits (one is only in the fork), 7 pull requests, 2 reviewed and 1 issue.
     assert "14 contributions in the last year" in page
     assert "Waiting for you 5" in page

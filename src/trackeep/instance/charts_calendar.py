@@ -16,13 +16,13 @@ STEP_PX, CELL_PX, TOP_PX = 13, 11, 16
 
 @dataclass(frozen=True)
 class Calendar:
-    """Days from `first` to `last` with their counts; days before `read_since` have not been read yet."""
+    """Days from `first` to `last` with their counts; while `is_filling` an empty day may just not be read."""
 
     first: date
     last: date
     today: date
     counts: Mapping[date, int]
-    read_since: date | None = None
+    is_filling: bool = False
 
     @property
     def days(self) -> tuple[date, ...]:
@@ -97,8 +97,7 @@ def _months(calendar: Calendar, lead: int, columns: int) -> list[Markup]:
 
 
 def _cell(calendar: Calendar, day: date, level: int, place: int) -> Markup:
-    unread = calendar.read_since is not None and day < calendar.read_since
-    cls = "k-un" if unread else f"k-l{level}"
+    cls = "k-un" if calendar.is_filling and not level else f"k-l{level}"
     cell = Markup('<rect class="{}" x="{}" y="{}" width="11" height="11" rx="2.5"').format(
         cls, place // 7 * STEP_PX, place % 7 * STEP_PX + TOP_PX
     )

@@ -234,7 +234,8 @@ def calendar_of(overview: Overview, reader: Reader, kind: str, year: int | None)
     """The days to show, with their contributions of one kind or of all."""
     today = day_of(reader.now, reader.zone)
     first, last = charts_calendar.span(today, year)
-    return Calendar(first, max(first, last), today, contributions(overview, kind))
+    is_filling = overview.freshness.succeeded_at is None
+    return Calendar(first, max(first, last), today, contributions(overview, kind), is_filling)
 
 
 def calendar_card(overview: Overview, reader: Reader, kind: str, year: int | None) -> CalendarCard:
@@ -258,9 +259,10 @@ def calendar_card(overview: Overview, reader: Reader, kind: str, year: int | Non
             f"/r/{'/'.join(overview.busiest)}" if overview.busiest else "",
         ),
     )
+    title = f"{words.counted(calendar.total, what)} {span}"
     return CalendarCard(
         drawn=charts_calendar.draw(calendar),
-        title=f"{words.counted(calendar.total, what)} {span}",
+        title="Your calendar is filling" if calendar.is_filling else title,
         kind=kind,
         year=year,
         years=years(overview, calendar.today),

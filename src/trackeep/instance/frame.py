@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -19,6 +20,7 @@ from trackeep.instance.site import site_of
 from trackeep.metrics.pulls import size
 from trackeep.metrics.windows import PERIODS, Window, day_of, midnight
 from trackeep.store.reports_access import Reader
+from trackeep.store.reports_sync import Freshness
 
 PERIOD = "30d"
 PERIOD_WORDS = {
@@ -44,7 +46,8 @@ def prepare(pages: web.Pages) -> None:
         short_day=words.short_day,
         long_day=words.day,
     )
-    pages.globals.update(version=__version__, period_words=PERIOD_WORDS, address=address, pull_size=size)
+    pages.globals.update(version=__version__, period_words=PERIOD_WORDS, address=address)
+    pages.globals.update(pull_size=size, live_state=live_state)
 
 
 def show(request: Request, template: str, nav: str, **values: Any) -> Response:
@@ -62,6 +65,12 @@ def show(request: Request, template: str, nav: str, **values: Any) -> Response:
         github=lambda path: f"{web_url}/{path}",
         **values,
     )
+
+
+def live_state(freshness: Freshness) -> str:
+    """What a page was made from, for the script: when the server says otherwise, the page is old."""
+    names = ("succeeded_at", "problem", "followed")
+    return json.dumps({name: getattr(freshness, name) for name in names})
 
 
 def viewer_of(request: Request) -> Viewer:

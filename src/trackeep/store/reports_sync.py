@@ -26,6 +26,8 @@ from trackeep.store.tables import (
 )
 
 RUNS_SHOWN = 200
+# Outcomes of a run that asked GitHub for everything it had to ask for.
+GOOD = ("done", "idle")
 
 
 @dataclass(frozen=True)
@@ -122,15 +124,14 @@ class Run:
 async def freshness(conn: AsyncConnection, reader: Reader) -> Freshness:
     """Everything the line under a page's title says; two queries."""
     me = reader.account_id
-    runs = select(func.max(run.c.finished_at), func.min(run.c.started_at)).where(run.c.account_id == me)
-    done = runs.where(run.c.finished_at.is_not(None), run.c.problem == "")
+    runs = select(func.min(run.c.started_at)).where(run.c.account_id == me)
     seen = _progress(reader)
     state = (
         select(
             select(func.count()).select_from(seen).scalar_subquery().label("followed"),
             select(func.coalesce(func.sum(seen.c.is_read), 0)).scalar_subquery().label("read"),
-            done.with_only_columns(func.max(run.c.finished_at)).scalar_subquery().label("succeeded_at"),
-            runs.with_only_columns(func.min(run.c.started_at)).scalar_subquery().label("first_started_at"),
+            _succeeded(me).label("succeeded_at"),
+            runs.scalar_subquery().label("first_started_at"),
             _running(reader).label("running_since"),
             schedule.c.due_at,
             func.coalesce(schedule.c.problem, "").label("schedule_problem"),
@@ -231,6 +232,20 @@ def _progress(reader: Reader) -> Any:
         .where(follow.c.account_id == reader.account_id, follow.c.repository_id.in_(followed(reader)))
         .group_by(follow.c.repository_id)
         .subquery()
+    )
+
+
+def _succeeded(account_id: int) -> Any:
+    """The end of the last good run; one from before anything was followed has only listed what there is."""
+    chosen_at = select(func.min(follow.c.created_at)).where(follow.c.account_id == account_id)
+    return (
+        select(func.max(run.c.finished_at))
+        .where(
+            run.c.account_id == account_id,
+            run.c.outcome.in_(GOOD),
+            run.c.started_at >= chosen_at.scalar_subquery(),
+        )
+        .scalar_subquery()
     )
 
 

@@ -145,20 +145,19 @@
   }
 
   // ---- progress as it happens
-  const watched = one('[data-live="first"]:not([data-done]), [data-live="sync"], [data-live="list"]');
+  const watched = one("[data-state]");
   if (watched && "EventSource" in window) {
     const source = new EventSource(`${base}sync/events`);
-    let first = null;
+    const made = JSON.parse(watched.dataset.state);
     const show = (name, text) => all(`[data-live="${name}"]`).forEach((part) => { part.textContent = text; });
     source.addEventListener("message", (event) => {
       const state = JSON.parse(event.data);
-      if (!first) first = state;
       show("read", number(state.read));
       show("commits", number(state.commits));
       show("pulls", number(state.pulls));
       all('[data-live="bar"]').forEach((bar) => { bar.max = state.followed || 1; bar.value = state.read; });
       if (state.running) show("state", "Syncing now");
-      if (["succeeded_at", "problem", "followed", "known"].some((name) => state[name] !== first[name])) {
+      if (Object.keys(made).some((name) => state[name] !== made[name])) {
         source.close();
         location.reload();
       }
