@@ -18,7 +18,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Table, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from trackeep.errors import DatabaseError, DatabaseVersionError
@@ -39,7 +39,10 @@ class Database:
 
         Raises DatabaseError when it cannot be reached and DatabaseVersionError when it is newer.
         """
-        database = cls(_engine(url), url)
+        try:
+            database = cls(_engine(url), url)
+        except (ArgumentError, OSError, ValueError) as error:
+            raise _cannot_open(url, error) from error
         try:
             await database.migrate()
         except BaseException:
@@ -111,7 +114,10 @@ def _engine(url: str) -> AsyncEngine:
     if parsed.get_backend_name() == "postgresql":
         return create_async_engine(parsed.set(drivername="postgresql+asyncpg"), pool_pre_ping=True)
     if parsed.database and parsed.database != ":memory:":
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        path = Path(parsed.database)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Private repositories are in it; SQLite gives its helper files the same mode.
+        path.touch(mode=0o600)
     engine = create_async_engine(parsed.set(drivername="sqlite+aiosqlite"), connect_args={"timeout": 30})
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
@@ -166,9 +172,15 @@ def _copy_before(conn: Connection, version: str) -> None:
 
 
 def _cannot_open(url: str, error: BaseException) -> DatabaseError:
-    shown = make_url(url).render_as_string(hide_password=True)
-    reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0].rstrip(".")
     return DatabaseError(
-        f"The database {shown} cannot be opened: {reason}.",
+        f"The database {_without_password(url)} cannot be opened: {reason}.",
         "Check TRACKEEP_DATABASE_URL, that the server runs, and that the folder can be written.",
     )
+
+
+def _without_password(url: str) -> str:
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except (ArgumentError, ValueError):
+        return url.split("@")[-1]

@@ -87,3 +87,23 @@ async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatabaseError, match=r"notes\.txt cannot be opened"):
         await Database.open(f"sqlite:///{path}")
     assert path.read_text().startswith("these are my notes")
+
+
+async def test_an_sqlite_file_is_for_its_owner_only(tmp_path: Path) -> None:
+    """Private repositories are in it: neither the new folder nor the file can be read by others."""
+    path = tmp_path / "new" / "trackeep.db"
+    db = await Database.open(f"sqlite:///{path}")
+    async with db.write() as conn:
+        await upsert(conn, person, [{"id": 1, "login": "alice"}], key=["id"])
+    modes = {each.name: each.stat().st_mode & 0o777 for each in path.parent.iterdir()}
+    await db.close()
+    assert set(modes.values()) == {0o600}, modes
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("url", ["sqlite:////dev/null/x.db", "postgresql://a:secret@[broken/x"])
+async def test_an_impossible_address_is_told_without_its_password(url: str) -> None:
+    """What cannot be opened is named in one sentence, and a password never is."""
+    with pytest.raises(DatabaseError, match="cannot be opened") as caught:
+        await Database.open(url)
+    assert "secret" not in str(caught.value)
