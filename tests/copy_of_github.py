@@ -10,7 +10,7 @@ from sandbox_control import Sandbox
 from sqlalchemy import select
 
 from trackeep.database import Database
-from trackeep.store.tables import commit, issue, person, pull_request, ref, repository, review
+from trackeep.store.tables import commit, issue, person, pull_request, ref, release, repository, review
 
 
 async def differences(db: Database, sandbox: Sandbox, names: Iterable[str]) -> dict[str, Any]:
@@ -48,6 +48,7 @@ async def _both(
         "pulls": (await _pulls(conn, key, people), _true_pulls(real)),
         "reviews": (await _reviews(conn, key, people), _true_reviews(real)),
         "issues": (await _issues(conn, key, people), _true_issues(real)),
+        "releases": (await _releases(conn, key), _true_releases(real)),
     }
 
 
@@ -93,6 +94,12 @@ async def _issues(conn: Any, key: int, people: dict[int, str]) -> set[Any]:
         (row.number, row.state, people.get(row.author_id), row.created_at, row.updated_at, row.closed_at)
         for row in await conn.execute(rows)
     }
+
+
+async def _releases(conn: Any, key: int) -> set[Any]:
+    r = release.c
+    rows = select(r.id, r.tag, r.name, r.draft, r.prerelease, r.created_at, r.published_at)
+    return {tuple(row) for row in await conn.execute(rows.where(r.repository_id == key))}
 
 
 def _git(git_dir: str, *args: str) -> list[str]:
@@ -141,3 +148,8 @@ def _true_issues(real: dict[str, Any]) -> set[Any]:
         )
         for each in real["issues"]
     }
+
+
+def _true_releases(real: dict[str, Any]) -> set[Any]:
+    names = ("id", "tag_name", "name", "draft", "prerelease", "created_at", "published_at")
+    return {tuple(each[name] for name in names) for each in real["releases"]}

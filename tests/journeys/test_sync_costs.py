@@ -36,7 +36,7 @@ def changing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 
 async def sync(db: Database, sandbox: Sandbox, *names: str) -> Outcome:
-    return await sync_once(db, sandbox.addresses, sandbox.token("alice"), names)
+    return await sync_once(db, sandbox.addresses, sandbox.token("alice"), names, clock=sandbox.now)
 
 
 async def test_second_sync_costs_nothing(db: Database, sandbox: Program) -> None:
@@ -88,6 +88,19 @@ async def test_a_token_without_the_list_of_changes(db: Database, changing: Sandb
     await sync(db, changing)
     assert "/api/v3/issues" not in [each["path"] for each in changing.log(mark)]
     assert await differences(db, changing, ["alice/almanac", "fernhill/reedbed"]) == {}
+
+
+async def test_once_a_day_releases_are_read(db: Database, changing: Sandbox) -> None:
+    """A new release is found within a day, for one point and what moved; then nothing is asked again."""
+    await sync(db, changing, "alice/almanac")
+    changing.change("alice/almanac", "tag", name="v99.0")
+    await sync(db, changing)
+    assert list(await differences(db, changing, ["alice/almanac"])) == ["alice/almanac releases"]
+    changing.advance(25 * 3600)
+    outcome = await sync(db, changing)
+    assert outcome.costs.graphql_points <= 2
+    assert await differences(db, changing, ["alice/almanac"]) == {}
+    assert (await sync(db, changing)).state == "idle"
 
 
 async def test_lost_access_hides_and_keeps(db: Database, changing: Sandbox) -> None:

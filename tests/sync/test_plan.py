@@ -34,6 +34,14 @@ def test_nothing_moved_means_nothing_to_do() -> None:
     assert plan.steps([repository(1, pushed_at=101)], done, NOW, urgent=False).commits
 
 
+def test_every_repository_is_looked_at_once_a_day() -> None:
+    """A day after the last look at its releases, and not earlier, however often it is asked."""
+    looked = {(1, plan.DAILY): Cursor({"looked_at": NOW}, complete=True)}
+    assert not plan.steps([repository(1)], looked, NOW + 86_399, urgent=True).looks
+    assert plan.steps([repository(1)], looked, NOW + 86_400, urgent=False).looks
+    assert not plan.steps([repository(1)], {}, NOW, urgent=False).looks
+
+
 def test_a_failing_repository_waits_alone() -> None:
     """Until its time it is left out, unless a person asks; the others go on."""
     failed = {(1, "commits"): Cursor(due_at=NOW + 60, failures=3)}

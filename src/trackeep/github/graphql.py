@@ -16,12 +16,14 @@ from trackeep.github import parse_graphql as shapes
 from trackeep.github.parse import decoded
 from trackeep.github.parse_graphql import ParsedPull, Pulse
 from trackeep.github.transport import GitHub
+from trackeep.model import Person
 
 # With k connections below each node a page of floor(148 / k) nodes costs one point
 # (https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api).
 LIST_PAGE = 148 // 3
 DETAIL_PAGE = 148 // 7
 PULSE_PAGE = 100
+SIGNERS_PAGE = 100
 PAUSES_S = (0.5, 2.0)
 _TEAM = "... on Team { combinedSlug }"
 
@@ -53,19 +55,38 @@ class WantedPull:
 
 
 @dataclass(frozen=True, slots=True)
+class WantedCommit:
+    node_id: str
+    sha: str
+
+
+@dataclass(frozen=True, slots=True)
+class Signers:
+    """The accounts that GitHub takes a commit's author and committer for; None where it knows nobody."""
+
+    author: Person | None
+    committer: Person | None
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """Each alias with its JSON; those GitHub knows nothing of (deleted, no access) are missing."""
 
     data: Mapping[str, msgspec.Raw]
 
 
-async def pulse(github: GitHub, node_ids: Sequence[str]) -> dict[str, Pulse]:
-    """What moved in these repositories, by node id; a repository without access is missing."""
+async def pulse(github: GitHub, node_ids: Sequence[str], *, releases: bool = False) -> dict[str, Pulse]:
+    """What moved in these repositories, by node id, on request with their newest 20 releases.
+
+    A repository without access is missing.
+    """
+
+    def request(ids: Sequence[str]) -> tuple[str, dict[str, Any]]:
+        return text("heartbeat"), {"ids": list(ids), "releases": releases}
+
     found: dict[str, Pulse] = {}
     for start in range(0, len(node_ids), PULSE_PAGE):
-        ids = list(node_ids[start : start + PULSE_PAGE])
-        result = await _halving(github, ids, _pulse_request)
-        for part in result:
+        for part in await _halving(github, list(node_ids[start : start + PULSE_PAGE]), request):
             nodes = decoded(part.data["nodes"], list[shapes.PulseNode | None])
             found |= {node.id: node.noun() for node in nodes if node is not None and node.id}
     return found
@@ -106,6 +127,16 @@ async def pulls_by_number(
     return found
 
 
+async def signers(github: GitHub, wanted: Sequence[WantedCommit]) -> dict[WantedCommit, Signers]:
+    """Who these commits are by, one point a hundred; commits that GitHub does not show are missing."""
+    found: dict[WantedCommit, Signers] = {}
+    for start in range(0, len(wanted), SIGNERS_PAGE):
+        some = list(wanted[start : start + SIGNERS_PAGE])
+        for result in await _halving(github, some, signers_query):
+            found |= _signed(result)
+    return found
+
+
 # ---- the texts ----------------------------------------------------------------------------------
 
 
@@ -141,6 +172,21 @@ def numbers_query(wanted: Sequence[WantedPull], *, teams: bool) -> tuple[str, di
     return _document("PullsByNumber", declared, parts, ("pull_fields", "pull_detail"), teams), variables
 
 
+def signers_query(wanted: Sequence[WantedCommit]) -> tuple[str, dict[str, Any]]:
+    """The query for who signed these commits, grouped by repository, and its variables."""
+    shas: dict[str, list[str]] = {}
+    for each in wanted:
+        shas.setdefault(each.node_id, []).append(each.sha)
+    parts, declared = [], []
+    for index, those in enumerate(shas.values()):
+        declared.append(f"$id{index}: ID!")
+        # Nothing but 40 hexadecimal digits is a sha of ours, so it may stand in the text.
+        objects = " ".join(f'c{sha}: object(oid: "{sha}") {{ ...Signers }}' for sha in those)
+        parts.append(f"r{index}: node(id: $id{index}) {{ ... on Repository {{ id {objects} }} }}")
+    variables = {f"id{index}": node_id for index, node_id in enumerate(shas)}
+    return _document("WhoIsWho", declared, parts, ("signers",), teams=True), variables
+
+
 @cache
 def text(name: str) -> str:
     """The text of `queries/{name}.graphql`."""
@@ -154,10 +200,6 @@ def _document(
     document = f"query {name}({', '.join(declared)}) {{\n  {body}\n}}\n" + "".join(map(text, fragments))
     # Without read:org GitHub refuses the whole query because of this one field.
     return document if teams else document.replace(_TEAM, "")
-
-
-def _pulse_request(ids: Sequence[str]) -> tuple[str, dict[str, Any]]:
-    return text("heartbeat"), {"ids": list(ids)}
 
 
 # ---- asking -------------------------------------------------------------------------------------
@@ -266,4 +308,18 @@ def _numbered(result: Result) -> dict[WantedPull, ParsedPull]:
             if alias.startswith("p") and bytes(inner) != b"null":
                 pull = decoded(inner, shapes.PullNode).parsed()
                 found[WantedPull(node_id, pull.pull.number)] = pull
+    return found
+
+
+def _signed(result: Result) -> dict[WantedCommit, Signers]:
+    found = {}
+    for name, raw in result.data.items():
+        if name == "rateLimit":
+            continue
+        fields = decoded(raw, dict[str, msgspec.Raw])
+        node_id = decoded(fields["id"], str)
+        for alias, inner in fields.items():
+            if alias.startswith("c") and bytes(inner) != b"null":
+                signed = decoded(inner, shapes.SignedNode)
+                found[WantedCommit(node_id, alias[1:])] = Signers(*signed.people())
     return found

@@ -18,6 +18,7 @@ from trackeep.model import (
     Person,
     PullRequest,
     Ref,
+    Release,
     Repository,
     Review,
     ReviewRequest,
@@ -240,6 +241,29 @@ class RestReview(msgspec.Struct):
     def noun(self) -> Review:
         author = self.user.noun() if self.user else None
         return Review(self.id, author, self.state, seconds(self.submitted_at), self.commit_id or "")
+
+
+class RestRelease(msgspec.Struct):
+    id: int
+    tag_name: str
+    created_at: datetime
+    name: str | None = None
+    draft: bool = False
+    prerelease: bool = False
+    author: RestPerson | None = None
+    published_at: datetime | None = None
+
+    def noun(self) -> Release:
+        return Release(
+            id=self.id,
+            tag=self.tag_name,
+            name=self.name or "",
+            draft=self.draft,
+            prerelease=self.prerelease,
+            author=self.author.noun() if self.author else None,
+            created_at=int(self.created_at.timestamp()),
+            published_at=seconds(self.published_at),
+        )
 
 
 class RestEnd(msgspec.Struct):

@@ -10,7 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from trackeep.github.parse import RestLabel, labels_of, seconds
-from trackeep.model import Person, PullRequest, Repository, Review, ReviewRequest
+from trackeep.model import Person, PullRequest, Release, Repository, Review, ReviewRequest
 
 T = TypeVar("T")
 
@@ -24,6 +24,8 @@ class Pulse:
     pulls_at: int
     issues: int
     issues_at: int
+    releases: tuple[Release, ...] = ()
+    releases_in_all: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,8 +268,53 @@ class Named(Camel):
     name: str
 
 
+class GitActor(Camel):
+    user: Who | None = None
+
+
+class SignedNode(Camel):
+    """Empty for an object that is no commit."""
+
+    author: GitActor | None = None
+    committer: GitActor | None = None
+
+    def people(self) -> tuple[Person | None, Person | None]:
+        author, committer = (
+            actor.user.noun() if actor and actor.user else None for actor in (self.author, self.committer)
+        )
+        return author, committer
+
+
 class Owner(Camel):
     login: str
+
+
+class ReleaseNode(Camel):
+    database_id: int
+    tag_name: str
+    is_draft: bool
+    is_prerelease: bool
+    created_at: datetime
+    name: str | None = None
+    published_at: datetime | None = None
+    author: Who | None = None
+
+    def noun(self) -> Release:
+        return Release(
+            id=self.database_id,
+            tag=self.tag_name,
+            name=self.name or "",
+            draft=self.is_draft,
+            prerelease=self.is_prerelease,
+            author=self.author.noun() if self.author else None,
+            created_at=int(self.created_at.timestamp()),
+            published_at=seconds(self.published_at),
+        )
+
+
+class Releases(Camel):
+    total_count: int
+    nodes: list[ReleaseNode | None]
 
 
 class PulseNode(Camel):
@@ -288,6 +335,7 @@ class PulseNode(Camel):
     primary_language: Named | None = None
     pull_requests: Newest | None = None
     issues: Newest | None = None
+    releases: Releases | None = None
 
     def noun(self) -> Pulse:
         pulls, issues = self.pull_requests or Newest(0, []), self.issues or Newest(0, [])
@@ -306,7 +354,16 @@ class PulseNode(Camel):
             pushed_at=seconds(self.pushed_at) or 0,
             updated_at=seconds(self.updated_at) or 0,
         )
-        return Pulse(repository, pulls.total_count, pulls.at, issues.total_count, issues.at)
+        listed = self.releases or Releases(0, [])
+        return Pulse(
+            repository,
+            pulls.total_count,
+            pulls.at,
+            issues.total_count,
+            issues.at,
+            tuple(node.noun() for node in _present(listed.nodes)),
+            listed.total_count,
+        )
 
 
 def _present(nodes: Iterable[T | None]) -> list[T]:

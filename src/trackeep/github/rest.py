@@ -11,7 +11,7 @@ from trackeep.errors import GitHubNoAccess
 from trackeep.github import parse
 from trackeep.github.parse import Changed, Listed
 from trackeep.github.transport import Answer, GitHub
-from trackeep.model import Commit, Email, Issue, Person, PullRequest, Ref, Repository, Review
+from trackeep.model import Commit, Email, Issue, Person, PullRequest, Ref, Release, Repository, Review
 
 T = TypeVar("T")
 PER_PAGE = 100
@@ -119,6 +119,12 @@ async def reviews(github: GitHub, full_name: str, number: int) -> tuple[Review, 
     """Every review of one pull request, oldest first."""
     path = f"/repos/{full_name}/pulls/{number}/reviews"
     return tuple([each.noun() async for each in _all(github, path, list[parse.RestReview])])
+
+
+async def releases(github: GitHub, full_name: str) -> tuple[Release, ...]:
+    """Every release of a repository, newest first."""
+    found = _all(github, f"/repos/{full_name}/releases", list[parse.RestRelease])
+    return tuple([each.noun() async for each in found])
 
 
 # ---- the endpoints of the published integration guide, page after page ----------------------------

@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.database import upsert
-from trackeep.model import Issue, Label, Person, PullRequest, Repository
+from trackeep.model import Issue, Label, Person, PullRequest, Release, Repository
 from trackeep.store.tables import (
     access,
     co_author,
@@ -187,6 +187,29 @@ async def save_issues(conn: AsyncConnection, repository_id: int, issues: Sequenc
         for each in sorted(issues, key=lambda each: each.number)
     ]
     await upsert(conn, issue, rows, key=["repository_id", "number"])
+
+
+async def save_releases(conn: AsyncConnection, repository_id: int, releases: Sequence[Release]) -> None:
+    """Save all releases of one repository; those that are not among them any more go."""
+    await save_people(conn, [each.author for each in releases])
+    ids = [each.id for each in releases]
+    gone = (release.c.repository_id == repository_id) & release.c.id.not_in(ids)
+    await conn.execute(delete(release).where(gone))
+    rows = [
+        {
+            "repository_id": repository_id,
+            "id": each.id,
+            "tag": each.tag,
+            "name": _stored(each.name),
+            "draft": each.draft,
+            "prerelease": each.prerelease,
+            "author_id": each.author.id if each.author else None,
+            "created_at": each.created_at,
+            "published_at": each.published_at,
+        }
+        for each in sorted(releases, key=lambda each: each.id)
+    ]
+    await upsert(conn, release, rows, key=["repository_id", "id"])
 
 
 async def known_updates(

@@ -108,14 +108,17 @@ class Limits:
 async def _watch_uncovered(
     work: Work, chosen: Sequence[Repository], covered: frozenset[int]
 ) -> list[Repository]:
-    """Look at repositories that the two lists do not cover; returns all that are still to be read."""
+    """Look at repositories that the two lists do not cover, and once a day at all of them.
+
+    Returns those that are still to be read.
+    """
+    daily = plan.steps(chosen, work.cursors, work.now, urgent=False).looks
+    looked_at = {each.id for each in daily}
     refused = issues.is_refused(work)
-    apart = [each for each in chosen if refused or each.id not in covered]
-    if not apart:
-        return list(chosen)
-    pulses = await repositories.watch(work, apart)
+    apart = [each for each in chosen if (refused or each.id not in covered) and each.id not in looked_at]
+    pulses = await repositories.watch(work, apart) | await repositories.watch(work, daily, releases=True)
     by_id = {each.id: each for each in chosen}
-    gone = {each.id for each in apart} - pulses.keys()
+    gone = {each.id for each in (*apart, *daily)} - pulses.keys()
     known = {key: pulse for key, pulse in pulses.items() if "total" in work.cursor(key, "pulls").position}
     await issues.fetch_moved(work, by_id, known)
     fresh = {key: pulse.repository for key, pulse in pulses.items()}

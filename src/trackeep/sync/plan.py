@@ -13,6 +13,9 @@ Cursors = Mapping[tuple[int, str], Cursor]
 
 # The whole list of repositories is walked this often; proof of access holds for a day.
 FULL_WALK_EVERY_S = 12 * 3600
+# Once a day every repository is asked for its releases, and whether anything was missed.
+DAILY = "releases"
+LOOK_EVERY_S = 24 * 3600
 MOST_ALIASES = 40
 FEW = 10
 LONGEST_BACKOFF_S = 6 * 3600
@@ -28,10 +31,11 @@ class Steps:
     commits: tuple[Repository, ...]
     pulls: tuple[Repository, ...]
     issues: tuple[Repository, ...]
+    looks: tuple[Repository, ...] = ()
 
     @property
     def is_empty(self) -> bool:
-        return not (self.unknown or self.commits or self.pulls or self.issues)
+        return not (self.unknown or self.commits or self.pulls or self.issues or self.looks)
 
 
 def steps(repositories: Sequence[Repository], cursors: Cursors, now: int, *, urgent: bool) -> Steps:
@@ -52,6 +56,11 @@ def steps(repositories: Sequence[Repository], cursors: Cursors, now: int, *, urg
         ),
         pulls=tuple(each for each, at in wanting("pulls") if "total" in at.position and not at.complete),
         issues=tuple(each for each, at in wanting("issues") if "total" in at.position and not at.complete),
+        looks=tuple(
+            each
+            for each, at in wanting(DAILY)
+            if at.complete and now - int(at.position["looked_at"]) >= LOOK_EVERY_S
+        ),
     )
 
 

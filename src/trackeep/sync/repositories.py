@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from trackeep.github import graphql, rest
 from trackeep.github.parse import Listed
 from trackeep.github.parse_graphql import Pulse
-from trackeep.model import Repository
+from trackeep.model import Release, Repository
 from trackeep.store import activity, schedule
 from trackeep.store.schedule import Cursor
 from trackeep.sync import plan
@@ -59,35 +59,56 @@ async def first_look(work: Work, repositories: Sequence[Repository]) -> None:
     """
     if not repositories:
         return
-    pulses = await graphql.pulse(work.github, [each.node_id for each in repositories])
+    pulses = await graphql.pulse(work.github, [each.node_id for each in repositories], releases=True)
     newest = max((max(each.pulls_at, each.issues_at) for each in pulses.values()), default=0)
+    listed = await _releases(work, pulses.values())
     async with work.db.write() as conn:
-        for each in repositories:
-            pulse = pulses.get(each.node_id)
-            if pulse is not None:
-                pulls = Cursor({"total": pulse.pulls, "at": pulse.pulls_at}, pulse.pulls == 0)
-                issues = Cursor({"total": pulse.issues, "at": pulse.issues_at}, pulse.issues == 0)
-                await work.advance(conn, each.id, "pulls", pulls)
-                await work.advance(conn, each.id, "issues", issues)
+        for pulse in sorted(pulses.values(), key=_id):
+            pulls = Cursor({"total": pulse.pulls, "at": pulse.pulls_at}, pulse.pulls == 0)
+            issues = Cursor({"total": pulse.issues, "at": pulse.issues_at}, pulse.issues == 0)
+            await work.advance(conn, _id(pulse), "pulls", pulls)
+            await work.advance(conn, _id(pulse), "issues", issues)
+        await _save_releases(work, conn, listed)
         if not work.cursor(ACCOUNT, "changed").position:
             since = max(newest, await activity.newest_time(conn, work.account_id)) or work.now - 86_400
             await work.advance(conn, ACCOUNT, "changed", Cursor({"since": since}))
     await _lose(work, [each for each in repositories if each.node_id not in pulses])
 
 
-async def watch(work: Work, repositories: Sequence[Repository]) -> dict[int, Pulse]:
-    """What moved in repositories that no list covers; those GitHub shows no more are hidden."""
+async def watch(
+    work: Work, repositories: Sequence[Repository], *, releases: bool = False
+) -> dict[int, Pulse]:
+    """What moved in these repositories, by id; those GitHub shows no more are hidden."""
     if not repositories:
         return {}
-    pulses = await graphql.pulse(work.github, [each.node_id for each in repositories])
+    pulses = await graphql.pulse(work.github, [each.node_id for each in repositories], releases=releases)
     seen = [each.repository for each in pulses.values()]
+    listed = await _releases(work, pulses.values()) if releases else {}
     async with work.db.write() as conn:
         stored = {each.id: each for each in repositories}
         kept = [_with_size(each, stored.get(each.id)) for each in seen]
         await activity.save_repositories(conn, kept)
         await activity.renew_access(conn, work.account_id, [each.id for each in seen], work.now)
+        await _save_releases(work, conn, listed)
     await _lose(work, [each for each in repositories if each.node_id not in pulses])
     return {each.repository.id: each for each in pulses.values()}
+
+
+async def _releases(work: Work, pulses: Iterable[Pulse]) -> dict[int, Sequence[Release]]:
+    """All releases by repository id; the pulse holds the newest, which mostly are all."""
+    found: dict[int, Sequence[Release]] = {}
+    for pulse in pulses:
+        found[pulse.repository.id] = pulse.releases
+        if pulse.releases_in_all > len(pulse.releases):
+            found[pulse.repository.id] = await rest.releases(work.github, pulse.repository.full_name)
+    return found
+
+
+async def _save_releases(work: Work, conn: AsyncConnection, listed: dict[int, Sequence[Release]]) -> None:
+    for repository_id, releases in sorted(listed.items()):
+        await activity.save_releases(conn, repository_id, releases)
+        new = Cursor({"looked_at": work.now}, complete=True, items=len(releases))
+        await work.advance(conn, repository_id, plan.DAILY, new)
 
 
 async def _unchanged(work: Work) -> frozenset[int]:
@@ -150,3 +171,7 @@ def _with_size(seen: Repository, stored: Repository | None) -> Repository:
         return seen
     branch = seen.default_branch or stored.default_branch
     return replace(seen, size_kb=stored.size_kb, default_branch=branch)
+
+
+def _id(pulse: Pulse) -> int:
+    return pulse.repository.id
