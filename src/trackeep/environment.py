@@ -35,6 +35,15 @@ class GitHubAddresses:
             return self.api.removesuffix("/v3") + "/graphql"
         return self.api + "/graphql"
 
+    @property
+    def noreply_host(self) -> str:
+        """What stands after the @ of the addresses that GitHub gives to those who hide theirs.
+
+        A GitHub on this computer stands for github.com.
+        """
+        host = (urlsplit(self.web).hostname or "").lower()
+        return f"users.noreply.{'github.com' if is_loopback_host(host) else host}"
+
 
 @dataclass(frozen=True)
 class LogSettings:
@@ -55,7 +64,6 @@ class InstanceSettings:
     allowed_orgs: tuple[str, ...]
     poll_seconds: int
     trusted_proxies: tuple[Network, ...]
-    metrics_token: str
     github_token: str
     github: GitHubAddresses
     log: LogSettings
@@ -84,7 +92,6 @@ class BrokerSettings:
     token_mode: str
     allow: tuple[str, ...]
     deny: tuple[str, ...]
-    redis_url: str
     trusted_proxies: tuple[Network, ...]
     app_slug: str
     github: GitHubAddresses
@@ -111,7 +118,6 @@ def instance_settings(environ: Mapping[str, str]) -> InstanceSettings:
         allowed_orgs=env.names("TRACKEEP_ALLOWED_ORGS"),
         poll_seconds=env.number("TRACKEEP_POLL_SECONDS", 60, 1, 86_400),
         trusted_proxies=env.networks("TRACKEEP_TRUSTED_PROXIES", LOOPBACK),
-        metrics_token=env.secret("TRACKEEP_METRICS_TOKEN"),
         github_token=env.secret("GITHUB_TOKEN"),
         github=env.github(),
         log=env.log(),
@@ -138,7 +144,6 @@ def broker_settings(environ: Mapping[str, str], *, dev: bool = False) -> BrokerS
         token_mode=env.one_of("TRACKEEP_BROKER_TOKEN_MODE", "on", ("on", "encrypted", "off")),
         allow=env.names("TRACKEEP_BROKER_ALLOW"),
         deny=env.names("TRACKEEP_BROKER_DENY"),
-        redis_url=env.text("TRACKEEP_BROKER_REDIS_URL", ""),
         trusted_proxies=env.networks("TRACKEEP_BROKER_TRUSTED_PROXIES", ()),
         app_slug=env.text("GITHUB_APP_SLUG", ""),
         github=env.github(),
@@ -175,7 +180,7 @@ def cookie_name(base_url: str, name: str) -> str:
 KNOWN_NAMES = (
     *("TRACKEEP_BASE_URL", "TRACKEEP_HOST", "TRACKEEP_PORT", "TRACKEEP_DATA_DIR", "TRACKEEP_DATABASE_URL"),
     *("TRACKEEP_SECRET_KEY", "TRACKEEP_BROKER_URL", "TRACKEEP_ALLOWED_USERS", "TRACKEEP_ALLOWED_ORGS"),
-    *("TRACKEEP_POLL_SECONDS", "TRACKEEP_TRUSTED_PROXIES", "TRACKEEP_METRICS_TOKEN"),
+    *("TRACKEEP_POLL_SECONDS", "TRACKEEP_TRUSTED_PROXIES"),
     *(
         "TRACKEEP_BROKER_BASE_URL",
         "TRACKEEP_BROKER_HOST",
@@ -183,9 +188,13 @@ KNOWN_NAMES = (
         "TRACKEEP_BROKER_KEYS_FILE",
     ),
     *("TRACKEEP_BROKER_LOOPBACK_CONSENT", "TRACKEEP_BROKER_TOKEN_MODE", "TRACKEEP_BROKER_ALLOW"),
-    *("TRACKEEP_BROKER_DENY", "TRACKEEP_BROKER_REDIS_URL", "TRACKEEP_BROKER_TRUSTED_PROXIES"),
+    *("TRACKEEP_BROKER_DENY", "TRACKEEP_BROKER_TRUSTED_PROXIES"),
     *("TRACKEEP_LOG_FORMAT", "TRACKEEP_LOG_LEVEL"),
 )
+
+
+# Names that later versions will know: said, so that nobody believes they work.
+NOT_YET = ("TRACKEEP_METRICS_TOKEN", "TRACKEEP_BROKER_REDIS_URL")
 
 
 def _unknown_names(environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -193,6 +202,9 @@ def _unknown_names(environ: Mapping[str, str]) -> tuple[str, ...]:
     for name in sorted(environ):
         plain = name.removesuffix("_FILE")
         if not name.startswith("TRACKEEP_") or name in KNOWN_NAMES or plain in KNOWN_NAMES:
+            continue
+        if plain in NOT_YET:
+            warnings.append(f"{name} has no effect in this version.")
             continue
         near = difflib.get_close_matches(name, KNOWN_NAMES, n=1)
         meant = f" Did you mean {near[0]}?" if near else ""

@@ -56,6 +56,12 @@ def test_an_unknown_name_is_a_warning_with_the_nearest_known_one() -> None:
     )
 
 
+def test_a_setting_of_a_later_version_is_a_warning() -> None:
+    """Nobody believes that something works which this version does not have."""
+    settings = instance_settings({"TRACKEEP_METRICS_TOKEN": "t" * 40})
+    assert settings.warnings == ("TRACKEEP_METRICS_TOKEN has no effect in this version.",)
+
+
 def test_plain_http_to_github_is_for_this_computer_only() -> None:
     """A GitHub address without TLS would hand tokens to the network."""
     assert instance_settings({"GITHUB_URL": "http://127.0.0.1:9100"}).github.git == "http://127.0.0.1:9100"
