@@ -170,6 +170,7 @@ def body(rng: random.Random) -> str:
 
 
 def issue_title(rng: random.Random, flavour: Flavour) -> str:
+    """What somebody would call a fault or a wish about one of the flavour's things."""
     thing = rng.choice(flavour.things)
     text = rng.choice(_ISSUES).format(thing=thing)
     return text[0].upper() + text[1:]
