@@ -266,7 +266,7 @@ def calendar_card(overview: Overview, reader: Reader, kind: str, year: int | Non
         kind=kind,
         year=year,
         years=years(overview, calendar.today),
-        facts=facts,
+        facts=() if calendar.is_filling else facts,
     )
 
 

@@ -96,7 +96,7 @@ async def pulls(request: Request) -> Response:
         queue = await reports_pulls.queue(conn, reader)
         freshness = await reports_sync.freshness(conn, reader)
     mine = [pull for pull in queue if pull.section in ("review", "returned", "ready")]
-    oldest = min((pull.ready_at or pull.created_at for pull in mine), default=None)
+    oldest = min((pull.waits_since for pull in mine), default=None)
     return show(
         request,
         "queue.html",

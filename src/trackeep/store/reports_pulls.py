@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from trackeep.metrics.durations import ready_at
 from trackeep.metrics.pulls import (
     RECENTLY_MERGED_S,
     SECTIONS,
@@ -61,6 +62,11 @@ class PullRow:
     labels: tuple[str, ...] = ()
     reviewers: tuple[Reviewer, ...] = ()
 
+    @property
+    def waits_since(self) -> int:
+        """When it asked for attention; a draft, when it was opened."""
+        return self.created_at if self.draft else ready_at(self.created_at, self.ready_at)
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -98,7 +104,7 @@ async def queue(conn: AsyncConnection, reader: Reader) -> tuple[PullRow, ...]:
             found.append((place, reason, row))
     reviewers = await _reviewers(conn, reader, [(row.repository_id, row.number) for _, _, row in found])
     pulls = [_pull(row, reader, reviewers, place, reason) for place, reason, row in found]
-    return tuple(sorted(pulls, key=lambda pull: (SECTIONS.index(pull.section or ""), pull.created_at)))
+    return tuple(sorted(pulls, key=lambda pull: (SECTIONS.index(pull.section or ""), pull.waits_since)))
 
 
 async def search(conn: AsyncConnection, reader: Reader, wanted: Wanted, *, limit: int = 50) -> PullPage:

@@ -1,0 +1,146 @@
+"""What the script adds, in a real browser: theme, calendar, time zone, rows by key, progress."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+from browser import Visit, chromium
+from local_instance import Guest, LocalInstance, serve
+from playwright.sync_api import Browser, expect
+from small_world import NOW, enter, fill
+from sqlalchemy import update
+
+from trackeep.store import tables
+
+
+class Running:
+    """A filled instance in a thread of its own, so that the browser's calls do not hold it up."""
+
+    def __init__(self, folder: Path) -> None:
+        self._ready: Future[tuple[LocalInstance, dict[str, str]]] = Future()
+        self._end = asyncio.Event()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(folder),))
+        self._thread.start()
+        self.instance, self.cookies = self._ready.result(60)
+
+    async def _run(self, folder: Path) -> None:
+        async with serve(folder, "http://127.0.0.1:1") as instance, Guest(instance.url, "") as guest:
+            instance.clock.ahead_s = NOW - instance.site.now()
+            await fill(instance.site.db)
+            await enter(instance, guest)
+            self._ready.set_result((instance, guest.cookies["localhost"]))
+            await self._end.wait()
+
+    async def change(self, table: object, **values: object) -> None:
+        async with self.instance.site.db.write() as conn:
+            await conn.execute(update(table).values(**values))  # type: ignore[arg-type]  # any table
+
+    def do(self, table: object, **values: object) -> None:
+        asyncio.run_coroutine_threadsafe(self.change(table, **values), self._loop).result(30)
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join(30)
+        self._loop.close()
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    started = Running(tmp_path)
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+def open_page(browser: Browser, running: Running, path: str) -> Visit:
+    context = browser.new_context(timezone_id="Asia/Tokyo", color_scheme="light")
+    url = running.instance.url
+    context.add_cookies(
+        [{"name": name, "value": value, "url": url} for name, value in running.cookies.items()]
+    )
+    visit = Visit.of(context)
+    visit.page.goto(url + path)
+    return visit
+
+
+def test_the_theme_changes_without_a_new_page(browser: Browser, running: Running) -> None:
+    """The button goes light, dark, system; the next page is in the theme that was left."""
+    visit = open_page(browser, running, "/repos")
+    page = visit.page
+    button = page.get_by_role("button", name="Theme")
+    for theme in ("light", "dark"):
+        with page.expect_response("**/settings/theme"):
+            button.click()
+        assert page.evaluate("document.documentElement.dataset.theme") == theme
+    page.goto(running.instance.url + "/")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(7, 11, 16)"
+    assert visit.complaints == []
+
+
+def test_the_calendar_by_keyboard(browser: Browser, running: Running) -> None:
+    """One tab stop; arrows go by day and week and say what they find; Enter opens the day."""
+    visit = open_page(browser, running, "/")
+    page = visit.page
+    page.locator(".heat .hm").focus()
+    page.keyboard.press("End")
+    tip = page.locator(".tip")
+    expect(tip).to_have_text("No contributions on 23 November 2026")
+    page.keyboard.press("ArrowUp")
+    expect(tip).to_have_text("2 contributions on 22 November 2026")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowRight")
+    expect(tip).to_have_text("2 contributions on 20 November 2026")
+    assert visit.violations() == []
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your 20 November 2026")
+    assert visit.complaints == []
+
+
+def test_the_browsers_time_zone_is_offered(browser: Browser, running: Running) -> None:
+    """Somebody who has not chosen is asked about the zone the browser knows, and one click keeps it."""
+    running.do(tables.account, time_zone="")
+    page = open_page(browser, running, "/").page
+    expect(page.get_by_text("Is Asia/Tokyo your time zone?")).to_be_visible()
+    page.get_by_role("button", name="Yes").click()
+    expect(page.get_by_text("Times in Asia/Tokyo")).to_be_visible()
+    expect(page.get_by_text("Almost there")).to_have_count(0)
+
+
+def test_rows_by_key(browser: Browser, running: Running) -> None:
+    """j goes down the list and puts the focus on the row's link, k goes up."""
+    page = open_page(browser, running, "/pulls").page
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    expect(page.locator("[data-rows] > li.on .t")).to_have_text("Pull 5")
+    page.keyboard.press("k")
+    assert page.evaluate("document.activeElement.textContent") == "Pull 4"
+
+
+def test_a_page_notices_the_first_sync(browser: Browser, running: Running) -> None:
+    """While the first sync runs the numbers grow by themselves, and its end shows the dashboard."""
+    running.do(tables.run, finished_at=None)
+    visit = open_page(browser, running, "/")
+    page = visit.page
+    expect(page.get_by_role("heading", name="Your calendar is filling")).to_be_visible()
+    expect(page.locator(".kpi .skel")).to_have_count(5)
+    running.do(tables.cursor, complete=True)
+    expect(page.locator('.fresh [data-live="read"]')).to_have_text("2", timeout=10_000)
+    running.do(tables.run, finished_at=NOW, outcome="done")
+    expect(page.get_by_role("heading", name="14 contributions in the last year")).to_be_visible(
+        timeout=10_000
+    )
+    assert visit.complaints == []
