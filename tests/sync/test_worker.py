@@ -90,7 +90,7 @@ async def test_accounts_are_served_side_by_side(db: Database, github: Sandbox) -
         await connect(db, github, login)
     await connect(db, github, "mallory", token="ghp_sandboxrevoked0000000000000000000000")
     async with running(worker(db, github.addresses)):
-        await until(db, run, 4)
+        await until(db, run, 4, run.c.finished_at.is_not(None))
     async with db.read() as conn:
         states = dict((await conn.execute(select(connection.c.account_id, connection.c.state))).all())
     assert states.pop(github.person_id("mallory")) == "reconnect"
@@ -160,9 +160,9 @@ async def running(at_work: Worker) -> AsyncIterator[None]:
     assert task.cancelled()
 
 
-async def until(db: Database, table: object, rows: int) -> None:
+async def until(db: Database, table: object, rows: int, *where: object) -> None:
     async with asyncio.timeout(30):
-        while await count(db, table) < rows:
+        while await count(db, table, *where) < rows:
             await asyncio.sleep(0.05)
 
 
