@@ -20,6 +20,7 @@ _SECRETS = re.compile(
     r"|(?<=code=)[^&\s\"']+|(?<=token=)[^&\s\"']+|(?<=code_verifier=)[^&\s\"']+|(?<=state=)[^&\s\"']+"
     r"|(?<=Bearer )\S+|(?<=Basic )\S+"
 )
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def set_up(settings: LogSettings) -> None:
@@ -60,5 +61,6 @@ def _stdlib(shared: list[structlog.typing.Processor]) -> list[structlog.typing.P
 def _redact(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for key, value in event.items():
         if isinstance(value, str):
-            event[key] = redact(value)
+            # An address may hold what moves a terminal's cursor or changes what it shows.
+            event[key] = _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", redact(value))
     return event
