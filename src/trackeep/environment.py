@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from trackeep.errors import SettingsError
 
@@ -224,9 +224,17 @@ def _http_url(value: str) -> str:
         raise ValueError("must be an address such as https://trackeep.example.org")
     if parts.query or parts.fragment or parts.username is not None:
         raise ValueError("must have no user name, no ? and no #")
-    if parts.port == 0:
+    if _port_of(parts) == 0:
         raise ValueError("must have a port between 1 and 65535")
     return value.rstrip("/")
+
+
+def _port_of(parts: SplitResult) -> int | None:
+    """The port, None without one, 0 for an impossible one (whose text may be half a password)."""
+    try:
+        return parts.port
+    except ValueError:
+        return 0
 
 
 def _github_url(value: str) -> str:
@@ -254,7 +262,9 @@ class _Reader:
         try:
             return parse(value)
         except ValueError as error:
-            self._mistakes.append(f"{name} {error}; it is {value!r}.")
+            # A wrong address may well hold a right password, and this goes to a log.
+            shown = re.sub(r"(?<=//).*@", "***@", value)
+            self._mistakes.append(f"{name} {error}; it is {shown!r}.")
             return default
 
     def url(self, name: str, default: str) -> str:

@@ -93,3 +93,14 @@ def test_cookie_names_carry_the_browsers_protection_or_the_address() -> None:
     assert cookie_name("https://a.example/t", "session") == "__Secure-session"
     names = {cookie_name(f"http://localhost:{port}", "session") for port in (8080, 8081)}
     assert len(names) == 2
+
+
+def test_a_password_in_a_wrong_address_is_not_repeated() -> None:
+    """What is wrong with an address is told without the password that stands in it."""
+    wrong = {
+        "TRACKEEP_DATABASE_URL": "mysql://trackeep:correct/h@rse@db.example/trackeep",
+        "TRACKEEP_BROKER_URL": "https://me:correct/h@rse@login.example",
+    }
+    with pytest.raises(SettingsError, match=r"2 settings are wrong.*\*\*\*@db\.example") as caught:
+        instance_settings(wrong)
+    assert "correct" not in str(caught.value)
