@@ -111,14 +111,19 @@ async def upsert(
 
 def _engine(url: str) -> AsyncEngine:
     parsed = make_url(url)
+    # Errors get logged, and a statement's values are people's addresses and sealed tokens.
     if parsed.get_backend_name() == "postgresql":
-        return create_async_engine(parsed.set(drivername="postgresql+asyncpg"), pool_pre_ping=True)
+        return create_async_engine(
+            parsed.set(drivername="postgresql+asyncpg"), pool_pre_ping=True, hide_parameters=True
+        )
     if parsed.database and parsed.database != ":memory:":
         path = Path(parsed.database)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Private repositories are in it; SQLite gives its helper files the same mode.
         path.touch(mode=0o600)
-    engine = create_async_engine(parsed.set(drivername="sqlite+aiosqlite"), connect_args={"timeout": 30})
+    engine = create_async_engine(
+        parsed.set(drivername="sqlite+aiosqlite"), connect_args={"timeout": 30}, hide_parameters=True
+    )
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
@@ -166,6 +171,7 @@ def _migrate(conn: Connection) -> None:
 def _copy_before(conn: Connection, version: str) -> None:
     source = Path(str(conn.engine.url.database))
     copy = source.with_name(f"{source.name}.before-{version}-{int(time.time())}")
+    copy.touch(mode=0o600)
     with contextlib.closing(sqlite3.connect(source)) as old, contextlib.closing(sqlite3.connect(copy)) as new:
         old.backup(new)
     shutil.copymode(source, copy)

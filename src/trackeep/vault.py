@@ -69,8 +69,9 @@ def _key_file(data_dir: Path) -> str:
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not path.exists():
         # Written whole, then linked: of two programs that start together both read the same key.
-        fresh = data_dir / f".secret.key.{os.getpid()}"
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        fresh = data_dir / f".secret.key.{secrets.token_hex(8)}"
+        # A new file, never one that waits there under that name: it could be somebody else's.
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode() + "\n")
         with contextlib.suppress(FileExistsError):
             os.link(fresh, path)

@@ -53,3 +53,13 @@ def test_a_damaged_key_file_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(SecretsError, match="damaged"):
         open_vault("", tmp_path)
     assert path.read_text() == "cut"
+
+
+def test_a_new_key_is_never_written_into_a_file_that_waits_for_it(tmp_path: Path) -> None:
+    """In a folder that others can write to, a planted link must not lead the key to somebody else's file."""
+    theirs = tmp_path / "mallory"
+    theirs.touch()
+    (tmp_path / f".secret.key.{os.getpid()}").symlink_to(theirs)
+    open_vault("", tmp_path)
+    assert theirs.read_text() == ""
+    assert not (tmp_path / "secret.key").is_symlink()

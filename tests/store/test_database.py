@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, text
+from sqlalchemy.exc import IntegrityError
 
 from trackeep.database import Database, upsert
 from trackeep.errors import DatabaseError, DatabaseVersionError
@@ -43,6 +44,17 @@ async def test_upsert_overwrites_but_keeps_what_it_is_told_to(database_url: str)
         await upsert(conn, person, [{"id": 1, "login": "alice2", "name": "-"}], key=["id"], keep=["name"])
         rows = (await conn.execute(select(person.c.login, person.c.name))).all()
     assert [tuple(row) for row in rows] == [("alice2", "Alice")]
+    await db.close()
+
+
+async def test_an_error_does_not_tell_what_was_to_be_written(database_url: str) -> None:
+    """Errors reach the log: the values of the failed statement are not in them."""
+    db = await Database.open(database_url)
+    with pytest.raises(IntegrityError) as caught:
+        async with db.write() as conn:
+            for _ in range(2):
+                await conn.execute(person.insert(), [{"id": 1, "login": "alice", "name": "sealed-secret"}])
+    assert "sealed-secret" not in str(caught.value)
     await db.close()
 
 
