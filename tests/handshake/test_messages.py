@@ -58,6 +58,8 @@ def test_the_published_link_asks_for_a_token_and_the_three_scopes() -> None:
         [BASE, ("jwe_jwk", '{"kty":"oct","k":"AAAA"}')],
         [BASE, ("jwe_jwk", '{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}')],
         [BASE, ("jwe_jwk", '{"kty":["EC"],"crv":{}}')],
+        # A point of small order: every secret agreed with it would be zero.
+        [BASE, ("jwe_jwk", json.dumps({"kty": "OKP", "crv": "X25519", "x": "A" * 43}))],
     ],
 )
 def test_a_start_link_with_a_mistake_is_refused(query: list[tuple[str, str]]) -> None:
