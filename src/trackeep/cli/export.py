@@ -6,10 +6,12 @@ import csv
 import io
 import json
 import sqlite3
+import time
 import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from trackeep.database import Database
+    from trackeep.store.reports_access import Reader
 
 Row = dict[str, Any]
 FORMATS = ("jsonl", "csv", "sqlite")
@@ -69,20 +72,22 @@ def export(file: Path, kind: str | None, account: str | None, force: bool, as_js
 
 async def _copy(db: Database, account_id: int, sink: Sink) -> dict[str, int]:
     from trackeep.store import exports
+    from trackeep.store.reports_access import Reader
 
+    reader = Reader(account_id, int(time.time()), ZoneInfo("UTC"))
     try:
         async with db.read() as conn:
-            return {table.name: await _table(conn, account_id, table, sink) for table in exports.EXPORTED}
+            return {table.name: await _table(conn, reader, table, sink) for table in exports.EXPORTED}
     finally:
         sink.close()
 
 
-async def _table(conn: AsyncConnection, account_id: int, table: Table, sink: Sink) -> int:
+async def _table(conn: AsyncConnection, reader: Reader, table: Table, sink: Sink) -> int:
     from trackeep.store import exports
 
     count = 0
     sink.begin(table)
-    async for block in exports.rows(conn, account_id, table):
+    async for block in exports.rows(conn, reader, table):
         sink.add(block)
         count += len(block)
     return count

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-from sqlalchemy import Select, Table, and_, exists, or_, select, union
+from sqlalchemy import Select, Table, or_, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from trackeep.store.reports_access import Reader, readable
 from trackeep.store.tables import (
-    access,
     co_author,
     commit,
     issue,
@@ -31,25 +31,22 @@ EXPORTED: tuple[Table, ...] = (
 _ROWS_AT_ONCE = 2_000
 
 
-async def rows(conn: AsyncConnection, account_id: int, table: Table) -> AsyncIterator[list[dict[str, Any]]]:
-    """Blocks of the rows of `table` that `account_id` may read now."""
-    result = await conn.stream(_readable(account_id, table))
+async def rows(conn: AsyncConnection, reader: Reader, table: Table) -> AsyncIterator[list[dict[str, Any]]]:
+    """Blocks of the rows of `table` that may be read now, by the rule that the pages follow."""
+    result = await conn.stream(_rows(reader, table))
     async for block in result.mappings().partitions(_ROWS_AT_ONCE):
         yield [dict(row) for row in block]
 
 
-def _readable(account_id: int, table: Table) -> Select[Any]:
+def _rows(reader: Reader, table: Table) -> Select[Any]:
     if table is person:
         # Only people who appear in rows that may be read; others would tell who works where.
         mentions = [
-            _readable(account_id, mentioning).with_only_columns(column)
+            _rows(reader, mentioning).with_only_columns(column)
             for mentioning in (pull_request, review, review_request, issue, release)
             for column in mentioning.c
             if column.name in ("author_id", "merged_by_id", "reviewer_id")
         ]
-        return select(person).where(or_(person.c.id == account_id, person.c.id.in_(union(*mentions))))
+        return select(person).where(or_(person.c.id == reader.account_id, person.c.id.in_(union(*mentions))))
     own_key = table.c.id if table is repository else table.c.repository_id
-    granted = and_(
-        access.c.account_id == account_id, access.c.repository_id == own_key, access.c.state == "granted"
-    )
-    return select(table).where(exists().where(granted))
+    return select(table).where(own_key.in_(readable(reader)))

@@ -14,6 +14,7 @@ from trackeep.store.tables import access, account_email, commit, follow, identit
 
 PROOF_HOLDS_S = 86_400
 DAY_S = 86_400
+LONGEST_SUBJECT = 500
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,11 @@ def with_authors(reader: Reader) -> Any:
     return commit.outerjoin(known, known.c.email == func.lower(commit.c.author_email)).outerjoin(
         person, person.c.id == known.c.person_id
     )
+
+
+def beginning_of(message: ColumnElement[str]) -> ColumnElement[str]:
+    """As much of a commit's message as lists need: whoever may push can write one of many megabytes."""
+    return func.substr(message, 1, LONGEST_SUBJECT)
 
 
 def is_counted() -> ColumnElement[bool]:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from trackeep.store.reports_access import Reader, followed, is_mine, readable, with_authors
+from trackeep.store.reports_access import Reader, beginning_of, followed, is_mine, readable, with_authors
 from trackeep.store.tables import commit, follow, person, repository
 
 COUNTED_UP_TO = 10_000
@@ -105,7 +105,7 @@ def _page(reader: Reader, where: list[ColumnElement[bool]], wanted: Wanted, limi
             repository.c.name.label("repository"),
             repository.c.private,
             commit.c.sha,
-            commit.c.message,
+            beginning_of(commit.c.message).label("message"),
             func.coalesce(person.c.login, "").label("login"),
             commit.c.author_name,
             at.label("at"),

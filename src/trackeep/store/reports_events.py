@@ -12,7 +12,15 @@ from sqlalchemy import ColumnElement, Select, String, and_, func, literal, selec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.metrics.windows import day_of
-from trackeep.store.reports_access import Reader, followed, is_counted, is_mine, readable, with_authors
+from trackeep.store.reports_access import (
+    Reader,
+    beginning_of,
+    followed,
+    is_counted,
+    is_mine,
+    readable,
+    with_authors,
+)
 from trackeep.store.tables import (
     commit,
     issue,
@@ -160,7 +168,9 @@ def _commits(reader: Reader, wanted: Wanted) -> list[Select[Any]]:
     mine = is_mine(reader.account_id)
     at = commit.c.authored_at if wanted.contributions else commit.c.committed_at
     tables = with_authors(reader).join(repository, repository.c.id == commit.c.repository_id)
-    columns = _columns("commit", at, mine, actor_name=commit.c.author_name, title=commit.c.message)
+    columns = _columns(
+        "commit", at, mine, actor_name=commit.c.author_name, title=beginning_of(commit.c.message)
+    )
     statement = select(*columns).select_from(tables).where(_in_sight(commit, reader, wanted))
     if wanted.contributions:
         return [statement.where(is_counted(), repository.c.fork.is_(False), mine)]

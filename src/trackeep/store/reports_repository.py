@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from trackeep.metrics.windows import Window, day_number
 from trackeep.store.reports_access import (
     Reader,
+    beginning_of,
     count_if,
     is_counted,
     known_authors,
@@ -203,7 +204,7 @@ async def branches(
             ref.c.name,
             ref.c.commit_sha.label("sha"),
             commit.c.committed_at,
-            func.coalesce(commit.c.message, "").label("message"),
+            func.coalesce(beginning_of(commit.c.message), "").label("message"),
             func.coalesce(person.c.login, "").label("author"),
             func.coalesce(commit.c.author_name, "").label("author_name"),
             is_default.label("is_default"),

@@ -1,0 +1,59 @@
+"""A copy of one's own data holds what the pages would show, and not one row more."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from small_world import ALICE, BOB, MALLORY, NOW, SECRET, fill, reader
+
+from trackeep.database import Database
+from trackeep.store import exports
+from trackeep.store.reports_access import Reader
+from trackeep.store.tables import account, connection, repository, session
+
+pytestmark = pytest.mark.anyio
+DAY_S = 86_400
+
+
+@pytest.fixture
+async def db(database_url: str) -> AsyncIterator[Database]:
+    database = await Database.open(database_url)
+    await fill(database)
+    yield database
+    await database.close()
+
+
+async def copied(db: Database, who: Reader) -> dict[str, list[dict[str, Any]]]:
+    async with db.read() as conn:
+        return {
+            table.name: [row async for block in exports.rows(conn, who, table) for row in block]
+            for table in exports.EXPORTED
+        }
+
+
+async def test_a_private_repository_is_copied_only_while_access_is_proved(db: Database) -> None:
+    """bob's private repository is in his copy for a day after GitHub last let him in, never in alice's."""
+
+    async def has_secret(who: Reader) -> bool:
+        copy = await copied(db, who)
+        return SECRET in {row["id"] for row in copy["repository"]} or "secret" in str(copy)
+
+    assert await has_secret(reader(BOB))
+    assert await has_secret(reader(BOB, now=NOW + DAY_S))
+    assert not await has_secret(reader(BOB, now=NOW + DAY_S + 1))
+    assert not await has_secret(reader(ALICE))
+
+
+async def test_somebody_without_access_gets_nothing_but_their_own_name(db: Database) -> None:
+    """mallory may read nothing: her copy has one row, herself."""
+    copy = await copied(db, reader(MALLORY))
+    assert [row["login"] for row in copy.pop("person")] == ["mallory"]
+    assert not any(copy.values())
+
+
+def test_nothing_about_accounts_is_ever_copied() -> None:
+    """Sessions, sealed tokens and settings are in no copy at all."""
+    assert repository in exports.EXPORTED
+    assert not {account, connection, session} & set(exports.EXPORTED)
