@@ -266,6 +266,18 @@ async def test_settings_are_kept(tmp_path: Path) -> None:
         assert refused.status == 403
 
 
+async def test_what_is_new_since_the_last_visit(tmp_path: Path) -> None:
+    """A line stands where the last visit ended; a visit ends after half an hour without a page."""
+    async with visit(tmp_path) as (instance, alice):
+        async with instance.site.db.write() as conn:
+            await conn.execute(update(tables.account).values(last_visit_at=NOW - 20 * 3600))
+        for _ in range(2):
+            page = text_of((await alice.open("/")).text)
+            assert "Your last visit, 22 November 2026, 16:00" in page
+        instance.clock.ahead_s += 3600
+        assert "Your last visit" not in text_of((await alice.open("/")).text)
+
+
 async def test_sync_now(tmp_path: Path) -> None:
     """The button makes the account due at once, before anything that is only polled."""
     async with visit(tmp_path) as (instance, alice):

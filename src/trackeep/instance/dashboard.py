@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trackeep.errors import UsageError
-from trackeep.instance import charts, charts_calendar, words
+from trackeep.instance import charts, charts_calendar, visits, words
 from trackeep.instance.charts_calendar import Calendar
 from trackeep.instance.frame import address, days_of, period_of, reader_of, show
 from trackeep.instance.lists import commits_link
@@ -74,10 +74,12 @@ async def dashboard(request: Request) -> Response:
     async with site_of(request).db.read() as conn:
         overview = await reports.overview(conn, reader, comparison, shown)
         stored = await reports_sync.stored(conn, reader) if overview.freshness.is_first else None
+    last_visit = await visits.note(site_of(request), reader, overview.freshness)
     return show(
         request,
         "dashboard.html",
         "dashboard",
+        last_visit=last_visit,
         overview=overview,
         freshness=overview.freshness,
         stored=stored,

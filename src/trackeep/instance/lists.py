@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trackeep.errors import UsageError
+from trackeep.instance import visits
 from trackeep.instance.frame import (
     address,
     bounds_in,
@@ -152,10 +153,12 @@ async def activity(request: Request) -> Response:
         found = await reports_events.recent(conn, reader, wanted)
         freshness = await reports_sync.freshness(conn, reader)
     kind = wanted.kind
+    last_visit = await visits.note(site_of(request), reader, freshness)
     return show(
         request,
         "activity.html",
         "activity",
+        last_visit=last_visit,
         found=found,
         days=by_day(found.rows, reader, lambda event: event.at),
         day=day,

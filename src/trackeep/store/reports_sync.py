@@ -45,6 +45,7 @@ class Freshness:
     connection_state: str
     connection_since: int | None
     time_zone: str
+    last_visit_at: int | None
     previous_visit_at: int | None
     heartbeat_at: int | None
     budgets: tuple[Budget, ...]
@@ -140,6 +141,7 @@ async def freshness(conn: AsyncConnection, reader: Reader) -> Freshness:
             func.coalesce(connection.c.state, "").label("connection_state"),
             connection.c.created_at.label("connection_since"),
             account.c.time_zone,
+            account.c.last_visit_at,
             account.c.previous_visit_at,
             select(func.max(worker.c.seen_at)).scalar_subquery().label("heartbeat_at"),
         )
