@@ -1,4 +1,4 @@
-"""Writes the commits of a repository, with their co-authors and whose noreply addresses they carry.
+"""Writes the commits of a repository, with their co-authors and the addresses that they carry.
 
 What a reader may rely on: a stored commit has all of its ancestors stored. Commits arrive parents first
 and a transaction holds whole commits, so this holds after a kill at any moment, and every stored commit
@@ -18,13 +18,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.database import upsert
 from trackeep.model import Commit
-from trackeep.store.tables import co_author, commit, identity, person
+from trackeep.store.tables import co_author, commit, identity, person, unclaimed_address
 
 NOREPLY_HOST = "users.noreply.github.com"
 _NEWEST = 4096
 _MOST_HAVES = 1024
 _CHUNK = 500  # bound parameters in one statement, well below every database's limit
 _MOST_PARENTS = 32_767  # a SmallInteger
+_LONGEST_ADDRESS = 320  # https://www.rfc-editor.org/rfc/rfc3696#section-3
 # https://www.postgresql.org/docs/current/errcodes-appendix.html: unique_violation
 _DUPLICATE = "23505"
 _COLUMNS = (
@@ -73,6 +74,7 @@ async def save_commits(
     ]
     await upsert(conn, co_author, helpers, key=("repository_id", "sha", "email"), keep=("name",))
     await identify(conn, _addresses(commits), noreply_host=noreply_host)
+    await _note_unclaimed(conn, repository_id, commits)
 
 
 async def identify(
@@ -99,6 +101,27 @@ async def identify(
     # In one order, so that two workers that meet the same people do not wait for each other in a circle.
     rows = [{"email": email, "person_id": people[email], "source": "noreply"} for email in sorted(people)]
     await upsert(conn, identity, rows, key=("email",), keep=("person_id", "source"))
+
+
+async def _note_unclaimed(conn: AsyncConnection, repository_id: int, commits: Sequence[Commit]) -> None:
+    """Remember addresses whose account is still to be asked for, with a commit to ask by."""
+    shas = {who.email: each.sha for each in commits for who in (each.author, each.committer)}
+    possible = [email for email in shas if "@" in email and len(email) <= _LONGEST_ADDRESS]
+    known: set[str] = set()
+    due: dict[str, int] = {}
+    for chunk in chunked(possible):
+        accounts = select(identity.c.email).join(person, person.c.id == identity.c.person_id)
+        known.update(await conn.scalars(accounts.where(identity.c.email.in_(chunk))))
+        noted = select(unclaimed_address.c.email, func.max(unclaimed_address.c.due_at))
+        asked = noted.where(unclaimed_address.c.email.in_(chunk)).group_by(unclaimed_address.c.email)
+        due |= {row[0]: row[1] for row in await conn.execute(asked)}
+    rows = [
+        # What was asked by a commit of another repository is not asked again by one of this.
+        {"email": email, "repository_id": repository_id, "sha": shas[email], "due_at": due.get(email, 0)}
+        for email in sorted(set(possible) - known)
+    ]
+    key = ("email", "repository_id")
+    await upsert(conn, unclaimed_address, rows, key=key, keep=("sha", "due_at"))
 
 
 async def missing_commits(conn: AsyncConnection, repository_id: int, shas: Iterable[str]) -> set[str]:

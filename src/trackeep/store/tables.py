@@ -254,6 +254,19 @@ identity = Table(
     _text("source"),
 )
 
+# Addresses of commits whose account is not known yet, with one commit of each repository to ask GitHub by.
+unclaimed_address = Table(
+    "unclaimed_address",
+    metadata,
+    Column("email", Text, primary_key=True),
+    _repository_key(),
+    _text("sha"),
+    # 0: not asked yet; an address that GitHub takes for nobody's is asked again much later.
+    _time("due_at", needed=True),
+    Index(None, "due_at"),
+    Index(None, "repository_id"),
+)
+
 ref = Table(
     "ref",
     metadata,

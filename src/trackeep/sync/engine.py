@@ -15,7 +15,7 @@ from trackeep.github.transport import Costs
 from trackeep.model import Repository
 from trackeep.store import schedule
 from trackeep.store.schedule import Cursor
-from trackeep.sync import issues, plan, pulls, repositories
+from trackeep.sync import identities, issues, plan, pulls, repositories
 from trackeep.sync.commits import sync_commits
 from trackeep.sync.stopping import in_full
 from trackeep.sync.work import Found, Work
@@ -89,6 +89,7 @@ async def _pass(work: Work) -> None:
         await pulls.details(work, chosen)
     if limits.reached:
         raise limits.reached[0]
+    await identities.resolve(work)
 
 
 @dataclass
@@ -155,7 +156,8 @@ async def _fetch_commits(work: Work, repository: Repository) -> None:
         await schedule.begin(conn, work.account_id, place, work.now)
     git = work.git(repository)
     try:
-        found = await sync_commits(work.db, git, repository, now=work.now)
+        host = work.github.addresses.noreply_host
+        found = await sync_commits(work.db, git, repository, now=work.now, noreply_host=host)
     finally:
         work.git_posts += git.posts
         work.git_bytes += git.bytes

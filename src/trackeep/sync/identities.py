@@ -1,0 +1,86 @@
+"""Finds out whose the addresses in commits are, after everything else and a hundred for a point."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+
+from trackeep.errors import GitHubError, GitHubRateLimited, GitHubTokenDead
+from trackeep.github import graphql
+from trackeep.github.graphql import Signers, WantedCommit
+from trackeep.model import Person
+from trackeep.store import identities, schedule
+from trackeep.store.identities import Sample
+from trackeep.store.schedule import Cursor
+from trackeep.sync import plan
+from trackeep.sync.repositories import ACCOUNT
+from trackeep.sync.work import Work
+
+STREAM = "identities"
+# The next pass goes on; a thousand repositories with all their people must not hold up the poll.
+QUESTIONS_A_PASS = 10
+
+log = structlog.get_logger()
+
+
+async def resolve(work: Work) -> None:
+    """Ask GitHub for the accounts behind unknown addresses; what fails here waits and fails nothing else.
+
+    Raises GitHubTokenDead, and whatever ends a pass that is told to stop.
+    """
+    if work.cursor(ACCOUNT, STREAM).due_at > work.now and not work.wishes.urgent:
+        return
+    try:
+        for _ in range(QUESTIONS_A_PASS):
+            if not await _ask_some(work):
+                break
+    except GitHubTokenDead:
+        raise
+    except GitHubRateLimited:
+        # The client keeps the time until when nothing is asked; the other streams heard of it before.
+        return
+    except GitHubError as error:
+        if work.github.is_closed:
+            raise
+        await _wait(work, error)
+
+
+async def _ask_some(work: Work) -> bool:
+    """One question and its answers; False when there is nothing to ask."""
+    async with work.db.read() as conn:
+        found = await identities.samples(conn, work.account_id, work.now, limit=graphql.SIGNERS_PAGE)
+    if not found:
+        return False
+    wanted = {each: WantedCommit(each.node_id, each.sha) for each in found}
+    signers = await graphql.signers(work.github, list(wanted.values()))
+    seen = [(each, signers[key]) for each, key in wanted.items() if key in signers]
+    host = work.github.addresses.noreply_host
+    async with work.db.write() as conn:
+        await identities.save_answers(conn, _answers(seen), work.now, noreply_host=host)
+        unseen = [each for each, key in wanted.items() if key not in signers]
+        await identities.put_off_unseen(conn, unseen, work.now)
+        if work.cursor(ACCOUNT, STREAM).failures:
+            await work.advance(conn, ACCOUNT, STREAM, Cursor(complete=True))
+    work.notify()
+    return True
+
+
+def _answers(seen: Sequence[tuple[Sample, Signers]]) -> dict[str, Person | None]:
+    """Address to account; an account that any commit tells of counts."""
+    answers: dict[str, Person | None] = {}
+    for sample, signers in seen:
+        for email, who in (
+            (sample.author_email, signers.author),
+            (sample.committer_email, signers.committer),
+        ):
+            answers[email] = answers.get(email) or who
+    return answers
+
+
+async def _wait(work: Work, error: GitHubError) -> None:
+    place = (ACCOUNT, STREAM)
+    due_at = work.now + plan.backoff_s(work.cursor(*place).failures + 1)
+    async with work.db.write() as conn:
+        await schedule.fail(conn, work.account_id, place, error.sentence, due_at)
+    log.warning("accounts behind addresses not found out", account=work.account_id, problem=error.sentence)
