@@ -125,3 +125,14 @@ async def test_set_up_is_over_once_there_is_an_owner(sandbox: Program, tmp_path:
         assert (await mallory.open("/setup")).location == "/signin"
         assert (await mallory.set_up(code)).location == "/signin"
         assert (await mallory.send("/signin/token", {"token": tokens["mallory"]})).status == 403
+
+
+async def test_strangers_at_the_set_up_page_make_nobody_wait(sandbox: Program, tmp_path: Path) -> None:
+    """Once there is an owner the page writes nothing: it answers while the sync holds the database."""
+    alices = (await tokens_of(sandbox))["alice"]
+    async with serve(tmp_path, sandbox.url) as instance, Guest(instance.url, "") as alice:
+        await alice.set_up(await instance.code())
+        assert (await alice.send("/signin/token", {"token": alices})).status == 303
+        async with instance.site.db.write(), Guest(instance.url, "") as mallory, asyncio.timeout(5):
+            assert (await mallory.open("/setup")).location == "/signin"
+            assert (await mallory.set_up("AAAAA")).location == "/signin"

@@ -39,6 +39,10 @@ async def setup_code(db: Database, vault: Vault, now: int) -> SetupCode | None:
 
     The database has only its hash; the code itself follows from the secret key and the time it ends.
     """
+    # Everybody may open the set-up page: once there is an owner that must not make writers wait.
+    async with db.read() as conn:
+        if await owner_id(conn) is not None:
+            return None
     async with db.write() as conn:
         await upsert(conn, instance, [{"id": 1}], key=["id"])
         row = await _row(conn, lock=True)
