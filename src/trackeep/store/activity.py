@@ -24,10 +24,14 @@ from trackeep.store.tables import (
     repository,
     review,
     review_request,
+    unclaimed_address,
 )
 
 GRANTED, LOST = "granted", "lost"
-_FETCHED = (commit, co_author, ref, ref_change, pull_request, review, review_request, issue, release)
+_FETCHED = (
+    *(commit, co_author, unclaimed_address, ref, ref_change),
+    *(pull_request, review, review_request, issue, release),
+)
 # Pull requests merged this recently are asked for their details, which the time charts need.
 DETAIL_WINDOW_S = 90 * 86_400
 
