@@ -217,6 +217,22 @@ async def test_the_pulse_of_a_repository(db: Database) -> None:
     assert [(one.name, one.is_merged) for one in branches] == [("main", False), ("topic", False)]
 
 
+async def test_a_borrowed_name_is_not_the_account(db: Database) -> None:
+    """Who signs with somebody's login from an unknown address stays apart, in figures, weeks and lists."""
+    async with db.write() as conn:
+        stranger = tables.commit.c.author_email == "old@college.example"
+        await conn.execute(update(tables.commit).where(stranger).values(author_name="bob"))
+    async with db.read() as conn:
+        authors = await reports_repository.authors(conn, reader(), ATLAS, THIRTY.current)
+        weeks = await reports_repository.author_weeks(conn, reader(), ATLAS, date(2026, 8, 25))
+        wanted = reports_commits.Wanted(author="alice", repository=("fernhill", "atlas"), everything=False)
+        alices = await reports_commits.search(conn, reader(), wanted)
+    commits = {one.key: one.commits for one in authors}
+    assert commits == {("alice", ""): 3, ("bob", ""): 1, ("dependabot[bot]", ""): 1, ("", "bob"): 1}
+    assert {key: sum(counts) for key, counts in weeks.items()} == commits | {("alice", ""): 4}
+    assert alices.count == 4 and {row.login for row in alices.rows} == {"alice"}
+
+
 async def test_freshness(db: Database) -> None:
     """When it last worked, what is left, and how much of the past has been read."""
     async with db.read() as conn:

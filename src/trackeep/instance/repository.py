@@ -24,7 +24,7 @@ from trackeep.metrics.windows import compare, weeks_back
 from trackeep.store import reports_commits, reports_pulls, reports_repositories, reports_repository
 from trackeep.store.reports_access import Reader
 from trackeep.store.reports_repositories import RepositoryRow
-from trackeep.store.reports_repository import Author
+from trackeep.store.reports_repository import Author, AuthorKey
 
 WEEKS = 12
 PEOPLE_SHOWN = 6
@@ -198,11 +198,14 @@ def _hour(cell: tuple[int, int, int]) -> str:
 
 
 def _contributors(
-    people: list[Author], by_week: Mapping[str, list[int]], repository: RepositoryRow, window: dict[str, str]
+    people: list[Author],
+    by_week: Mapping[AuthorKey, list[int]],
+    repository: RepositoryRow,
+    window: dict[str, str],
 ) -> list[Contributor]:
     shown = people[:PEOPLE_SHOWN]
     empty = [0] * reports_repository.WEEKS_OF_PEOPLE
-    weeks = [by_week.get(author.login or author.name, empty) for author in shown]
+    weeks = [by_week.get(author.key, empty) for author in shown]
     top = max((max(counts) for counts in weeks), default=0) or 1
     found = []
     for place, (author, counts) in enumerate(zip(shown, weeks, strict=True)):

@@ -93,7 +93,7 @@ async def _contributors(conn: AsyncConnection, asked: Question) -> TableOf:
     starts = weeks_back(reports_repository.WEEKS_OF_PEOPLE, asked.reader.now, asked.reader.zone)
     by_week = await reports_repository.author_weeks(conn, asked.reader, asked.repository.id, starts[0])
     busiest = sorted(by_week.items(), key=lambda item: (-sum(item[1]), item[0]))
-    rows = tuple((who, (sum(counts), *counts)) for who, counts in busiest)
+    rows = tuple((login or name, (sum(counts), *counts)) for (login, name), counts in busiest)
     columns = ("Commits", *(words.short_day(start) for start in starts))
     return TableOf("Commits per person and week", "Person", columns, rows)
 

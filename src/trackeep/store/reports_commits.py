@@ -149,8 +149,10 @@ def _conditions(reader: Reader, wanted: Wanted) -> list[ColumnElement[bool]]:
     if wanted.author == "me":
         conditions.append(is_mine(reader.account_id))
     elif wanted.author:
-        by_login = func.lower(person.c.login) == wanted.author.lower()
-        conditions.append(or_(by_login, func.lower(commit.c.author_name) == wanted.author.lower()))
+        # A name stands for those alone whom GitHub knows no account of, as in the list of contributors.
+        login = func.lower(func.coalesce(person.c.login, ""))
+        by_name = (login == "") & (func.lower(commit.c.author_name) == wanted.author.lower())
+        conditions.append(or_(login == wanted.author.lower(), by_name))
     conditions += [_matches(word) for word in wanted.words.split()]
     if wanted.since is not None:
         conditions.append(at >= wanted.since)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.metrics.windows import Window, day_number
@@ -25,6 +25,8 @@ from trackeep.store.tables import commit, person, pull_request, ref, repository,
 
 BRANCH_PREFIX = "refs/heads/"
 WEEKS_OF_PEOPLE = 13
+# (login, name), one of them "": who calls themselves like somebody's login is somebody else.
+AuthorKey = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,10 @@ class Author:
     additions: int
     deletions: int
     measured: int
+
+    @property
+    def key(self) -> AuthorKey:
+        return (self.login, "" if self.login else self.name)
 
 
 @dataclass(frozen=True)
@@ -90,7 +96,6 @@ async def authors(
     conn: AsyncConnection, reader: Reader, repository_id: int, window: Window
 ) -> tuple[Author, ...]:
     """Everybody with counted commits in the window, busiest first; one query."""
-    name = func.coalesce(func.nullif(person.c.login, ""), commit.c.author_name)
     statement = (
         select(
             func.coalesce(func.max(person.c.login), "").label("login"),
@@ -103,7 +108,7 @@ async def authors(
         )
         .select_from(with_authors(reader))
         .where(*_within(reader, repository_id, window), is_counted())
-        .group_by(name)
+        .group_by(*_who())
         .order_by(func.count().desc(), func.max(commit.c.author_name))
     )
     return tuple(
@@ -122,21 +127,22 @@ async def authors(
 
 async def author_weeks(
     conn: AsyncConnection, reader: Reader, repository_id: int, first: date
-) -> dict[str, list[int]]:
-    """Counted commits per span of seven days from `first` on, by login or else name; one query."""
+) -> dict[AuthorKey, list[int]]:
+    """Counted commits per span of seven days from `first` on, by the author's key; one query."""
     start = day_number(first)
-    name = func.coalesce(func.nullif(person.c.login, ""), commit.c.author_name).label("who")
+    login, name = _who()
     day = local_day(commit.c.committed_at, reader)
     rows = (
-        select(name, ((day - start) // 7).label("week"))
+        select(login.label("login"), name.label("name"), ((day - start) // 7).label("week"))
         .select_from(with_authors(reader))
         .where(*_within(reader, repository_id, Window(start * 86_400 - 86_400, reader.now + 86_400)))
         .where(day >= start, is_counted())
         .subquery()
     )
-    statement = select(rows.c.who, rows.c.week, func.count()).group_by(rows.c.who, rows.c.week)
-    weeks: dict[str, list[int]] = {}
-    for who, week, count in (await conn.execute(statement)).all():
+    by = (rows.c.login, rows.c.name, rows.c.week)
+    weeks: dict[AuthorKey, list[int]] = {}
+    for row in (await conn.execute(select(*by, func.count()).group_by(*by))).all():
+        who, (week, count) = (row[0], row[1]), row[2:]
         if week < WEEKS_OF_PEOPLE:
             weeks.setdefault(who, [0] * WEEKS_OF_PEOPLE)[week] = count
     return weeks
@@ -222,6 +228,12 @@ async def branches(
     if after:
         statement = statement.where(ref.c.name > BRANCH_PREFIX + after, ~is_default)
     return tuple(_branch(row) for row in (await conn.execute(statement)).all())
+
+
+def _who() -> tuple[ColumnElement[str], ColumnElement[str]]:
+    """(login, name) of a commit's author: the name counts only where GitHub knows no account."""
+    login = func.coalesce(person.c.login, "")
+    return login, case((login == "", commit.c.author_name), else_="")
 
 
 def _branch(row: Any) -> Branch:
