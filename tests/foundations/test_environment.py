@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from trackeep.environment import broker_settings, cookie_name, instance_settings, is_loopback_host
+from trackeep.environment import (
+    GitHubAddresses,
+    broker_settings,
+    cookie_name,
+    instance_settings,
+    is_loopback_host,
+)
 from trackeep.errors import SettingsError
 
 
@@ -67,6 +73,19 @@ def test_plain_http_to_github_is_for_this_computer_only() -> None:
     assert instance_settings({"GITHUB_URL": "http://127.0.0.1:9100"}).github.git == "http://127.0.0.1:9100"
     with pytest.raises(SettingsError, match="GITHUB_API_URL must be https"):
         instance_settings({"GITHUB_API_URL": "http://github.internal/api/v3"})
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://github.com", "users.noreply.github.com"),
+        ("https://git.example", "users.noreply.git.example"),
+        ("http://127.0.0.1:9100", "users.noreply.github.com"),
+    ],
+)
+def test_noreply_addresses_follow_from_the_address_of_the_pages(url: str, host: str) -> None:
+    """Enterprise Server has its own; a GitHub on this computer stands for github.com."""
+    assert GitHubAddresses(web=url).noreply_host == host
 
 
 def test_graphql_follows_from_the_rest_address() -> None:

@@ -14,10 +14,13 @@ from trackeep.github.graphql import (
     DETAIL_PAGE,
     LIST_PAGE,
     PULSE_PAGE,
+    SIGNERS_PAGE,
+    WantedCommit,
     WantedPage,
     WantedPull,
     numbers_query,
     pages_query,
+    signers_query,
     text,
 )
 from trackeep.sandbox.points import NODE_LIMIT, Price, price
@@ -37,7 +40,11 @@ def composed() -> list[Any]:
         pulls = [WantedPull(f"R_{n % 2}", n) for n in range(1, 1 + DETAIL_PAGE)]
         found.append(pytest.param(*pages_query(pages, teams=teams), id=f"pages-{teams}"))
         found.append(pytest.param(*numbers_query(pulls, teams=teams), id=f"numbers-{teams}"))
-    return found
+    return [*found, pytest.param(*signers_query(commits(SIGNERS_PAGE)), id="signers")]
+
+
+def commits(count: int) -> list[WantedCommit]:
+    return [WantedCommit(f"R_{n % 7}", f"{n:040x}") for n in range(count)]
 
 
 def priced(query: str, variables: dict[str, Any]) -> Price:
@@ -68,9 +75,10 @@ def test_composed_query_is_valid_and_within_the_limits(query: str, variables: di
 
 
 def test_planned_prices() -> None:
-    """A page of the list is one point, so is one of details; a heartbeat of 100 repositories two."""
+    """One point: a page of the list, one of details, a hundred commits' people; a heartbeat of 100 is two."""
     page = pages_query([WantedPage("R_1", LIST_PAGE)], teams=True)
     details = numbers_query([WantedPull("R_1", n) for n in range(DETAIL_PAGE)], teams=True)
     assert priced(*page).points == 1
     assert priced(*details).points == 1
+    assert priced(*signers_query(commits(SIGNERS_PAGE))).points == 1
     assert priced(text("heartbeat"), {"ids": ["R"] * PULSE_PAGE}).points == 2

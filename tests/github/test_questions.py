@@ -11,7 +11,7 @@ from sandbox.real_schema import validate
 from sandbox_control import Sandbox
 
 from trackeep.github import graphql, rest
-from trackeep.github.graphql import DETAIL_PAGE, LIST_PAGE, WantedPage, WantedPull
+from trackeep.github.graphql import DETAIL_PAGE, LIST_PAGE, WantedCommit, WantedPage, WantedPull
 from trackeep.github.transport import GitHub
 
 pytestmark = pytest.mark.anyio
@@ -80,6 +80,19 @@ async def test_prices(github: GitHub, control: Sandbox) -> None:
     assert github.costs.graphql_points == 2
     await graphql.pulse(github, [node_id])
     assert github.costs.graphql_points == 3
+
+
+async def test_who_signed(github: GitHub, control: Sandbox) -> None:
+    """Author and committer as accounts; a commit GitHub does not know, or cannot show, is missing."""
+    atlas = control.repository("fernhill/atlas")
+    made = control.ask("/people")
+    tip = WantedCommit(atlas["node_id"], atlas["branches"][atlas["default_branch"]])
+    unknown = WantedCommit(atlas["node_id"], "0" * 40)
+    elsewhere = WantedCommit("R_kwDOAAAAAAAAAAAA", tip.sha)
+    found = await graphql.signers(github, [tip, unknown, elsewhere])
+    assert set(found) == {tip}
+    signed = [each for each in (found[tip].author, found[tip].committer) if each]
+    assert signed and {(each.id, each.login) for each in signed} <= {(p["id"], p["login"]) for p in made}
 
 
 async def test_team_names_need_a_scope(control: Sandbox) -> None:

@@ -39,6 +39,14 @@ async def sync(db: Database, sandbox: Sandbox, *names: str) -> Outcome:
     return await sync_once(db, sandbox.addresses, sandbox.token("alice"), names, clock=sandbox.now)
 
 
+async def test_first_sync_costs_little(db: Database, sandbox: Program) -> None:
+    """Everything of every repository; the last point is for the accounts behind all addresses."""
+    outcome = await sync(db, Sandbox(sandbox.url))
+    assert outcome.costs.rest_requests <= 11
+    assert outcome.costs.graphql_points <= 13 + 1
+    assert outcome.git_posts <= 21
+
+
 async def test_second_sync_costs_nothing(db: Database, sandbox: Program) -> None:
     """Nothing changed: two requests, both answered 304, no quota, no git."""
     github = Sandbox(sandbox.url)

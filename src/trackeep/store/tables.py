@@ -264,7 +264,7 @@ unclaimed_address = Table(
     # 0: not asked yet; an address that GitHub takes for nobody's is asked again much later.
     _time("due_at", needed=True),
     Index(None, "due_at"),
-    Index(None, "repository_id"),
+    Index(None, "repository_id", "due_at"),
 )
 
 ref = Table(
