@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import tracemalloc
+import zlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -27,6 +30,7 @@ from trackeep.github.gitwire import Caps, GitRemote, fetch_pack, list_refs
 pytestmark = pytest.mark.anyio
 ATLAS = "fernhill/atlas"
 PLACES = ("refs/heads", "refs/tags")
+MB = 1 << 20
 
 
 @pytest.fixture
@@ -153,6 +157,37 @@ def test_a_damaged_pack_is_refused_wherever_it_is_damaged(tmp_path: Path) -> Non
             path.write_bytes(bad)
             with path.open("rb") as file, pytest.raises(GitHubUnavailable, match="damaged pack"):
                 read_pack(file, most_commits=9)
+
+
+def test_a_small_delta_that_makes_gigabytes_is_refused(tmp_path: Path) -> None:
+    """Twelve hundred bytes that copy a megabyte three hundred times do not take the memory for it."""
+    base = b"tree " + b"0" * 40 + b"\n\n" + b"a" * MB
+    delta = varint(len(base)) + varint(100) + b"\xf0\xff\xff\x0f" * 300
+    first = size_of(1, len(base)) + zlib.compress(base)
+    content = b"PACK" + (2).to_bytes(4, "big") + (2).to_bytes(4, "big") + first
+    name = hashlib.sha1(b"commit %d\0" % len(base) + base, usedforsecurity=False).digest()
+    content += size_of(7, len(delta)) + name + zlib.compress(delta)
+    path = tmp_path / "pack"
+    path.write_bytes(content + hashlib.sha1(content, usedforsecurity=False).digest())
+    tracemalloc.start()
+    try:
+        with path.open("rb") as file, pytest.raises(GitHubUnavailable, match="another length"):
+            read_pack(file, most_commits=9)
+        assert tracemalloc.get_traced_memory()[1] < 32 * MB
+    finally:
+        tracemalloc.stop()
+
+
+def varint(number: int) -> bytes:
+    """Seven bits a byte, lowest first, as deltas write sizes."""
+    low, rest = number & 127, number >> 7
+    return bytes([low | 128]) + varint(rest) if rest else bytes([low])
+
+
+def size_of(kind: int, size: int) -> bytes:
+    """The head of an object in a pack: its kind and its size."""
+    low, rest = kind << 4 | size & 15, size >> 4
+    return bytes([low | 128]) + varint(rest) if rest else bytes([low])
 
 
 async def test_who_may_not_read_is_told_so(sandbox: Program, http: aiohttp.ClientSession) -> None:

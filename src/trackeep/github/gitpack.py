@@ -290,7 +290,8 @@ def _patched(base: bytes, delta: bytes) -> bytes:
     _, position = _number(delta, 0)
     size, position = _number(delta, position)
     out = bytearray()
-    while position < len(delta):
+    # Looked at while it grows: a few bytes that copy 16 MB each would take all memory before the end.
+    while position < len(delta) and len(out) <= size <= _LARGEST_COMMIT:
         code = delta[position]
         position += 1
         if not code & 0x80:
