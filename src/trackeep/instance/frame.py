@@ -104,10 +104,15 @@ def period_of(request: Request, usual: str = PERIOD) -> str:
 def day_in(request: Request, name: str) -> date | None:
     """The day `?name=2026-11-23`; raises UsageError when it is no day."""
     text = request.query_params.get(name, "")
+    refused = UsageError(f"“{text[:40]}” is not a day.", "Write it as 2026-11-23.")
     try:
-        return date.fromisoformat(text) if text else None
+        day = date.fromisoformat(text) if text else None
     except ValueError:
-        raise UsageError(f"“{text[:40]}” is not a day.", "Write it as 2026-11-23.") from None
+        raise refused from None
+    # The first and the last year have no day before or after them to compute with.
+    if day is not None and not date.min.year < day.year < date.max.year:
+        raise refused
+    return day
 
 
 def bounds_in(request: Request, zone: ZoneInfo) -> tuple[int | None, int | None]:

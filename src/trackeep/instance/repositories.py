@@ -73,7 +73,8 @@ async def table(request: Request) -> Response:
     sort = sort if sort in SORTS else "commits"
     kept = [row for row in every if chosen.keeps(row, reader.now)]
     kept.sort(key=SORTS[sort][1], reverse=SORTS[sort][2])
-    start = min(int(query.get("from", "0")) if query.get("from", "0").isdecimal() else 0, len(kept))
+    first = query.get("from", "0")
+    start = min(int(first) if first.isdecimal() and len(first) < 10 else 0, len(kept))
     return show(
         request,
         "repositories.html",

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from trackeep import web
 from trackeep.environment import cookie_name
-from trackeep.errors import Forbidden, NotSignedIn
+from trackeep.errors import Forbidden, NotSignedIn, UsageError
 from trackeep.instance.site import Site, safe_next, site_of
 from trackeep.store import sessions
 
@@ -68,6 +68,9 @@ def anybody(endpoint: Endpoint) -> Endpoint:
 
 def _require_own_page(request: Request) -> None:
     """Nothing changes on request of a foreign page, not even of a neighbour on the same site."""
+    # Nobody types U+0000, and PostgreSQL refuses it.
+    if "\0" in request.scope["path"] or "%00" in request.url.query:
+        raise UsageError("This address has characters that mean nothing.", "Type it again.")
     if request.method in SAFE_METHODS:
         return
     if not web.is_same_origin(request, site_of(request).settings.origin):

@@ -1,0 +1,37 @@
+"""Addresses that nobody types, sent to every list: a clear refusal, never a failure of ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from local_instance import Guest, serve
+from programs import Program
+from small_world import enter, fill
+
+pytestmark = pytest.mark.anyio
+REFUSED = (
+    *("/commits?q=%00", "/commits?author=a%00", "/commits?after=1.%00", "/pulls?list=all&q=%00"),
+    *("/commits?until=9999-12-31", "/commits?since=0001-01-01", "/activity?day=9999-12-31"),
+    *("/commits?repo=a", "/commits?after=x.y", "/activity?before=%C2%B2", "/signin?next=%00", "/r/a%00/b"),
+    *("/calendar?year=99999999999", "/?year=0"),
+)
+SHOWN = (
+    *("/repos?from=" + "9" * 5_000, "/calendar?from=%C2%B2"),
+    *("/commits?until=9998-12-31", "/commits?since=0002-01-01", "/commits?q=%ff%fe", "/?period=nonsense"),
+    *("/commits?after=999999999999999999.a", "/pulls?list=all&after=999999999999999999.1.1"),
+)
+
+
+async def test_odd_addresses_are_refused_or_understood(
+    sandbox: Program, tmp_path: Path, database_url: str
+) -> None:
+    """Characters no database takes, days at the ends of time and endless numbers: 400, or a page."""
+    async with (
+        serve(tmp_path, sandbox.url, database_url=database_url) as instance,
+        Guest(instance.url, "") as alice,
+    ):
+        await fill(instance.site.db, instance.site.now())
+        await enter(instance, alice)
+        assert {path: (await alice.open(path)).status for path in REFUSED} == dict.fromkeys(REFUSED, 400)
+        assert {path: (await alice.open(path)).status for path in SHOWN} == dict.fromkeys(SHOWN, 200)
