@@ -40,7 +40,7 @@ def contributors(github: Sandbox, full_name: str, since: float) -> Counter[str]:
 
 
 async def test_everybody_is_there_once(sandbox: Program, tmp_path: Path) -> None:
-    """bob's two addresses are one contributor, alice's unverified one is nobody's; each link lists as many."""
+    """bob's two addresses are one person, alice's unverified one is nobody's; each link lists them."""
     github = Sandbox(sandbox.url)
     async with serve(tmp_path, sandbox.url) as instance, Guest(instance.url, "") as guest:
         await sync_once(instance.site.db, github.addresses, github.token(), ())

@@ -38,7 +38,7 @@ async def resolve(work: Work) -> None:
     except GitHubTokenDead:
         raise
     except GitHubRateLimited:
-        # The client keeps the time until when nothing is asked; the other streams heard of it before.
+        # The client keeps the time until when nothing is asked, and everything else of the pass is done.
         return
     except GitHubError as error:
         if work.github.is_closed:
