@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 
@@ -205,3 +206,18 @@ async def test_pages_for_people_send_strangers_to_sign_in(sandbox: Program, tmp_
             answer = await nobody.open(path)
             assert (answer.status, answer.location.partition("?")[0]) == (303, "/signin"), path
             assert (await nobody.open(path, accept="application/json")).status == 401, path
+
+
+async def test_an_open_stream_ends_with_the_session(sandbox: Program, tmp_path: Path, token: str) -> None:
+    """Progress that a page follows stops within seconds of signing out elsewhere, whoever keeps it open."""
+    async with serve(tmp_path, sandbox.url) as instance, Guest(instance.url, "") as alice:
+        await own(instance, alice, token)
+        cookies = "; ".join(f"{name}={value}" for name, value in alice.cookies["localhost"].items())
+        async with (
+            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http,
+            http.get(f"{instance.url}/sync/events", headers={"Cookie": cookies}) as stream,
+        ):
+            assert (await stream.content.readline()).startswith(b"data: ")
+            await alice.send("/auth/logout", {"everywhere": "1"})
+            async with asyncio.timeout(10):
+                assert await stream.content.read() == b"\n"

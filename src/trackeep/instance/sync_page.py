@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from trackeep.instance.frame import reader_of, show
+from trackeep.instance.sessions import current
 from trackeep.instance.site import Site, site_of
 from trackeep.metrics.syncing import budget_use, hit_ratio
 from trackeep.model import Budget
@@ -105,7 +106,8 @@ async def events(request: Request) -> Response:
 
 async def _changes(request: Request, site: Site, reader: Reader) -> AsyncIterator[str]:
     said, silent_s, spent_s = "", 0.0, 0.0
-    while spent_s < LONGEST_STREAM_S and not await request.is_disconnected():
+    # Asked anew each time: who signs out, or is removed, reads no further on a stream opened before.
+    while spent_s < LONGEST_STREAM_S and not await request.is_disconnected() and await current(request):
         state = json.dumps(await _state(site, Reader(reader.account_id, site.now(), reader.zone)))
         if state != said:
             said, silent_s = state, 0.0
