@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,18 @@ async def test_guessing_is_slowed_down(sandbox: Program, tmp_path: Path) -> None
         assert 0 < int(refused.headers["Retry-After"]) <= 600
         instance.clock.ahead_s += 601
         assert (await alice.send("/signin/token", right)).status == 303
+
+
+async def test_guesses_at_the_same_moment_count_too(sandbox: Program, tmp_path: Path) -> None:
+    """Of forty wrong tokens at once GitHub is asked about ten; right ones are never counted."""
+    async with serve(tmp_path, sandbox.url) as instance, Guest(instance.url, "") as alice:
+        await alice.set_up(await instance.code())
+        right = {"token": await token_with(sandbox, "repo", "user")}
+        for _ in range(11):
+            assert (await alice.send("/signin/token", right)).status == 303
+        guesses = ({"token": f"ghp_{number:036}"} for number in range(40))
+        answers = await asyncio.gather(*(alice.send("/signin/token", guess) for guess in guesses))
+        assert sorted(answer.status for answer in answers) == [401] * 10 + [429] * 30
 
 
 def test_which_scopes_are_enough() -> None:

@@ -25,11 +25,13 @@ async def with_token(request: Request) -> Response:
     site, address, form = site_of(request), request.state.client_address, await request.form()
     text, path = str(form.get("token", "")).strip(), safe_next(str(form.get("next", "/")))
     site.token_tries.check(address, site.clock())
+    # Counted before GitHub is asked: a hundred tries at the same moment are a hundred tries.
+    site.token_tries.note(address, site.clock())
     try:
         viewer = await _viewer(site, text)
     except (LoginError, GitHubError) as error:
-        site.token_tries.note(address, site.clock())
         return signin.page(request, path, becomes_owner=setup_of(request) is not None, problem=error)
+    site.token_tries.forgive(address)
     credential = Credential("token", text, fingerprint(text), viewer.scopes)
     return (await admission.enter(request, admission.Arrival(viewer, credential, path))).response
 

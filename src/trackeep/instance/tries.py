@@ -38,6 +38,12 @@ class Tries:
         while len(self._wrong) > MOST_ADDRESSES:
             self._wrong.popitem(last=False)
 
+    def forgive(self, address: str) -> None:
+        """The try noted last was right after all."""
+        wrong = self._wrong.get(_network(address))
+        if wrong:
+            wrong.pop()
+
 
 def _network(address: str) -> str:
     try:
