@@ -89,11 +89,16 @@ def start(*args: str, env: dict[str, str] | None = None, cwd: Path | None = None
 
 
 def run(
-    *args: str, env: dict[str, str] | None = None, cwd: Path | None = None, timeout_s: float = 120
+    *args: str,
+    env: dict[str, str] | None = None,
+    cwd: Path | None = None,
+    largest_file_kb: int = 0,
+    timeout_s: float = 120,
 ) -> subprocess.CompletedProcess[str]:
-    """Run `trackeep ARGS` to its end."""
+    """Run `trackeep ARGS` to its end; `largest_file_kb` makes the disk full for it at that size."""
+    limit = ["bash", "-c", f'ulimit -f {largest_file_kb} && exec "$@"', "bash"] if largest_file_kb else []
     return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "trackeep", *args],
+        [*limit, sys.executable, "-W", "error", "-m", "trackeep", *args],
         capture_output=True,
         text=True,
         env=environment(env),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import socket
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,14 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Table, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    ProgrammingError,
+)
+from sqlalchemy.exc import DatabaseError as DatabaseFault
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from trackeep.errors import DatabaseError, DatabaseVersionError
@@ -42,7 +50,7 @@ class Database:
         try:
             database = cls(_engine(url), url)
         except (ArgumentError, OSError, ValueError) as error:
-            raise _cannot_open(url, error) from error
+            raise _cannot_use(url, error) from error
         try:
             await database.migrate()
         except BaseException:
@@ -56,32 +64,41 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A connection whose statements see one state of the database."""
-        async with self.engine.connect() as conn:
-            if not self.is_sqlite:
-                await conn.execution_options(isolation_level="REPEATABLE READ")
-            yield conn
+        """A connection whose statements see one state of the database. Raises DatabaseError."""
+        with self._told():
+            async with self.engine.connect() as conn:
+                if not self.is_sqlite:
+                    await conn.execution_options(isolation_level="REPEATABLE READ")
+                yield conn
 
     @contextlib.asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that is committed as a whole, or not at all."""
-        async with self.engine.connect() as conn:
-            if self.is_sqlite:
-                # A reader that turns writer would fail at once when another writes; this waits.
-                await conn.execution_options(trackeep_begin="IMMEDIATE")
-            async with conn.begin():
-                yield conn
+        """A transaction that is committed as a whole, or not at all. Raises DatabaseError."""
+        with self._told():
+            async with self.engine.connect() as conn:
+                if self.is_sqlite:
+                    # A reader that turns writer would fail at once when another writes; this waits.
+                    await conn.execution_options(trackeep_begin="IMMEDIATE")
+                async with conn.begin():
+                    yield conn
 
     async def migrate(self) -> None:
         """Bring the tables to this program's version, under a lock, with a copy of SQLite before."""
+        async with self.write() as conn:
+            if not self.is_sqlite:
+                lock = text("select pg_advisory_xact_lock(:number)")
+                await conn.execute(lock, {"number": _MIGRATION_LOCK})
+            await conn.run_sync(_migrate)
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """A full disk, a lost server, a foreign file: one sentence instead of a stack of libraries."""
         try:
-            async with self.write() as conn:
-                if not self.is_sqlite:
-                    lock = text("select pg_advisory_xact_lock(:number)")
-                    await conn.execute(lock, {"number": _MIGRATION_LOCK})
-                await conn.run_sync(_migrate)
-        except (DBAPIError, OSError, sqlite3.Error) as error:
-            raise _cannot_open(self.url, error) from error
+            yield
+        except (DatabaseFault, InterfaceError, ConnectionError, socket.gaierror) as error:
+            if isinstance(error, IntegrityError | ProgrammingError | DataError):
+                raise
+            raise _cannot_use(self.url, error) from error
 
     async def close(self) -> None:
         await self.engine.dispose()
@@ -177,11 +194,11 @@ def _copy_before(conn: Connection, version: str) -> None:
     shutil.copymode(source, copy)
 
 
-def _cannot_open(url: str, error: BaseException) -> DatabaseError:
+def _cannot_use(url: str, error: BaseException) -> DatabaseError:
     reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0].rstrip(".")
     return DatabaseError(
-        f"The database {_without_password(url)} cannot be opened: {reason}.",
-        "Check TRACKEEP_DATABASE_URL, that the server runs, and that the folder can be written.",
+        f"The database {_without_password(url)} cannot be used: {reason}.",
+        "Check TRACKEEP_DATABASE_URL, that its server runs, and that there is room on the disk.",
     )
 
 

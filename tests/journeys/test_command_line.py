@@ -110,7 +110,7 @@ def test_one_repository_by_name(at_home: dict[str, str]) -> None:
         ({}, ["sync", "alice"], 6, "alice is not a repository's name. Write it as owner/name."),
         ({"TRACKEEP_PORT": "x", "TRACKEEP_POLL_SECONDS": "0"}, ["status"], 2, "2 settings are wrong."),
         ({}, ["status"], 4, "Nobody has signed in yet."),
-        ({"TRACKEEP_DATABASE_URL": "postgresql://127.0.0.1:1/x"}, ["status"], 1, "cannot be opened"),
+        ({"TRACKEEP_DATABASE_URL": "postgresql://127.0.0.1:1/x"}, ["status"], 1, "cannot be used"),
         ({}, ["nonsense"], 2, "No such command 'nonsense'"),
     ],
 )
@@ -133,6 +133,19 @@ def test_a_dead_network_is_told_and_loses_nothing(synced: dict[str, str]) -> Non
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
     assert json.loads(run("status", "--json", env=synced).stdout)["commits"] == before > 0
+
+
+@pytest.mark.anyio
+async def test_a_full_disk_is_told_and_loses_nothing(at_home: dict[str, str], sandbox: Program) -> None:
+    """When nothing can be written any more, sync says so in one sentence; with room again it completes."""
+    full = run("sync", env=at_home, largest_file_kb=1_500)
+    assert full.returncode in (1, 3), full.stderr
+    assert "Traceback" not in full.stderr
+    assert "there is room on the disk" in full.stderr
+    assert run("sync", "-q", env=at_home).returncode == 0
+    db = await Database.open(f"sqlite:///{at_home['TRACKEEP_DATA_DIR']}/trackeep.db")
+    assert await differences(db, Sandbox(sandbox.url), LISTED_FOR_ALICE) == {}
+    await db.close()
 
 
 def test_a_newer_database_is_left_alone(synced: dict[str, str]) -> None:

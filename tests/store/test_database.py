@@ -96,7 +96,7 @@ async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     """A foreign file is named in one sentence and keeps its content."""
     path = tmp_path / "notes.txt"
     path.write_text("these are my notes, not a database\n" * 50)
-    with pytest.raises(DatabaseError, match=r"notes\.txt cannot be opened"):
+    with pytest.raises(DatabaseError, match=r"notes\.txt cannot be used"):
         await Database.open(f"sqlite:///{path}")
     assert path.read_text().startswith("these are my notes")
 
@@ -115,7 +115,7 @@ async def test_an_sqlite_file_is_for_its_owner_only(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["sqlite:////dev/null/x.db", "postgresql://a:secret@[broken/x"])
 async def test_an_impossible_address_is_told_without_its_password(url: str) -> None:
-    """What cannot be opened is named in one sentence, and a password never is."""
-    with pytest.raises(DatabaseError, match="cannot be opened") as caught:
+    """What cannot be used is named in one sentence, and a password never is."""
+    with pytest.raises(DatabaseError, match="cannot be used") as caught:
         await Database.open(url)
     assert "secret" not in str(caught.value)

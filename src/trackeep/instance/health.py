@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from trackeep.errors import DatabaseError
 from trackeep.instance.site import site_of
 from trackeep.store.tables import instance
 
@@ -27,7 +28,7 @@ async def readyz(request: Request) -> Response:
     try:
         async with asyncio.timeout(READY_WITHIN_S), site_of(request).db.read() as conn:
             await conn.execute(select(instance.c.id).limit(1))
-    except (SQLAlchemyError, OSError, TimeoutError) as error:
+    except (DatabaseError, SQLAlchemyError, OSError, TimeoutError) as error:
         log.warning("not ready", reason=type(error).__name__)
         return _answer("database does not answer", 503)
     return _answer("ready", 200)
