@@ -294,7 +294,7 @@ def again_port(instance: LocalInstance) -> str:
 
 
 async def test_a_moved_token_is_noticed(sandbox: Program, broker: Program, tmp_path: Path) -> None:
-    """A sealed token copied into another person's row by hand cannot be opened there."""
+    """A sealed token copied into another person's row by hand cannot be used there."""
     async with serve(tmp_path, sandbox.url, broker.url) as instance:
         async with Guest(instance.url, broker.url) as alice:
             await own(instance, alice)
