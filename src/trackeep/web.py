@@ -30,6 +30,7 @@ from trackeep.errors import TooManyRequests, TrackeepError
 
 log = structlog.get_logger()
 LOOK = Path(__file__).parent / "look"
+LONGEST_LOGGED = 500
 
 ErrorPage = Callable[[Request, TrackeepError, str], Response]
 
@@ -164,7 +165,8 @@ class Around:
                 headers.setdefault("x-request-id", request_id)
                 for name, value in self._envelope.headers.items():
                     headers.setdefault(name, value)
-                log.info("request", method=scope["method"], path=scope["path"], status=message["status"])
+                path = scope["path"][:LONGEST_LOGGED]
+                log.info("request", method=scope["method"], path=path, status=message["status"])
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
