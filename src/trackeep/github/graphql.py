@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -299,27 +299,26 @@ def _pull_page(wanted: WantedPage, raw: msgspec.Raw) -> PullPage:
 
 def _numbered(result: Result) -> dict[WantedPull, ParsedPull]:
     found = {}
-    for name, raw in result.data.items():
-        if name == "rateLimit":
-            continue
-        fields = decoded(raw, dict[str, msgspec.Raw])
-        node_id = decoded(fields["id"], str)
-        for alias, inner in fields.items():
-            if alias.startswith("p") and bytes(inner) != b"null":
-                pull = decoded(inner, shapes.PullNode).parsed()
-                found[WantedPull(node_id, pull.pull.number)] = pull
+    for node_id, _, inner in _aliased(result, "p"):
+        pull = decoded(inner, shapes.PullNode).parsed()
+        found[WantedPull(node_id, pull.pull.number)] = pull
     return found
 
 
 def _signed(result: Result) -> dict[WantedCommit, Signers]:
-    found = {}
+    return {
+        WantedCommit(node_id, sha): Signers(*decoded(inner, shapes.SignedNode).people())
+        for node_id, sha, inner in _aliased(result, "c")
+    }
+
+
+def _aliased(result: Result, letter: str) -> Iterator[tuple[str, str, msgspec.Raw]]:
+    """(repository's node id, alias without its letter, answer) of everything asked for by alias."""
     for name, raw in result.data.items():
         if name == "rateLimit":
             continue
         fields = decoded(raw, dict[str, msgspec.Raw])
         node_id = decoded(fields["id"], str)
         for alias, inner in fields.items():
-            if alias.startswith("c") and bytes(inner) != b"null":
-                signed = decoded(inner, shapes.SignedNode)
-                found[WantedCommit(node_id, alias[1:])] = Signers(*signed.people())
-    return found
+            if alias.startswith(letter) and bytes(inner) != b"null":
+                yield node_id, alias[1:], inner
