@@ -11,6 +11,7 @@ import postgres
 import pytest
 from local_broker import broker_environment
 from programs import Program, github_environment, start
+from sandbox_control import Sandbox
 
 # A busy machine is no failure: what is promised is checked, how long it took is not.
 hypothesis.settings.register_profile("trackeep", deadline=None, print_blob=True)
@@ -35,6 +36,15 @@ def fresh_sandbox(tmp_path: Path) -> Iterator[Program]:
     """A small GitHub of this test's own, to be changed, limited and broken."""
     program = start("sandbox", "serve", "--port", "0", "--data-dir", str(tmp_path / "sandbox"))
     yield program
+    program.stop()
+
+
+@pytest.fixture(scope="module")
+def changing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A small GitHub that the tests of one file share and change."""
+    data = tmp_path_factory.mktemp("sandbox")
+    program = start("sandbox", "serve", "--port", "0", "--data-dir", str(data))
+    yield Sandbox(program.url)
     program.stop()
 
 

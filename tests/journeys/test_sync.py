@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from copy_of_github import differences
-from programs import Program, start
+from programs import Program
 from sandbox_control import Sandbox
 
 from trackeep.database import Database
@@ -23,15 +23,6 @@ async def db(database_url: str) -> AsyncIterator[Database]:
     database = await Database.open(database_url)
     yield database
     await database.close()
-
-
-@pytest.fixture(scope="module")
-def changing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    """One sandbox for this file, to be changed; every test has its own database."""
-    data = tmp_path_factory.mktemp("sandbox")
-    program = start("sandbox", "serve", "--port", "0", "--data-dir", str(data))
-    yield Sandbox(program.url)
-    program.stop()
 
 
 async def sync(db: Database, sandbox: Sandbox, *names: str) -> Outcome:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from copy_of_github import differences
-from programs import Program, start
+from programs import Program
 from sandbox_control import Sandbox
 from sqlalchemy import select
 
@@ -24,15 +24,6 @@ async def db(tmp_path: Path) -> AsyncIterator[Database]:
     database = await Database.open(f"sqlite:///{tmp_path / 'trackeep.db'}")
     yield database
     await database.close()
-
-
-@pytest.fixture(scope="module")
-def changing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    """One sandbox for this file, to be changed; every test has its own database."""
-    data = tmp_path_factory.mktemp("sandbox")
-    program = start("sandbox", "serve", "--port", "0", "--data-dir", str(data))
-    yield Sandbox(program.url)
-    program.stop()
 
 
 async def sync(db: Database, sandbox: Sandbox, *names: str) -> Outcome:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 from copy_of_github import differences
-from programs import start
 from sandbox_control import Sandbox
 from sqlalchemy import func, select
 
@@ -46,20 +45,12 @@ async def db(tmp_path: Path) -> AsyncIterator[Database]:
     await database.close()
 
 
-@pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    """One sandbox for this file, to be changed and broken; every test has its own database."""
-    data = tmp_path_factory.mktemp("sandbox")
-    program = start("sandbox", "serve", "--port", "0", "--data-dir", str(data))
-    yield Sandbox(program.url)
-    program.stop()
-
-
 @pytest.fixture
-def github(own: Sandbox) -> Iterator[Sandbox]:
-    yield own
-    own.ask("/faults", method="DELETE")
-    own.ask("/latency", {"ms": 0})
+def github(changing: Sandbox) -> Iterator[Sandbox]:
+    """A sandbox to break; what a test broke is whole again afterwards."""
+    yield changing
+    changing.ask("/faults", method="DELETE")
+    changing.ask("/latency", {"ms": 0})
 
 
 async def sync(db: Database, github: Sandbox, *names: str, token: str = "") -> Outcome:
