@@ -91,12 +91,9 @@ def go_from_setup_to_dashboard(visit: Visit, setup_url: str) -> None:
     page.get_by_role("button", name=re.compile("alice")).click()
     page.get_by_role("button", name="Authorize").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Choose what to follow")
-    # The worker asks GitHub for the list; until it has come the page offers to reload itself.
-    for _ in range(60):
-        if page.get_by_role("button", name="Follow these repositories").count():
-            break
-        page.wait_for_timeout(500)
-        page.reload()
+    # The worker asks GitHub for the list; the page notices by itself when it has come.
+    expect(page.get_by_role("button", name="Follow these repositories")).to_be_visible(timeout=60_000)
+    page.wait_for_load_state()
     _fine(visit, "choose-first")
     page.get_by_role("button", name="Follow these repositories").click()
     page.wait_for_load_state()
@@ -104,14 +101,11 @@ def go_from_setup_to_dashboard(visit: Visit, setup_url: str) -> None:
 
 
 def wait_for_sync(page: Page, url: str) -> None:
-    """Until every followed repository has been read to its end."""
-    for _ in range(240):
-        page.goto(url + "/sync")
-        still_reading = page.get_by_role("heading", name="Reading the past").count()
-        if page.get_by_text("Last success").count() and not still_reading:
-            return
-        page.wait_for_timeout(500)
-    raise AssertionError("the first sync did not end: " + page.inner_text("main"))
+    """Until every followed repository has been read to its end; the page keeps itself up to date."""
+    page.goto(url + "/sync")
+    expect(page.get_by_role("heading", name="Reading the past")).to_have_count(0, timeout=120_000)
+    expect(page.get_by_text("Last success").first).to_be_visible(timeout=120_000)
+    page.wait_for_load_state()
 
 
 def test_a_new_owner_comes_from_one_address_to_a_filled_dashboard(alice: SignedIn, browser: Browser) -> None:
