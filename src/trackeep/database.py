@@ -16,7 +16,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Table, event, text
+from sqlalchemy import Connection, Table, event, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import (
@@ -173,6 +173,11 @@ def _migrate(conn: Connection) -> None:
         raise DatabaseVersionError(
             f"The database was written by a newer Trackeep: it has version {current}, known is {newest}.",
             "Start the newer program, or restore the copy made before the upgrade.",
+        )
+    if current is None and inspect(conn).has_table("repository"):
+        raise DatabaseError(
+            "The database has tables of its own, but not those of a running Trackeep.",
+            "It may be an export; give the instance a file or a database of its own.",
         )
     if current is not None and conn.dialect.name == "sqlite":
         _copy_before(conn, current)

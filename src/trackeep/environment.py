@@ -206,7 +206,7 @@ def _unknown_names(environ: Mapping[str, str]) -> tuple[str, ...]:
         if plain in NOT_YET:
             warnings.append(f"{name} has no effect in this version.")
             continue
-        near = difflib.get_close_matches(name, KNOWN_NAMES, n=1)
+        near = difflib.get_close_matches(name, KNOWN_NAMES, n=1, cutoff=0.8)
         meant = f" Did you mean {near[0]}?" if near else ""
         warnings.append(f"{name} is not a setting and is ignored.{meant}")
     return tuple(warnings)
@@ -329,7 +329,8 @@ class _Reader:
         if self._mistakes:
             count = len(self._mistakes)
             opening = "A setting is wrong." if count == 1 else f"{count} settings are wrong."
-            raise SettingsError(" ".join([opening, *self._mistakes]), "Correct them and start again.")
+            cure = "Correct it and start again." if count == 1 else "Correct them and start again."
+            raise SettingsError(" ".join([opening, *self._mistakes]), cure)
 
     def _read(self, name: str, path: str) -> str:
         try:

@@ -6,13 +6,17 @@ import csv
 import io
 import json
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
+import time
 import zipfile
 from pathlib import Path
 
 import pytest
 from copy_of_github import differences
-from programs import Program, github_environment, run
+from programs import Program, environment, github_environment, run
 from sandbox_control import Sandbox
 
 from trackeep import __version__
@@ -109,7 +113,8 @@ def test_one_repository_by_name(at_home: dict[str, str]) -> None:
         ({}, ["sync", "alice/none"], 6, "There is no repository alice/none that this token may read."),
         ({}, ["sync", "alice"], 6, "alice is not a repository's name. Write it as owner/name."),
         ({"TRACKEEP_PORT": "x", "TRACKEEP_POLL_SECONDS": "0"}, ["status"], 2, "2 settings are wrong."),
-        ({}, ["status"], 4, "Nobody has signed in yet."),
+        ({}, ["status"], 4, "Nothing has been read yet. Run `trackeep sync` first."),
+        ({"GITHUB_TOKEN": ""}, ["status"], 4, "Nobody has signed in yet."),
         ({"TRACKEEP_DATABASE_URL": "postgresql://127.0.0.1:1/x"}, ["status"], 1, "cannot be used"),
         ({}, ["nonsense"], 2, "No such command 'nonsense'"),
     ],
@@ -185,6 +190,50 @@ def test_export_does_not_write_over_a_file(synced: dict[str, str], tmp_path: Pat
     assert done.returncode == 2
     assert mine.read_text() == "precious"
     assert run("export", str(mine), "--force", env=synced).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["trackeep.db", "trackeep.db-wal", "secret.key"])
+def test_export_never_writes_over_its_own_files(synced: dict[str, str], name: str) -> None:
+    """Not even --force lets an export replace the database it reads from, or the key."""
+    own = Path(synced["TRACKEEP_DATA_DIR"]) / name
+    done = run("export", str(own), "--force", "--format", "sqlite", env=synced)
+    assert done.returncode == 2
+    assert "Trackeep itself works with" in done.stderr
+    assert json.loads(run("status", "--json", env=synced).stdout)["commits"] > 0
+
+
+def test_an_export_is_for_its_owner_and_no_instance(synced: dict[str, str], tmp_path: Path) -> None:
+    """An exported file cannot be read by others, and is not taken for the database of an instance."""
+    file = tmp_path / "mine.db"
+    assert run("export", str(file), env=synced).returncode == 0
+    assert file.stat().st_mode & 0o777 == 0o600
+    done = run("status", env={**synced, "TRACKEEP_DATABASE_URL": f"sqlite:///{file}"})
+    assert done.returncode == 1
+    assert "It may be an export" in done.stderr
+
+
+def test_an_ending_that_says_nothing_needs_a_format(synced: dict[str, str], tmp_path: Path) -> None:
+    """`export mine.txt` is refused instead of writing a zip under another name."""
+    done = run("export", str(tmp_path / "mine.txt"), env=synced)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "does not end in .zip or .db" in done.stderr
+
+
+def test_ctrl_c_keeps_what_was_read(at_home: dict[str, str], fresh_sandbox: Program) -> None:
+    """A sync that is interrupted says so in one line, ends with 130, and the next one goes on."""
+    slow = {**at_home, **github_environment(fresh_sandbox.url)}
+    Sandbox(fresh_sandbox.url).ask("/latency", {"ms": 700})
+    words = [sys.executable, "-m", "trackeep", "sync"]
+    running = subprocess.Popen(words, env=environment(slow), stderr=subprocess.PIPE, text=True)
+    # Interrupted in the middle: its first question has arrived, eleven repositories take many more.
+    while not Sandbox(fresh_sandbox.url).log():
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert said == "trackeep: stopped; what was read is kept, the next sync goes on from there.\n"
+    Sandbox(fresh_sandbox.url).ask("/latency", {"ms": 0})
+    assert run("sync", "-q", env=slow).returncode == 0
 
 
 def test_doctor_finds_everything_in_order(at_home: dict[str, str]) -> None:

@@ -37,7 +37,7 @@ class Finding:
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def doctor(as_json: bool) -> None:
     """Check settings, database, key, disk, broker and GitHub; exit 1 when something is broken."""
-    findings = finish(_examine(settings_of()))
+    findings = finish(_examine(settings_of(say_warnings=False)))
     if as_json:
         click.echo(json.dumps({"findings": [asdict(finding) for finding in findings]}, indent=2))
     else:
@@ -76,6 +76,7 @@ async def _examine(settings: InstanceSettings) -> list[Finding]:
     async with aiohttp.ClientSession(timeout=timeout) as http:
         findings = [Finding("settings", "ok", f"public address {settings.base_url}, no mistakes.")]
         findings += [Finding("settings", "warning", warning) for warning in settings.warnings]
+        findings += _cleartext(settings)
         findings.append(await _checked("database", lambda: _database(settings)))
         findings.append(await _checked("key", lambda: _key(settings)))
         findings.append(_disk(settings))
@@ -83,6 +84,18 @@ async def _examine(settings: InstanceSettings) -> list[Finding]:
         if settings.broker_url:
             findings.append(await _checked("broker", lambda: _broker(http, settings)))
     return findings
+
+
+def _cleartext(settings: InstanceSettings) -> list[Finding]:
+    from urllib.parse import urlsplit
+
+    from trackeep.environment import is_loopback_host
+
+    parts = urlsplit(settings.base_url)
+    if parts.scheme == "https" or is_loopback_host(parts.hostname or ""):
+        return []
+    hint = "Put a proxy with https before it; a public address cannot sign in without."
+    return [Finding("settings", "warning", "The public address is not encrypted.", hint)]
 
 
 async def _checked(name: str, check: Callable[[], Awaitable[Finding]]) -> Finding:
@@ -95,7 +108,8 @@ async def _checked(name: str, check: Callable[[], Awaitable[Finding]]) -> Findin
     except TrackeepError as error:
         return Finding(name, "error", error.sentence, error.hint)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        reason = str(error) or type(error).__name__
+        cause = getattr(error, "os_error", error)
+        reason = getattr(cause, "strerror", None) or str(cause) or type(error).__name__
         return Finding(name, "error", f"no answer: {reason}.", "Check the address and the network.")
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
     from trackeep.database import Database
     from trackeep.environment import InstanceSettings
 
@@ -22,7 +25,9 @@ account_option: Callable[[Command], Command] = click.option(
 )
 
 
-def settings_of(flags: Mapping[str, str] | None = None, *, level: str = "warning") -> InstanceSettings:
+def settings_of(
+    flags: Mapping[str, str] | None = None, *, level: str = "warning", say_warnings: bool = True
+) -> InstanceSettings:
     """The instance's settings from the environment, `flags` above it, with its warnings said on stderr.
 
     `level` is what is logged unless the environment says otherwise: the output of a command that ends
@@ -33,7 +38,7 @@ def settings_of(flags: Mapping[str, str] | None = None, *, level: str = "warning
 
     settings = instance_settings({"TRACKEEP_LOG_LEVEL": level, **os.environ, **(flags or {})})
     logs.set_up(settings.log)
-    for warning in settings.warnings:
+    for warning in settings.warnings if say_warnings else ():
         click.echo(f"trackeep: {warning}", err=True)
     return settings
 
@@ -50,6 +55,27 @@ async def opened(settings: InstanceSettings) -> AsyncIterator[Database]:
         await db.close()
 
 
+async def account_of(conn: AsyncConnection, settings: InstanceSettings, login: str | None) -> int:
+    """The account a command speaks of; with a token but nothing read yet it says what to do first."""
+    from trackeep.errors import NotSignedIn
+    from trackeep.store import people
+
+    try:
+        return await people.account_named(conn, login)
+    except NotSignedIn:
+        if not settings.github_token:
+            raise
+        raise NotSignedIn("Nothing has been read yet.", "Run `trackeep sync` first.") from None
+
+
 def finish(work: Coroutine[Any, Any, T]) -> T:
     """Run `work` on an event loop of its own; Ctrl-C ends it cleanly with exit code 130."""
+    threading.excepthook = _without_late_answers
     return asyncio.run(work)
+
+
+def _without_late_answers(caught: threading.ExceptHookArgs) -> None:
+    # A command stopped while SQLite is busy ends its loop before the driver's thread gets
+    # to say so; nobody waits for that answer any more.
+    if "Event loop is closed" not in str(caught.exc_value):
+        threading.__excepthook__(caught)

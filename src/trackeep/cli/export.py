@@ -15,13 +15,14 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from trackeep.cli.edge import account_option, finish, opened, settings_of
+from trackeep.cli.edge import account_of, account_option, finish, opened, settings_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from trackeep.database import Database
+    from trackeep.environment import InstanceSettings
     from trackeep.store.reports_access import Reader
 
 Row = dict[str, Any]
@@ -39,23 +40,19 @@ def export(file: Path, kind: str | None, account: str | None, force: bool, as_js
 
     Tokens, sessions and other people's settings are never part of it.
     """
-    from trackeep.errors import UsageError
-
-    if kind is None:
-        kind = "sqlite" if file.suffix in (".db", ".sqlite", ".sqlite3") else "jsonl"
-    if file.exists() and not force:
-        raise UsageError(f"{file} exists already.", "Choose another name, or add --force.")
-    if not file.parent.is_dir():
-        raise UsageError(f"The folder {file.parent} does not exist.", "Make it first, or choose another.")
+    settings = settings_of()
+    kind = kind or _kind_of(file)
+    _refuse_bad_place(file, settings, force)
 
     async def write() -> dict[str, int]:
-        from trackeep.store import people
-
-        async with opened(settings_of()) as db:
+        async with opened(settings) as db:
             async with db.read() as conn:
-                account_id = await people.account_named(conn, account)
+                account_id = await account_of(conn, settings, account)
             # Written beside its place and moved at the end: a full disk leaves no half copy.
             partial = file.with_name(f".{file.name}.partial")
+            partial.unlink(missing_ok=True)
+            # Private repositories are in it.
+            partial.touch(mode=0o600)
             try:
                 counts = await _copy(db, account_id, _SINKS[kind](partial))
                 partial.replace(file)
@@ -68,6 +65,30 @@ def export(file: Path, kind: str | None, account: str | None, force: bool, as_js
         click.echo(json.dumps({"file": str(file), "format": kind, "rows": counts}))
     else:
         click.echo(f"Wrote {sum(counts.values()):,} rows of {len(counts)} tables to {file}.")
+
+
+def _kind_of(file: Path) -> str:
+    from trackeep.errors import UsageError
+
+    kinds = {".zip": "jsonl", ".db": "sqlite", ".sqlite": "sqlite", ".sqlite3": "sqlite"}
+    if file.suffix not in kinds:
+        raise UsageError(
+            f"{file} does not end in .zip or .db.", "Rename it, or say what it is with --format."
+        )
+    return kinds[file.suffix]
+
+
+def _refuse_bad_place(file: Path, settings: InstanceSettings, force: bool) -> None:
+    from trackeep.errors import UsageError
+
+    own = [Path(settings.database_url.removeprefix("sqlite:///")), settings.data_dir / "secret.key"]
+    own += [own[0].with_name(own[0].name + ending) for ending in ("-wal", "-shm")]
+    if file.resolve() in [each.resolve() for each in own]:
+        raise UsageError(f"{file} is a file that Trackeep itself works with.", "Choose another name.")
+    if file.exists() and not force:
+        raise UsageError(f"{file} exists already.", "Choose another name, or add --force.")
+    if not file.parent.is_dir():
+        raise UsageError(f"The folder {file.parent} does not exist.", "Make it first, or choose another.")
 
 
 async def _copy(db: Database, account_id: int, sink: Sink) -> dict[str, int]:
@@ -159,7 +180,6 @@ class _SqliteFile:
     """A new SQLite file with the same tables, for Datasette and its like."""
 
     def __init__(self, path: Path) -> None:
-        path.unlink(missing_ok=True)
         self._conn = sqlite3.connect(path)
         self._insert = ""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trackeep.cli.edge import account_option, finish, opened, settings_of
+from trackeep.cli.edge import account_of, account_option, finish, opened, settings_of
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -58,17 +58,15 @@ def status(account: str | None, as_json: bool) -> None:
     if found.problem:
         click.echo(f"  problem: {found.problem}")
     for budget in found.budgets:
-        reset = time.strftime("%H:%M", time.localtime(budget.reset_at))
+        reset = time.strftime("%H:%M %Z", time.localtime(budget.reset_at))
         click.echo(
             f"  {budget.resource}: {budget.remaining:,} of {budget.limit:,} left, full again at {reset}"
         )
 
 
 async def _status(settings: InstanceSettings, login: str | None) -> Status:
-    from trackeep.store import people
-
     async with opened(settings) as db, db.read() as conn:
-        return await _figures(conn, await people.account_named(conn, login))
+        return await _figures(conn, await account_of(conn, settings, login))
 
 
 async def _figures(conn: AsyncConnection, account_id: int) -> Status:

@@ -45,6 +45,10 @@ def sync(
     shown = _Silent() if is_silent else _Bar()
     try:
         outcome = finish(_sync(settings, repositories, account, shown))
+    except KeyboardInterrupt:
+        shown.end()
+        click.echo("trackeep: stopped; what was read is kept, the next sync goes on from there.", err=True)
+        raise click.exceptions.Exit(130) from None
     finally:
         shown.end()
     if as_json:

@@ -314,7 +314,8 @@ def _error_of(answer: Answer) -> GitHubError:
     path, message = urlsplit(answer.url).path, _message(answer) or "no reason given"
     if answer.status == 401:
         return GitHubTokenDead(
-            "GitHub does not accept this token any more.", "It expired or was revoked; connect GitHub again."
+            "GitHub does not accept this token.",
+            "It is wrong, expired or revoked: connect GitHub again, or make a new token.",
         )
     single_sign_on = answer.headers.get("X-GitHub-SSO", "")
     if "url=" in single_sign_on:

@@ -22,6 +22,7 @@ from trackeep.github import rest
 from trackeep.github.transport import GitHub
 from trackeep.instance import sealed_cookies, sessions
 from trackeep.instance.site import Site, site_of
+from trackeep.model import Person
 from trackeep.store import ownership, people
 from trackeep.store import sessions as stored
 
@@ -73,7 +74,7 @@ async def enter(request: Request, arrival: Arrival) -> Entered:
             conn, arrival.token_id, arrival.token_expires_at, now
         ):
             raise TokenRefused("This login was used already.", "Sign in again.")
-        await _admit(conn, request, who.id, site)
+        await _admit(conn, request, who, site)
         await people.save_account(conn, who, arrival.viewer.emails, now)
         owner = await ownership.owner_id(conn)
         if owner == who.id:
@@ -122,21 +123,24 @@ async def resolve_logins(site: Site, github: GitHub) -> None:
             await people.allow(conn, found, people.BY_SETTING, site.now(), entry=login)
 
 
-async def _admit(conn: AsyncConnection, request: Request, person_id: int, site: Site) -> None:
+async def _admit(conn: AsyncConnection, request: Request, who: Person, site: Site) -> None:
     setup = sealed_cookies.setup_of(request)
-    if setup is not None and await ownership.claim(conn, person_id, setup.code_hash):
-        log.info("has an owner now", account=person_id)
+    if setup is not None and await ownership.claim(conn, who.id, setup.code_hash):
+        log.info("has an owner now", account=who.id)
         return
     if await ownership.owner_id(conn) is None:
         raise Forbidden("This Trackeep has no owner yet.", "Enter the set-up code from its log first.")
-    if await people.is_admitted(conn, person_id, site.rules):
+    if await people.is_admitted(conn, who.id, site.rules):
         return
     if setup is not None:
         raise Forbidden(
             "Somebody else became the owner of this Trackeep first.",
             "If it is yours, run `trackeep user make-owner` where it is installed.",
         )
-    raise Forbidden("This account may not sign in here.", "Ask the owner to allow it.")
+    raise Forbidden(
+        f"{who.login} may not sign in here.",
+        f"Ask the owner to run `trackeep user allow {who.login}`, or sign in with another GitHub account.",
+    )
 
 
 async def _renew_permissions(site: Site, arrival: Arrival) -> None:

@@ -23,6 +23,8 @@ def page(request: Request, error: TrackeepError, request_id: str) -> Response:
         at=datetime.fromtimestamp(site.clock(), UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         is_login=isinstance(error, LoginError),
         is_refusal=isinstance(error, Forbidden),
+        # Going back in the history after signing in lands on a used answer: no reason to be scared.
+        login=viewer.login if (viewer := getattr(request.state, "viewer", None)) else "",
     )
 
 
