@@ -49,14 +49,17 @@ class _Lazy(click.Group):
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="trackeep")
-def program() -> None:
+@click.option("--until-stdin-closes", is_flag=True, hidden=True, help="So the demo's programs end with it.")
+def program(until_stdin_closes: bool) -> None:
     """Sign in with GitHub and keep your own GitHub activity in your own database."""
+    if until_stdin_closes:
+        importlib.import_module("trackeep.cli.lifeline").hold()
 
 
 def main() -> None:
     """Run the program; an error of ours is one line on stderr and its exit code."""
     try:
-        result = program(standalone_mode=False)
+        result = program(prog_name="trackeep", standalone_mode=False)
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as error:
