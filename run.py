@@ -31,7 +31,10 @@ def main(arguments: list[str]) -> int:
     install()
     if arguments[:1] == ["test"]:
         return test(arguments[1:])
-    return call("-m", "trackeep", *(arguments or ["demo"]))
+    os.chdir(ROOT)
+    sys.stdout.flush()
+    # In place of this program, so that Ctrl-C and every other signal reach Trackeep itself.
+    os.execv(PYTHON, [str(PYTHON), "-m", "trackeep", *(arguments or ["demo"])])
 
 
 def test(arguments: list[str]) -> int:

@@ -1,8 +1,12 @@
 """`trackeep sandbox serve`: a small GitHub on this machine, with invented people and real git."""
 
+import signal
+import sys
 from pathlib import Path
 
 import click
+
+from trackeep.errors import TrackeepError
 
 
 @click.group()
@@ -19,8 +23,16 @@ def sandbox() -> None:
 @click.option(
     "--data-dir", type=click.Path(path_type=Path, file_okay=False), help="Keep the repositories here."
 )
-def serve(host: str, port: int, seed: int, size: str, now: int | None, data_dir: Path | None) -> None:
+@click.option("--quiet", is_flag=True, help="Print the address only, not what to sign in with.")
+def serve(  # as many parameters as there are options
+    host: str, port: int, seed: int, size: str, now: int | None, data_dir: Path | None, quiet: bool
+) -> None:
     """Serve sign-in, REST, GraphQL and git until stopped."""
-    from trackeep.sandbox.app import Options, run
+    from trackeep.sandbox.app import CannotListen, Options, run
 
-    run(Options(host, port, seed, size, data_dir, now))
+    # Left to itself SIGTERM would skip the deletion of the temporary folder.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        run(Options(host, port, seed, size, data_dir, now, quiet))
+    except CannotListen as error:
+        raise TrackeepError(str(error), "Choose another port, or end what uses it.") from error

@@ -10,15 +10,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from trackeep.sandbox import control, git, graphql, oauth_pages, pages, rest
+from trackeep.sandbox import control, git, graphql, oauth_pages, pages, rest, token_pages
 from trackeep.sandbox.build import build
 from trackeep.sandbox.faults import FaultMiddleware, Faults
-from trackeep.sandbox.oauth import Authority
+from trackeep.sandbox.oauth import DEFAULT_APPS, Authority
 from trackeep.sandbox.quota import Clock, Quota
 from trackeep.sandbox.requestlog import RequestLog
 from trackeep.sandbox.state import SandboxState
@@ -39,10 +40,15 @@ class Options:
     size: str = "small"
     data_dir: Path | None = None
     now: int | None = None
+    quiet: bool = False
+
+
+class CannotListen(Exception):
+    """The address is taken, or not one of this machine: one sentence."""
 
 
 def run(options: Options) -> None:
-    """Build the world and serve it until SIGTERM or SIGINT."""
+    """Build the world and serve it until SIGTERM or SIGINT. Raises CannotListen."""
     with _listening(options) as listener, _folder(options.data_dir) as folder:
         host, port = listener.getsockname()[:2]
         state = create_state(options, folder, f"http://{host}:{port}")
@@ -53,7 +59,7 @@ def run(options: Options) -> None:
             lifespan="off",
             timeout_graceful_shutdown=2,
         )
-        _Server(config, state.url).run(sockets=[listener])
+        _Server(config, state.url, "" if options.quiet else _how_to_sign_in(state)).run(sockets=[listener])
 
 
 def create_state(options: Options, folder: Path, url: str) -> SandboxState:
@@ -68,6 +74,7 @@ def create_app(state: SandboxState) -> ASGIApp:
     table = [
         *control.routes(state),
         *oauth_pages.routes(state),
+        *token_pages.routes(state),
         *rest.routes(state),
         *graphql.routes(state),
         *git.routes(state),
@@ -110,14 +117,28 @@ class _Logged:
 class _Server(uvicorn.Server):
     """Says where it is as soon as it accepts requests."""
 
-    def __init__(self, config: uvicorn.Config, url: str) -> None:
+    def __init__(self, config: uvicorn.Config, url: str, more: str) -> None:
         super().__init__(config)
         self._url = url
+        self._more = more
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        sys.stderr.write(self._more)
+        sys.stderr.flush()
         sys.stdout.write(f"Sandbox GitHub ready at {self._url}\n")
         sys.stdout.flush()
+
+
+def _how_to_sign_in(state: SandboxState) -> str:
+    """What a program needs that is to use this GitHub; its secrets guard invented data only."""
+    app = DEFAULT_APPS[0]
+    return (
+        f"  client id        {app.client_id}\n"
+        f"  client secret    {app.client_secret}\n"
+        f"  callback         any port and {urlsplit(app.callback_urls[0]).path} on this computer\n"
+        f"  personal tokens  {state.url}{control.PREFIX}/people, new ones at {state.url}{token_pages.PATH}\n"
+    )
 
 
 @contextlib.contextmanager
@@ -126,7 +147,14 @@ def _listening(options: Options) -> Iterator[socket.socket]:
     # The protocol is named because asyncio turns off Nagle's delay (40 ms an answer) only where it is.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((options.host, options.port))
+        try:
+            listener.bind((options.host, options.port))
+            # Before the world is built, which takes seconds: only this keeps a second one off the port.
+            listener.listen(2048)
+        except OSError as error:
+            raise CannotListen(
+                f"Cannot listen on {options.host}:{options.port}: {error.strerror}."
+            ) from error
         yield listener
 
 

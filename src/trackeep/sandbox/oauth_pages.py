@@ -157,6 +157,7 @@ class OAuthPages:
             wishes=_in_words(asked.app, asked.scopes or ()),
             return_to=asked.return_to,
             fields=[(name, query[name]) for name in CONSENT_FIELDS if name in query],
+            other_account=f"{request.url.path}?{urlencode({**query, 'prompt': 'select_account'})}",
         )
         return HTMLResponse(page, headers={"Cache-Control": "no-store"})
 
