@@ -101,13 +101,56 @@ async def test_the_dashboard_says_what_was_counted(tmp_path: Path) -> None:
     assert "Pull requests merged 2 up 100% 1 in the 30 days before" in page
     assert "Reviews given 3 0 in the 30 days before" in page
     assert "Median time to merge 3 h down 21 h p90 4 h · 2 merged" in page
-    assert "Current streak 5 days Longest 5 days" in page
+    assert "Current streak 5 days Longest ever 5 days" in page
     assert (
         "Synced 4 min ago · still reading 1 repository · 4,812 of 5,000 requests left · resets 12:30" in page
     )
     # 4 commits (one is only in the fork), 7 pull requests, 2 reviewed and 1 issue.
     assert "14 contributions in the last year" in page
-    assert "Waiting for you 5" in page
+    assert "Longest streak in the last year 5 days" in page
+
+
+async def test_what_waits_for_me_is_counted_alike_everywhere(tmp_path: Path) -> None:
+    """A review, a change and a merge are my turn; what waits for others and drafts come below, uncounted."""
+    async with visit(tmp_path) as (instance, alice):
+        dashboard = text_of((await alice.open("/")).text)
+        queue = text_of((await alice.open("/pulls")).text)
+        async with instance.site.db.write() as conn:
+            rest = tables.pull_request.c.number.in_((4, 5, 6))
+            await conn.execute(update(tables.pull_request).where(rest).values(state="closed"))
+        later = text_of((await alice.open("/")).text)
+    assert "Waiting for you 3 All pull requests Pull 4" in dashboard
+    assert "Not your turn: 2 Pull 8" in dashboard
+    assert "3 need you" in queue
+    assert "Queue 3 " in queue
+    assert "Waiting for you All pull requests Nothing needs you; not your turn: 2 Pull 8" in later
+
+
+async def test_two_definitions_are_named(tmp_path: Path) -> None:
+    """Where the calendar counts otherwise than the number above it, it says what it counts."""
+    async with visit(tmp_path) as (_, alice):
+        pages = {
+            kind: text_of((await alice.open(f"/?period=12m&kind={kind}")).text)
+            for kind in ("", "review", "commit")
+        }
+        table = text_of((await alice.open("/calendar?kind=review")).text)
+    assert "Reviews given 3 " in pages["review"]
+    assert "2 pull requests reviewed in the last year" in pages["review"]
+    assert "Once a day each; the number above counts every review" in pages["review"]
+    assert "Commits 5 " in pages["commit"]
+    assert "4 commits outside forks in the last year" in pages["commit"]
+    for page in (pages[""], table):
+        assert "Commits in forks left out; a reviewed pull request once a day" in page
+
+
+async def test_a_year_that_cannot_be_shown_is_forgiven(tmp_path: Path) -> None:
+    """As with a period that does not exist, the usual view is shown."""
+    async with visit(tmp_path) as (_, alice):
+        for path in ("/?year=1900", "/?year=20x6", "/?year=2027", "/?year=0", "/calendar?year=99999999999"):
+            answer = await alice.open(path)
+            assert answer.status == 200, path
+            assert "last 12 months" in text_of(answer.text).lower(), path
+        assert "in the last year" in text_of((await alice.open("/?year=2100")).text)
 
 
 async def test_numbers_lead_to_the_rows_they_count(tmp_path: Path) -> None:
@@ -149,6 +192,59 @@ async def test_a_repositorys_charts_as_files(tmp_path: Path) -> None:
     assert people[1].startswith("alice,4,")
 
 
+async def test_a_repositorys_numbers_name_their_windows(tmp_path: Path) -> None:
+    """The sentence names machines, the chart the weeks it adds up, the people what is left out."""
+    async with visit(tmp_path) as (instance, alice):
+        early = tables.pull_request.c.number == 3
+        async with instance.site.db.write() as conn:
+            first = NOW - 86 * 86_400
+            await conn.execute(
+                update(tables.pull_request).where(early).values(created_at=first, merged_at=first)
+            )
+        page = text_of((await alice.open("/r/fernhill/atlas")).text)
+    assert "Merged pull requests 3 " in page
+    assert "12 weeks that end today: 8 opened, 2 merged" in page
+    assert "Opened Merged View as table" in page
+    assert "3 people and 1 bot made 7 commits on main" in page
+    assert "Commits in the last 90 days, merges and 1 of bots left out" in page
+
+
+async def test_a_repository_is_as_fresh_as_the_dashboard(tmp_path: Path) -> None:
+    """A look that found nothing new in a repository makes its page as fresh as the dashboard."""
+    async with visit(tmp_path) as (instance, alice):
+        async with instance.site.db.write() as conn:
+            await conn.execute(update(tables.run).values(finished_at=NOW - 20))
+        pages = [text_of((await alice.open(path)).text) for path in ("/", "/r/fernhill/atlas", "/pulls")]
+    assert ["Synced just now ·" in page for page in pages] == [True, True, True]
+
+
+async def test_a_capped_count_names_no_repositories(tmp_path: Path) -> None:
+    """More commits than are counted may be in more repositories than were looked at."""
+    async with visit(tmp_path) as (instance, alice):
+        async with instance.site.db.write() as conn:
+            row = dict((await conn.execute(select(tables.commit).limit(1))).mappings().one())
+            many = [{**row, "repository_id": ATLAS, "sha": f"c{n}"} for n in range(10_001)]
+            await conn.execute(tables.commit.insert(), many)
+        page = text_of((await alice.open("/commits")).text)
+    assert "10,000+ commits . " in page
+    assert "10,012 commits in 2 repositories" in page
+
+
+async def test_the_last_lines_of_the_dashboard_are_whole(tmp_path: Path) -> None:
+    """A day of many commits is the same number on the dashboard and in the activity."""
+    async with visit(tmp_path) as (instance, alice):
+        async with instance.site.db.write() as conn:
+            row = dict((await conn.execute(select(tables.commit).limit(1))).mappings().one())
+            row |= {"repository_id": ATLAS, "author_name": "alice", "author_email": "alice@fernhill.example"}
+            times = [NOW - 3 * 3600 - 30 * n for n in range(100)]
+            many = [
+                {**row, "sha": f"d{n}", "authored_at": at, "committed_at": at} for n, at in enumerate(times)
+            ]
+            await conn.execute(tables.commit.insert(), many)
+        pages = [text_of((await alice.open(path)).text) for path in ("/", "/activity")]
+    assert ["You made 101 commits in atlas" in page for page in pages] == [True, True]
+
+
 async def test_other_peoples_repositories_do_not_exist(tmp_path: Path) -> None:
     """alice asks every address for bob's private repository: 404 or nothing, and no byte of its name."""
     async with visit(tmp_path) as (_, alice):
@@ -172,7 +268,6 @@ async def test_other_peoples_repositories_do_not_exist(tmp_path: Path) -> None:
         "/commits?after=99999999999999999999.a",
         "/commits?repo=atlas",
         "/pulls?list=open&after=1.2",
-        "/?year=20x6",
         "/r/fernhill/atlas/pulls?until=2026-02-30",
     ],
 )

@@ -130,6 +130,25 @@ def test_rows_by_key(browser: Browser, running: Running) -> None:
     assert page.evaluate("document.activeElement.textContent") == "Pull 4"
 
 
+def test_all_and_none(browser: Browser, running: Running) -> None:
+    """Two buttons tick every repository and none; without script they are not there."""
+    visit = open_page(browser, running, "/repos/choose")
+    page = visit.page
+    ticked = page.locator("[data-pick-count]")
+    page.get_by_role("button", name="Untick all").click()
+    expect(ticked).to_have_text("0 ticked")
+    page.get_by_role("button", name="Tick all", exact=True).click()
+    expect(ticked).to_have_text("2 ticked")
+    expect(page.locator("input[name=repo]:checked")).to_have_count(2)
+    assert visit.violations() == []
+    context = browser.new_context(java_script_enabled=False)
+    context.add_cookies(page.context.cookies())  # type: ignore[arg-type]  # what it gives, it takes
+    still = context.new_page()
+    still.goto(page.url)
+    expect(still.locator("[data-pick-all]")).to_have_count(2)
+    expect(still.locator("[data-pick-all]").first).to_be_hidden()
+
+
 def test_a_page_notices_the_first_sync(browser: Browser, running: Running) -> None:
     """While the first sync runs the numbers grow by themselves, and its end shows the dashboard."""
     running.do(tables.run, finished_at=None)

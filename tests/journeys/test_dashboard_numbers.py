@@ -167,7 +167,7 @@ async def test_the_dashboard_equals_the_truth(sandbox: Program, tmp_path: Path, 
     assert f"p90 {in_hours(slow)} · {len(took)} merged" in shown
 
     current, longest = truth.streak()
-    assert f"Current streak {current} days Longest {longest} days" in shown
+    assert f"Current streak {current} days Longest ever {longest} days" in shown
 
     calendar = {
         date.fromisoformat(day): int(n) for day, n in re.findall(r'data-d="(.+?)" data-n="(\d+)"', page)

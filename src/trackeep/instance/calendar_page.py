@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trackeep.instance import charts_calendar
-from trackeep.instance.dashboard import KIND_WORDS, kind_of, year_of
+from trackeep.instance.dashboard import COUNTED_WORDS, KIND_WORDS, kind_of, year_of
 from trackeep.instance.frame import reader_of, show
 from trackeep.instance.site import site_of
 from trackeep.metrics.windows import day_of
@@ -24,7 +24,7 @@ PAGE_ROWS = 120
 async def page(request: Request) -> Response:
     """GET /calendar: one row per day that has something, newest first, from the row `?from=` on."""
     rows = await _rows(request)
-    kind, year = kind_of(request), year_of(request)
+    kind, year = kind_of(request), year_of(request, reader_of(request))
     text = request.query_params.get("from", "0")
     start = int(text) if text.isdecimal() and len(text) < 6 else 0
     end = start + PAGE_ROWS
@@ -38,6 +38,7 @@ async def page(request: Request) -> Response:
         kind=kind,
         year=year,
         kinds=KIND_WORDS,
+        note=COUNTED_WORDS[""][2],
     )
 
 
@@ -63,7 +64,7 @@ async def _rows(request: Request) -> list[tuple[date, tuple[int, ...]]]:
     reader, kind = reader_of(request), kind_of(request)
     async with site_of(request).db.read() as conn:
         days = await reports_mine.days(conn, reader)
-    first, last = charts_calendar.span(day_of(reader.now, reader.zone), year_of(request))
+    first, last = charts_calendar.span(day_of(reader.now, reader.zone), year_of(request, reader))
     kinds = [days.contributions.get(name, {}) if kind in ("", name) else {} for name in KINDS]
     seen = sorted({day for counts in kinds for day in counts if first <= day <= last}, reverse=True)
     return [(day, tuple(counts.get(day, 0) for counts in kinds)) for day in seen]

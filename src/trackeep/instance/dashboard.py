@@ -11,7 +11,6 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trackeep.errors import UsageError
 from trackeep.instance import charts, charts_calendar, visits, words
 from trackeep.instance.charts_calendar import Calendar
 from trackeep.instance.frame import address, days_of, period_of, reader_of, show
@@ -33,8 +32,22 @@ KIND_WORDS = {
     "review": "Reviews",
     "issue": "Issues",
 }
+# What the calendar counts of each kind: one thing, several, and what its own tile counts otherwise.
+COUNTED_WORDS = {
+    "": ("contribution", "contributions", "Commits in forks left out; a reviewed pull request once a day"),
+    "commit": ("commit outside forks", "commits outside forks", "The number above counts forks too"),
+    "pull": ("pull request opened", "pull requests opened", ""),
+    "review": (
+        "pull request reviewed",
+        "pull requests reviewed",
+        "Once a day each; the number above counts every review",
+    ),
+    "issue": ("issue opened", "issues opened", ""),
+}
 WAITING_SHOWN = 7
 STREAK_CELLS = 14
+# Times are seconds since then.
+FIRST_YEAR = 1970
 
 
 @dataclass(frozen=True)
@@ -59,6 +72,7 @@ class CalendarCard:
 
     drawn: Markup
     title: str
+    note: str
     kind: str
     year: int | None
     years: tuple[int, ...]
@@ -69,7 +83,7 @@ async def dashboard(request: Request) -> Response:
     """GET /"""
     reader = reader_of(request)
     comparison = compare(period_of(request), reader.now, reader.zone)
-    kind, year = kind_of(request), year_of(request)
+    kind, year = kind_of(request), year_of(request, reader)
     shown = charts_calendar.span(day_of(reader.now, reader.zone), year)
     async with site_of(request).db.read() as conn:
         overview = await reports.overview(conn, reader, comparison, shown)
@@ -87,7 +101,8 @@ async def dashboard(request: Request) -> Response:
         window=days_of(comparison.current, reader.zone),
         tiles=tiles(overview, reader, comparison),
         calendar=calendar_card(overview, reader, kind, year),
-        waiting=[pull for pull in overview.queue if pull.section != "merged"],
+        waiting=[pull for pull in overview.queue if pull.needs_me],
+        others=[pull for pull in overview.queue if not pull.needs_me and pull.section != "merged"],
         most_waiting=WAITING_SHOWN,
         sparkline=charts.sparkline,
         event_commits=commits_link(request, reader),
@@ -100,14 +115,11 @@ def kind_of(request: Request) -> str:
     return kind if kind in KINDS else ""
 
 
-def year_of(request: Request) -> int | None:
-    """`?year=2025`, or None for the last twelve months; raises UsageError for anything else."""
+def year_of(request: Request, reader: Reader) -> int | None:
+    """`?year=2025`, or None for the last twelve months; so is what is no year, or not one of the past."""
     text = request.query_params.get("year", "")
-    if not text:
-        return None
-    if not (text.isdecimal() and len(text) == 4 and 1970 <= int(text) <= 2200):
-        raise UsageError(f"“{text[:20]}” is not a year.", "Write it as 2026.")
-    return int(text)
+    year = int(text) if text.isdecimal() and len(text) == 4 else 0
+    return year if FIRST_YEAR <= year <= day_of(reader.now, reader.zone).year else None
 
 
 # ---- five numbers -------------------------------------------------------------------------------
@@ -187,7 +199,7 @@ def _streak_tile(days: Mapping[date, int], reader: Reader) -> Tile:
         "/calendar",
         words.number(found.current),
         "day" if found.current == 1 else "days",
-        f"Longest {words.counted(found.longest, 'day')}",
+        f"Longest ever {words.counted(found.longest, 'day')}",
         charts.cells(grade[-len(last) :]),
     )
 
@@ -245,7 +257,7 @@ def calendar_card(overview: Overview, reader: Reader, kind: str, year: int | Non
     calendar = calendar_of(overview, reader, kind, year)
     days, busiest = calendar.days, calendar.busiest
     longest = streaks({day: calendar.counts.get(day, 0) for day in days}, calendar.last).longest
-    what = "contribution" if not kind else KIND_WORDS[kind].lower().removesuffix("s")
+    what, many, note = COUNTED_WORDS[kind]
     span = f"in {year}" if year else "in the last year"
     facts = (
         ("Active days", f"{active_days(calendar.counts.get(day, 0) for day in days):,} of {len(days)}", ""),
@@ -254,17 +266,18 @@ def calendar_card(overview: Overview, reader: Reader, kind: str, year: int | Non
             f"{words.short_day(busiest[0])}, {busiest[1]:,}" if busiest else words.NOTHING,
             address("/activity", day=busiest[0].isoformat(), kind=kind) if busiest else "",
         ),
-        ("Longest streak", words.counted(longest, "day"), ""),
+        (f"Longest streak {span}", words.counted(longest, "day"), ""),
         (
             "Most in",
             "/".join(overview.busiest) if overview.busiest else words.NOTHING,
             f"/r/{'/'.join(overview.busiest)}" if overview.busiest else "",
         ),
     )
-    title = f"{words.counted(calendar.total, what)} {span}"
+    title = f"{words.counted(calendar.total, what, many)} {span}"
     return CalendarCard(
         drawn=charts_calendar.draw(calendar),
         title="Your calendar is filling" if calendar.is_filling else title,
+        note="" if calendar.is_filling else note,
         kind=kind,
         year=year,
         years=years(overview, calendar.today),

@@ -96,7 +96,7 @@ async def pulls(request: Request) -> Response:
     async with site_of(request).db.read() as conn:
         queue = await reports_pulls.queue(conn, reader)
         freshness = await reports_sync.freshness(conn, reader)
-    mine = [pull for pull in queue if pull.section in ("review", "returned", "ready")]
+    mine = [pull for pull in queue if pull.needs_me]
     oldest = min((pull.waits_since for pull in mine), default=None)
     return show(
         request,
@@ -104,7 +104,6 @@ async def pulls(request: Request) -> Response:
         "pulls",
         sections=[(key, list(group)) for key, group in groupby(queue, lambda pull: pull.section)],
         section_words=SECTION_WORDS,
-        waiting=sum(pull.section != "merged" for pull in queue),
         need_me=len(mine),
         oldest=oldest,
         freshness=freshness,

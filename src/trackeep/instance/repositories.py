@@ -123,6 +123,7 @@ async def choose(request: Request) -> Response:
         owners=owners,
         shown=len(shown),
         ticked=ticked,
+        ticked_here=sum(one.id in ticked for one in shown),
         words=words,
         freshness=freshness,
         stored=stored,

@@ -76,7 +76,9 @@ async def _weeks(conn: AsyncConnection, asked: Question) -> TableOf:
     starts = weeks_back(WEEKS, asked.reader.now, asked.reader.zone)
     counts = await reports_repository.pull_weeks(conn, asked.reader, asked.repository.id, starts[0], WEEKS)
     rows = tuple((start.isoformat(), pair) for start, pair in zip(starts, counts, strict=True))
-    return TableOf("Pull requests per week", "Seven days from", ("Opened", "Merged"), rows)
+    return TableOf(
+        f"Pull requests per week, the last {WEEKS} weeks", "Seven days from", ("Opened", "Merged"), rows
+    )
 
 
 async def _hours(conn: AsyncConnection, asked: Question) -> TableOf:
@@ -95,7 +97,9 @@ async def _contributors(conn: AsyncConnection, asked: Question) -> TableOf:
     busiest = sorted(by_week.items(), key=lambda item: (-sum(item[1]), item[0]))
     rows = tuple((login or name, (sum(counts), *counts)) for (login, name), counts in busiest)
     columns = ("Commits", *(words.short_day(start) for start in starts))
-    return TableOf("Commits per person and week", "Person", columns, rows)
+    return TableOf(
+        f"Commits per person and week, the last {len(starts)} weeks, bots too", "Person", columns, rows
+    )
 
 
 _TABLES: dict[str, Callable[[AsyncConnection, Question], Awaitable[TableOf]]] = {

@@ -61,9 +61,9 @@ _AGES = (
 
 
 def ago(now: float, at: float | None) -> str:
-    """ "22 min ago", "now", or a dash."""
+    """ "22 min ago", "just now", or a dash."""
     text = age(now, at)
-    return text if text in ("now", NOTHING) else f"{text} ago"
+    return {"now": "just now", NOTHING: NOTHING}.get(text, f"{text} ago")
 
 
 def until(now: float, at: float | None) -> str:

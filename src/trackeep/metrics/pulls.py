@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 SIZES = (("XS", 10), ("S", 30), ("M", 100), ("L", 500), ("XL", 1000))
-SECTIONS = ("review", "returned", "ready", "waiting", "draft", "merged")
+MY_TURN = ("review", "returned", "ready")
+SECTIONS = (*MY_TURN, "waiting", "draft", "merged")
 STALE_AFTER_S = 14 * 86_400
 RECENTLY_MERGED_S = 7 * 86_400
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from trackeep.metrics.windows import Comparison, midnight, weeks_back
+from trackeep.metrics.windows import Comparison, day_of, midnight, weeks_back
 from trackeep.store import (
     reports_events,
     reports_mine,
@@ -19,7 +19,7 @@ from trackeep.store.reports_access import Reader
 
 EVENTS_SHOWN = 10
 REPOSITORIES_SHOWN = 10
-EVENTS_WITHIN_S = 90 * 86_400
+EVENTS_WITHIN = timedelta(days=90)
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,15 @@ class Overview:
 async def overview(
     conn: AsyncConnection, reader: Reader, comparison: Comparison, shown: tuple[date, date]
 ) -> Overview:
-    """The dashboard of `reader` for a period and the first and last day of the calendar; 12 queries."""
+    """The dashboard of `reader` for a period and the first and last day of the calendar; 13 queries."""
     previous = comparison.previous
     merges_since = min(
         midnight(weeks_back(reports_repositories.WEEKS, reader.now, reader.zone)[0], reader.zone),
         previous.start if previous else 0,
     )
-    events = await reports_events.recent(
-        conn, reader, reports_events.Wanted(since=reader.now - EVENTS_WITHIN_S), limit=EVENTS_SHOWN
-    )
+    # Whole days: a line of commits is the same as in the list of activity.
+    since = midnight(day_of(reader.now, reader.zone) - EVENTS_WITHIN, reader.zone)
+    events = await reports_events.recent(conn, reader, reports_events.Wanted(since=since), limit=EVENTS_SHOWN)
     return Overview(
         freshness=await reports_sync.freshness(conn, reader),
         days=await reports_mine.days(conn, reader),

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, String, and_, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Select, String, and_, case, func, literal, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from trackeep.metrics.windows import day_of
+from trackeep.metrics.windows import day_from_number, day_of, midnight
 from trackeep.store.reports_access import (
     Reader,
     beginning_of,
     followed,
     is_counted,
     is_mine,
+    local_day,
     readable,
     with_authors,
 )
@@ -74,13 +76,34 @@ class Wanted:
 
 
 @dataclass(frozen=True)
+class Run:
+    """The commits that one author made in one repository on one day, by time."""
+
+    count: int
+    oldest: int
+    newest: int
+
+
+# Owner, repository, author, whether that is the reader, and the reader's day.
+RunKey = tuple[str, str, str, bool, date]
+
+
+@dataclass(frozen=True)
 class EventPage:
     rows: tuple[Event, ...]
     before: int | None
 
 
 async def recent(conn: AsyncConnection, reader: Reader, wanted: Wanted, *, limit: int = 50) -> EventPage:
-    """One page of events, newest first; one query."""
+    """One page of events, newest first; two queries, more only where a single day fills a whole page."""
+    while True:
+        page = await _page(conn, reader, wanted, limit)
+        if page.rows or page.before is None:
+            return page
+        wanted = replace(wanted, before=page.before)
+
+
+async def _page(conn: AsyncConnection, reader: Reader, wanted: Wanted, limit: int) -> EventPage:
     parts = [
         part
         for kind, maker in _SOURCES
@@ -93,9 +116,53 @@ async def recent(conn: AsyncConnection, reader: Reader, wanted: Wanted, *, limit
     statement = select(every).order_by(every.c.at.desc(), every.c.kind, every.c.number).limit(most)
     rows = [_event(row) for row in (await conn.execute(statement)).all()]
     lines, used = collapse(rows, reader.zone, limit)
-    if used == len(rows) < most:
-        return EventPage(lines, None)
-    return EventPage(lines, _next_before(rows[min(used, len(rows) - 1)].at, wanted.before))
+    is_last = used == len(rows) < most
+    before = None if is_last else _next_before(rows[min(used, len(rows) - 1)].at, wanted.before)
+    if wanted.kind in ("", "commit"):
+        lines = _completed(lines, await _runs(conn, reader, wanted, lines), reader.zone, wanted.before)
+    return EventPage(lines, before)
+
+
+async def _runs(
+    conn: AsyncConnection, reader: Reader, wanted: Wanted, lines: Sequence[Event]
+) -> dict[RunKey, Run]:
+    """All the commits that the lines of commits stand for, wherever the page ends; one query."""
+    times = [at for line in lines if line.kind == "commit" for at in (line.first_at, line.at)]
+    first, last = (day_of(at, reader.zone) for at in (min(times, default=0), max(times, default=0)))
+    span = (midnight(first, reader.zone), midnight(last + timedelta(days=1), reader.zone))
+    found = _filtered(_commits(reader, wanted)[0].subquery(), wanted)
+    found = found.where(found.selected_columns.at >= span[0], found.selected_columns.at < span[1])
+    made = found.subquery()
+    who = case((made.c.actor == "", made.c.actor_name), else_=made.c.actor)
+    day = local_day(made.c.at, reader)
+    keyed = select(
+        made.c.owner, made.c.repository, who.label("who"), made.c.mine, day.label("day"), made.c.at
+    ).subquery()
+    key = (keyed.c.owner, keyed.c.repository, keyed.c.who, keyed.c.mine, keyed.c.day)
+    statement = select(*key, func.count(), func.min(keyed.c.at), func.max(keyed.c.at)).group_by(*key)
+    return {
+        (owner, name, who, bool(mine), day_from_number(number)): Run(count, oldest, newest)
+        for owner, name, who, mine, number, count, oldest, newest in (await conn.execute(statement)).all()
+    }
+
+
+def _completed(
+    lines: Sequence[Event], runs: Mapping[RunKey, Run], zone: ZoneInfo, before: int | None
+) -> tuple[Event, ...]:
+    """Lines with all of their commits; one that an earlier page has shown, with all of them, goes."""
+    found = []
+    for line in lines:
+        run = runs.get(_run_key(line, zone)) if line.kind == "commit" else None
+        if run is None:
+            found.append(line)
+        elif before is None or run.newest < before:
+            found.append(replace(line, count=run.count, first_at=run.oldest))
+    return tuple(found)
+
+
+def _run_key(event: Event, zone: ZoneInfo) -> RunKey:
+    who = event.actor or event.actor_name
+    return (event.owner, event.repository, who, event.mine, day_of(event.at, zone))
 
 
 def collapse(events: Sequence[Event], zone: ZoneInfo, limit: int) -> tuple[tuple[Event, ...], int]:
@@ -107,8 +174,7 @@ def collapse(events: Sequence[Event], zone: ZoneInfo, limit: int) -> tuple[tuple
     for used, event in enumerate(events):
         key: tuple[object, ...] = (used,)
         if event.kind == "commit":
-            day = day_of(event.at, zone)
-            key = (event.owner, event.repository, event.actor or event.actor_name, event.mine, day)
+            key = _run_key(event, zone)
         if key in lines:
             lines[key] = replace(lines[key], count=lines[key].count + 1, first_at=event.at)
         elif len(lines) == limit:
@@ -131,12 +197,15 @@ def _event(row: Any) -> Event:
 
 def _bounded(part: Select[Any], wanted: Wanted, most: int) -> Any:
     rows = part.subquery()
+    statement = _filtered(rows, wanted)
+    if wanted.before is not None:
+        statement = statement.where(rows.c.at < wanted.before)
+    return statement.order_by(rows.c.at.desc()).limit(most).subquery()
+
+
+def _filtered(rows: Any, wanted: Wanted) -> Select[Any]:
     statement = select(rows)
-    for bound, condition in (
-        (wanted.since, operator.ge),
-        (wanted.until, operator.lt),
-        (wanted.before, operator.lt),
-    ):
+    for bound, condition in ((wanted.since, operator.ge), (wanted.until, operator.lt)):
         if bound is not None:
             statement = statement.where(condition(rows.c.at, bound))
     if wanted.mine:
@@ -146,7 +215,7 @@ def _bounded(part: Select[Any], wanted: Wanted, most: int) -> Any:
         statement = statement.where(
             func.lower(rows.c.owner) == owner.lower(), func.lower(rows.c.repository) == name.lower()
         )
-    return statement.order_by(rows.c.at.desc()).limit(most).subquery()
+    return statement
 
 
 def _columns(kind: Any, at: Any, mine: Any, **more: Any) -> list[Any]:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.metrics.durations import ready_at
 from trackeep.metrics.pulls import (
+    MY_TURN,
     RECENTLY_MERGED_S,
     SECTIONS,
     Standing,
@@ -66,6 +67,11 @@ class PullRow:
     def waits_since(self) -> int:
         """When it asked for attention; a draft, when it was opened."""
         return self.created_at if self.draft else ready_at(self.created_at, self.ready_at)
+
+    @property
+    def needs_me(self) -> bool:
+        """To review, to change or to merge; what waits for others or is a draft does not."""
+        return self.section in MY_TURN
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,16 @@ from sqlalchemy import Select, and_, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.metrics.windows import Window, day_number, weeks_back
-from trackeep.store.reports_access import Reader, followed, is_counted, local_day, readable
+from trackeep.store import schedule
+from trackeep.store.reports_access import (
+    Reader,
+    count_if,
+    followed,
+    is_counted,
+    local_day,
+    readable,
+)
+from trackeep.store.reports_sync import last_look
 from trackeep.store.tables import access, commit, cursor, follow, pull_request, ref, repository
 
 WEEKS = 26
@@ -126,7 +135,7 @@ def _rows(
             func.coalesce(pulls.c.open_pulls, 0).label("open_pulls"),
             pulls.c.oldest_open_at,
             func.coalesce(branches.c.branches, 0).label("branches"),
-            synced.c.synced_at,
+            _synced_at(reader, synced).label("synced_at"),
             func.coalesce(synced.c.problem, "").label("problem"),
         )
         .join(access, proof)
@@ -181,12 +190,27 @@ def _branches(reader: Reader) -> Any:
     )
 
 
+def _synced_at(reader: Reader, synced: Any) -> Any:
+    """The last look at GitHub, which named what had changed; the last success where something is missing."""
+    looked_at = last_look(reader.account_id)
+    is_whole = and_(
+        follow.c.state == schedule.TRACKED,
+        repository.c.state == "",
+        synced.c.problem == "",
+        synced.c.whole == len(schedule.STREAMS),
+        looked_at > synced.c.synced_at,
+    )
+    return case((is_whole, looked_at), else_=synced.c.synced_at)
+
+
 def _synced(reader: Reader) -> Any:
+    whole = and_(cursor.c.complete, cursor.c.stream.in_(schedule.STREAMS))
     return (
         select(
             cursor.c.repository_id,
             func.max(cursor.c.succeeded_at).label("synced_at"),
             func.max(cursor.c.problem).label("problem"),
+            count_if(whole).label("whole"),
         )
         .where(cursor.c.account_id == reader.account_id)
         .group_by(cursor.c.repository_id)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.model import Budget
 from trackeep.store.reports_access import Reader, followed, readable
-from trackeep.store.schedule import STREAMS
+from trackeep.store.schedule import STREAMS, TRACKED
 from trackeep.store.tables import (
     account,
     budget,
@@ -86,14 +86,25 @@ class RepositorySync:
     name: str
     follow_state: str
     state: str
+    looked_at: int | None
     streams: tuple[Stream, ...]
 
     @property
     def succeeded_at(self) -> int | None:
-        """The last success of the stream that is furthest behind."""
+        """The last look at GitHub where nothing is missing, else the success that is furthest behind."""
         times = [stream.succeeded_at for stream in self.streams]
         known = [at for at in times if at is not None]
-        return min(known) if known and len(known) == len(times) else None
+        oldest = min(known) if known and len(known) == len(times) else None
+        if not self.is_whole or self.looked_at is None:
+            return oldest
+        return max(self.looked_at, *known)
+
+    @property
+    def is_whole(self) -> bool:
+        """Read to the end without a problem: what GitHub does not call changed is as it is here."""
+        whole = {stream.name for stream in self.streams if stream.complete}
+        is_asked = self.follow_state == TRACKED and not self.state
+        return is_asked and not self.problem and whole.issuperset(STREAMS)
 
     @property
     def items(self) -> int:
@@ -131,7 +142,7 @@ async def freshness(conn: AsyncConnection, reader: Reader) -> Freshness:
         select(
             select(func.count()).select_from(seen).scalar_subquery().label("followed"),
             select(func.coalesce(func.sum(seen.c.is_read), 0)).scalar_subquery().label("read"),
-            _succeeded(me).label("succeeded_at"),
+            last_look(me).label("succeeded_at"),
             runs.scalar_subquery().label("first_started_at"),
             _running(reader).label("running_since"),
             schedule.c.due_at,
@@ -191,6 +202,7 @@ async def repositories(conn: AsyncConnection, reader: Reader) -> tuple[Repositor
             repository.c.name.label("repository"),
             follow.c.state.label("follow_state"),
             repository.c.state.label("state"),
+            last_look(reader.account_id).label("looked_at"),
             cursor.c.stream,
             *(cursor.c[name] for name in names),
         )
@@ -205,7 +217,7 @@ async def repositories(conn: AsyncConnection, reader: Reader) -> tuple[Repositor
         if row.stream is not None:
             streams.append(Stream(row.stream, **{name: row._mapping[name] for name in names}))
     return tuple(
-        RepositorySync(row.owner, row.repository, row.follow_state, row.state, tuple(streams))
+        RepositorySync(row.owner, row.repository, row.follow_state, row.state, row.looked_at, tuple(streams))
         for row, streams in found.values()
     )
 
@@ -237,7 +249,7 @@ def _progress(reader: Reader) -> Any:
     )
 
 
-def _succeeded(account_id: int) -> Any:
+def last_look(account_id: int) -> Any:
     """The end of the last good run; one from before anything was followed has only listed what there is."""
     chosen_at = select(func.min(follow.c.created_at)).where(follow.c.account_id == account_id)
     return (
@@ -245,8 +257,9 @@ def _succeeded(account_id: int) -> Any:
         .where(
             run.c.account_id == account_id,
             run.c.outcome.in_(GOOD),
-            run.c.started_at >= chosen_at.scalar_subquery(),
+            run.c.started_at >= chosen_at.correlate(None).scalar_subquery(),
         )
+        .correlate(None)
         .scalar_subquery()
     )
 

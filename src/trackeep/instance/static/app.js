@@ -50,6 +50,11 @@
       one("[data-pick-count]").textContent = `${all("input[type=checkbox]:checked", pick).length} ticked`;
     };
     pick.addEventListener("change", count);
+    all("[data-pick-tools]", pick).forEach((tools) => { tools.hidden = false; });
+    all("[data-pick-all]", pick).forEach((button) => button.addEventListener("click", () => {
+      all("input[type=checkbox]", pick).forEach((box) => { box.checked = button.dataset.pickAll === "yes"; });
+      count();
+    }));
   }
 
   // ---- keys
