@@ -20,6 +20,8 @@ from trackeep.errors import TrackeepError
 
 CLIENT_ID = "Ov23sandbox0000000001"
 CLIENT_SECRET = "sandbox-client-secret-0123456789abcdef01234567"  # noqa: S105 - the sandbox is no secret
+# Everybody of the sandbox but mallory, who shows what it is like to be refused.
+PEOPLE = ("alice", "bob", "carol", "zoe-l")
 FOLDER_PREFIX = "trackeep-demo-"
 ENDS_WITHIN_S = 10.0
 
@@ -78,6 +80,7 @@ def _start(programs: _Programs, ports: Ports, size: str, folder: Path) -> Runnin
     instance = programs.start(
         *("serve", "--demo", "--port", str(ports.instance)),
         **{**github, "TRACKEEP_BROKER_URL": broker, "TRACKEEP_DATA_DIR": str(folder / "data")},
+        TRACKEEP_ALLOWED_USERS=",".join(PEOPLE),
     )
     return Running(sandbox, broker, instance)
 
