@@ -107,7 +107,7 @@ async def test_the_dashboard_says_what_was_counted(tmp_path: Path) -> None:
     )
     # 4 commits (one is only in the fork), 7 pull requests, 2 reviewed and 1 issue.
     assert "14 contributions in the last year" in page
-    assert "Longest streak in the last year 5 days" in page
+    assert "Longest streak in view 5 days" in page
 
 
 async def test_what_waits_for_me_is_counted_alike_everywhere(tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ async def test_a_repositorys_numbers_name_their_windows(tmp_path: Path) -> None:
     assert "12 weeks that end today: 8 opened, 2 merged" in page
     assert "Opened Merged View as table" in page
     assert "3 people and 1 bot made 7 commits on main" in page
-    assert "Commits in the last 90 days, merges and 1 of bots left out" in page
+    assert "Commits in the last 90 days, merges and 1 by bots left out" in page
 
 
 async def test_a_repository_is_as_fresh_as_the_dashboard(tmp_path: Path) -> None:

@@ -266,7 +266,7 @@ def calendar_card(overview: Overview, reader: Reader, kind: str, year: int | Non
             f"{words.short_day(busiest[0])}, {busiest[1]:,}" if busiest else words.NOTHING,
             address("/activity", day=busiest[0].isoformat(), kind=kind) if busiest else "",
         ),
-        (f"Longest streak {span}", words.counted(longest, "day"), ""),
+        ("Longest streak in view", words.counted(longest, "day"), ""),
         (
             "Most in",
             "/".join(overview.busiest) if overview.busiest else words.NOTHING,
