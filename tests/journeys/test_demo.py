@@ -124,6 +124,8 @@ def test_becoming_somebody_else(begin: Callable[[], Demo]) -> None:
     """Whoever signs out here and at the address that the demo names can come back as bob, who may enter."""
     demo = begin()
     demo.until_ready()
+    # Said right after the address.
+    wait_until(lambda: "Ctrl-C" in demo.stderr())
     found = re.search(r"To be somebody else, sign out at (\S+/logout)\.", demo.stderr())
     assert found
     home = demo.address.partition("/setup")[0]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from programs import Program, run, start
+from programs import Program, environment, run, start
 from sandbox_control import Sandbox
 
 
@@ -38,6 +41,39 @@ def test_its_words_and_its_end(tmp_path: Path, number: signal.Signals, code: int
     assert program.process.wait(10) == code
     program.stop()
     assert "Traceback" not in program.stderr_text()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_while_the_world_is_built(tmp_path: Path) -> None:
+    """The largest repository takes seconds to write; nobody waits for it after Ctrl-C."""
+    program = subprocess.Popen(
+        [
+            sys.executable,
+            "-W",
+            "error",
+            "-m",
+            "trackeep",
+            "sandbox",
+            "serve",
+            "--port",
+            "0",
+            "--size",
+            "full",
+        ],
+        stderr=subprocess.PIPE,
+        env=environment({"TMPDIR": str(tmp_path)}),
+        text=True,
+    )
+    try:
+        while not list(tmp_path.glob("sandbox-github-*/*.git")):
+            assert program.poll() is None
+            time.sleep(0.05)
+        program.send_signal(signal.SIGINT)
+        assert program.communicate(timeout=5)[1].strip() == ""
+    finally:
+        program.kill()
+        program.communicate()
+    assert program.returncode == 130
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,6 +1,7 @@
 """Builds the world from one seed and one moment: plans every repository, writes its git, joins the two."""
 
 import random
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -37,8 +38,14 @@ def build(seed: int, now: int, size: str, folder: Path) -> World:
     people = cast.Cast(now - _YEARS_S - DAY, now)
     wanted = specs(size)
     plans = [Player(s, people, random.Random(f"{seed}/{s.id}"), now).play() for s in wanted if s.commits]
+    abandoned = threading.Event()
     with ThreadPoolExecutor(2) as pool:
-        written = list(pool.map(lambda plan: _join(plan, now, folder), plans))
+        try:
+            written = list(pool.map(lambda plan: _join(plan, now, folder, abandoned), plans))
+        except BaseException:
+            # Ctrl-C: the largest repository alone would go on for seconds.
+            abandoned.set()
+            raise
     found = {repository.id: repository for repository in written}
     for spec in wanted:
         world.repositories[spec.id] = found.get(spec.id) or _empty(spec, now, folder)
@@ -75,11 +82,11 @@ def _label(database_id: int, name: str, color: str, description: str) -> Label:
     return Label(database_id, node_id("LA", database_id), name, color, description)
 
 
-def _join(plan: Plan, now: int, folder: Path) -> Repository:
+def _join(plan: Plan, now: int, folder: Path, abandoned: threading.Event) -> Repository:
     """Write the plan's git and describe the result."""
     repository = _empty(plan.spec, now, folder)
     refs = _refs(plan)
-    shas, repository.tags = history.write(repository.git_dir, plan, refs)
+    shas, repository.tags = history.write(repository.git_dir, plan, refs, abandoned)
     trees = history.read_trees(repository.git_dir)
     planned = zip(plan.draft.commits, shas[1:], strict=True)
     commits = (history.commit_of(p, sha, trees[sha], shas) for p, sha in planned if sha in trees)

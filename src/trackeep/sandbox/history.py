@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -30,6 +31,10 @@ _CONFIG = """[core]
 
 class GitFailed(Exception):
     """A git command ended with an error; the message is what it wrote."""
+
+
+class Abandoned(Exception):
+    """Nobody waits for this repository any more."""
 
 
 def environment() -> dict[str, str]:
@@ -63,11 +68,16 @@ def create(git_dir: Path, default_branch: str = "main") -> None:
     (git_dir / "config").write_text(_CONFIG)
 
 
-def write(git_dir: Path, plan: Plan, refs: Mapping[str, int]) -> tuple[list[str], dict[str, Tag]]:
-    """Create the repository: its commits' ids (index = mark, 0 unused) and tags. `refs` map to marks."""
+def write(
+    git_dir: Path, plan: Plan, refs: Mapping[str, int], abandoned: threading.Event
+) -> tuple[list[str], dict[str, Tag]]:
+    """Create the repository: its commits' ids (index = mark, 0 unused) and tags. `refs` map to marks.
+
+    Raises Abandoned soon after that event.
+    """
     create(git_dir)
     marks = git_dir / "marks"
-    stream = b"".join(_stream(plan, refs))
+    stream = b"".join(_unless(abandoned, _stream(plan, refs)))
     # Neither compressed nor as deltas: a third of the time for three times the space.
     git(git_dir, "fast-import", "--quiet", "--depth=0", f"--export-marks={marks}", stdin=stream)
     ids = {int(mark): sha for mark, sha in (line[1:].split() for line in marks.read_text().splitlines())}
@@ -100,6 +110,13 @@ def signed(signature: Signature) -> str:
 
 def data(text: bytes) -> bytes:
     return b"data %d\n%s\n" % (len(text), text)
+
+
+def _unless(abandoned: threading.Event, parts: Iterator[bytes]) -> Iterator[bytes]:
+    for part in parts:
+        if abandoned.is_set():
+            raise Abandoned
+        yield part
 
 
 def _stream(plan: Plan, refs: Mapping[str, int]) -> Iterator[bytes]:
