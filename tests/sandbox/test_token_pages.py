@@ -56,15 +56,15 @@ async def test_without_scopes_and_without_a_person(fresh_sandbox: Program) -> No
     assert re.findall(r"<li><strong>([^<]+)", made.text) == ["read:org", "repo", "user"]
 
 
-async def test_use_another_account(sandbox: Program) -> None:
+async def test_use_another_account(fresh_sandbox: Program) -> None:
     """The consent page has a way to somebody else, which comes back to the same request."""
     asked = {"client_id": "Ov23sandbox0000000001", "scope": "repo", "state": "x&y"}
-    address = f"{sandbox.url}/login/oauth/authorize?{urlencode(asked)}"
+    address = f"{fresh_sandbox.url}/login/oauth/authorize?{urlencode(asked)}"
     async with Visitor("") as visitor:
-        await visitor.post(f"{sandbox.url}/login", {"person": "alice", "return_to": "/"})
+        await visitor.post(f"{fresh_sandbox.url}/login", {"person": "alice", "return_to": "/"})
         consent = await visitor.get(address)
         other = re.search(r'Not alice\? <a href="([^"]+)"', consent.text)
         assert other
-        people = await visitor.get(sandbox.url + other[1].replace("&amp;", "&"))
+        people = await visitor.get(fresh_sandbox.url + other[1].replace("&amp;", "&"))
     assert 'value="bob"' in people.text
-    assert f'value="{address.removeprefix(sandbox.url)}"'.replace("&", "&amp;") in people.text
+    assert f'value="{address.removeprefix(fresh_sandbox.url)}"'.replace("&", "&amp;") in people.text
