@@ -25,7 +25,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from trackeep.environment import Network, is_loopback_host
+from trackeep.environment import Network
 from trackeep.errors import TooManyRequests, TrackeepError
 
 log = structlog.get_logger()
@@ -210,10 +210,6 @@ def is_same_origin(request: Request, origin: str) -> bool:
     return request.headers.get("origin") == origin
 
 
-def is_loopback_address(address: str) -> bool:
-    return is_loopback_host(address)
-
-
 # ---- errors -------------------------------------------------------------------------------------
 
 
@@ -223,18 +219,18 @@ def error_handlers(page: ErrorPage) -> dict[Any, Callable[[Request, Exception], 
     async def on_known(request: Request, error: Exception) -> Response:
         assert isinstance(error, TrackeepError)
         log.warning("refused", code=error.code, reason=error.sentence)
-        return _answer(request, error, page)
+        return answer(request, error, page)
 
     async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         known = TrackeepError(_SENTENCES.get(error.status_code, str(error.detail)))
         known.status, known.code = error.status_code, f"http_{error.status_code}"
-        return _answer(request, known, page)
+        return answer(request, known, page)
 
     async def on_unforeseen(request: Request, error: Exception) -> Response:
         log.error("failed", exc_info=error)
         known = TrackeepError("Something went wrong on our side.", "Try again; the log has the request id.")
-        return _answer(request, known, page)
+        return answer(request, known, page)
 
     async def on_gone(request: Request, error: Exception) -> Response:
         # Nobody reads this; without it each visitor who leaves half a form leaves a stack trace too.
@@ -256,7 +252,8 @@ def wants_json(request: Request) -> bool:
     return "text/html" not in request.headers.get("accept", "")
 
 
-def _answer(request: Request, error: TrackeepError, page: ErrorPage) -> Response:
+def answer(request: Request, error: TrackeepError, page: ErrorPage) -> Response:
+    """`error` as a page for people or as JSON for programs, with its true status."""
     request_id = request.state.request_id
     if wants_json(request):
         body = {"error": error.code, "error_description": error.sentence, "hint": error.hint}
@@ -277,13 +274,16 @@ class Assets:
 
     def __init__(self, folders: Iterable[Path]) -> None:
         self._files: dict[str, tuple[bytes, str]] = {}
+        self._versions: dict[str, str] = {}
         for folder in folders:
             for path in sorted(folder.rglob("*")):
                 if path.is_file() and not path.name.startswith((".", "_")) and path.suffix != ".py":
-                    self._files[path.relative_to(folder).as_posix()] = (path.read_bytes(), _kind(path))
+                    name, body = path.relative_to(folder).as_posix(), path.read_bytes()
+                    self._files[name] = (body, _kind(path))
+                    self._versions[name] = hashlib.sha256(body).hexdigest()[:10]
 
     def version(self, name: str) -> str:
-        return hashlib.sha256(self._files[name][0]).hexdigest()[:10]
+        return self._versions[name]
 
     def text(self, name: str) -> str:
         return self._files[name][0].decode()

@@ -97,16 +97,6 @@ def exchange_form(registration: Registration, code: str, redirect_uri: str, veri
     }
 
 
-def refresh_form(registration: Registration, refresh_token: str) -> dict[str, str]:
-    """The form that turns a refresh token into a new pair; GitHub accepts each refresh token once."""
-    return {
-        "client_id": registration.client_id,
-        "client_secret": registration.client_secret,
-        "grant_type": "refresh_token",
-        "refresh_token": refresh_token,
-    }
-
-
 def revocation_url(api: str, registration: Registration) -> str:
     """Where `DELETE` with the token in a JSON body ends it (basic authentication with the registration)."""
     return f"{api}/applications/{registration.client_id}/token"

@@ -9,6 +9,7 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from trackeep import web
 from trackeep.errors import (
     LoginError,
     NotFound,
@@ -66,7 +67,7 @@ async def callback(request: Request) -> Response:
         response = await _finish(request, query)
     except TrackeepError as error:
         log.warning("login refused", code=error.code, reason=error.sentence)
-        response = problems.answer(request, error)
+        response = web.answer(request, error, problems.page)
     login_id = dict(query).get("state", "").partition(".")[0]
     if sealed_cookies.login_named(request, login_id):
         sealed_cookies.end_login(site_of(request), response, login_id)

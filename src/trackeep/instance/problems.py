@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
-from trackeep import web
-from trackeep.errors import Forbidden, LoginError, TooManyRequests, TrackeepError
+from trackeep.errors import Forbidden, LoginError, TrackeepError
 from trackeep.instance.site import site_of
 
 
@@ -26,15 +25,3 @@ def page(request: Request, error: TrackeepError, request_id: str) -> Response:
         # Going back in the history after signing in lands on a used answer: no reason to be scared.
         login=viewer.login if (viewer := getattr(request.state, "viewer", None)) else "",
     )
-
-
-def answer(request: Request, error: TrackeepError) -> Response:
-    """`error` as a page for people or as JSON for programs, for handlers that still add cookies to it."""
-    request_id = request.state.request_id
-    if not web.wants_json(request):
-        return page(request, error, request_id)
-    body = {"error": error.code, "error_description": error.sentence, "hint": error.hint}
-    headers = {"cache-control": "no-store"}
-    if isinstance(error, TooManyRequests):
-        headers["retry-after"] = str(error.retry_after_s)
-    return JSONResponse({**body, "request_id": request_id}, status_code=error.status, headers=headers)

@@ -133,11 +133,6 @@ async def missing_commits(conn: AsyncConnection, repository_id: int, shas: Itera
     return missing
 
 
-async def has_commits(conn: AsyncConnection, repository_id: int) -> bool:
-    found = select(commit.c.sha).where(commit.c.repository_id == repository_id).limit(1)
-    return await conn.scalar(found) is not None
-
-
 async def commits_to_have(conn: AsyncConnection, repository_id: int, tips: Sequence[str]) -> list[str]:
     """Stored commits to name to the server, most useful first: `tips`, the newest heads, then the newest.
 
