@@ -18,7 +18,6 @@ from trackeep.store import people
 from trackeep.sync.once import sync_once
 
 pytestmark = pytest.mark.anyio
-YEAR_S = 365 * 86_400
 
 
 def contributors(github: Sandbox, full_name: str, since: float) -> Counter[str]:

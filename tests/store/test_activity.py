@@ -55,6 +55,7 @@ async def rows(db: Database, table: Any) -> list[Any]:
 
 async def save(db: Database, *pulls: PullRequest, detailed_at: int | None = None) -> None:
     async with db.write() as conn:
+        await activity.save_people(conn, activity.people_in(pulls))
         await activity.save_pulls(conn, ALMANAC.id, pulls, detailed_at=detailed_at)
 
 
@@ -134,6 +135,7 @@ async def test_issues_are_updated_in_place(db: Database) -> None:
     """A closed issue is the same row; text that no database of ours can hold is replaced."""
     first = Issue(9, 2, "Wind\0mill", "open", ALICE, NOW, NOW, labels=(Label("help wanted"),))
     async with db.write() as conn:
+        await activity.save_people(conn, [first.author])
         await activity.save_issues(conn, ALMANAC.id, [first])
         await activity.save_issues(conn, ALMANAC.id, [replace(first, state="closed", updated_at=NOW + 1)])
         assert await activity.known_updates(conn, {ALMANAC.id: [2, 3]}) == {(7, 2): NOW + 1}

@@ -187,6 +187,7 @@ async def test_last_follower_takes_the_rows_along(db: Database) -> None:
     """While somebody else follows, everything stays; after the last one nothing fetched is left."""
     async with db.write() as conn:
         await activity.save_repositories(conn, [Repository(1, "R1", "alice", "r1")])
+        await activity.save_people(conn, [ALICE])
         await activity.save_issues(conn, 1, [Issue(5, 1, "title", "open", ALICE, NOW, NOW)])
         for who in (ALICE, BOB):
             await schedule.follow_repositories(conn, who.id, [1], NOW)

@@ -124,7 +124,11 @@ async def newest_time(conn: AsyncConnection, account_id: int) -> int:
 
 
 async def save_people(conn: AsyncConnection, people: Iterable[Person | None]) -> None:
-    """Save accounts as GitHub mentions them; a mention without a name does not erase a known name."""
+    """Save accounts as GitHub mentions them; a mention without a name does not erase a known name.
+
+    Once in a transaction, before what mentions them: accounts are shared rows, and two writers that took
+    them bit by bit could wait for each other in a circle.
+    """
     by_id = {each.id: each for each in people if each is not None}
     known: dict[int, Any] = {}
     for some in _chunks(sorted(by_id)):
@@ -136,7 +140,7 @@ async def save_people(conn: AsyncConnection, people: Iterable[Person | None]) ->
             "id": key,
             "login": each.login,
             "name": each.name or (was.name if was else ""),
-            "avatar_url": each.avatar_url or (was.avatar_url if was else ""),
+            "avatar_url": _avatar(each.avatar_url, was.avatar_url if was else ""),
             "kind": each.kind,
         }
         # Untouched rows are not locked, so that two workers with the same people do not wait crosswise.
@@ -148,6 +152,15 @@ async def save_people(conn: AsyncConnection, people: Iterable[Person | None]) ->
 # ---- pull requests and issues -------------------------------------------------------------------
 
 
+def people_in(pulls: Iterable[PullRequest]) -> Iterable[Person | None]:
+    """Everybody whom these pull requests mention."""
+    for each in pulls:
+        yield from (request.person for request in each.review_requests)
+        yield from (each_review.author for each_review in each.reviews)
+        yield each.merged_by
+        yield each.author
+
+
 async def save_pulls(
     conn: AsyncConnection,
     repository_id: int,
@@ -155,13 +168,12 @@ async def save_pulls(
     *,
     detailed_at: int | None = None,
 ) -> None:
-    """Save pull requests with all their reviews, labels and standing requests.
+    """Save pull requests with all their reviews, labels and standing requests; the people are saved before.
 
     `detailed_at` (unix seconds) says that they carry details too; without it stored details stay.
     """
     # One order for everybody who writes, or two transactions could wait for each other.
     pulls = sorted(pulls, key=lambda each: each.number)
-    await save_people(conn, _people_in(pulls))
     rows = [_pull_row(repository_id, each) for each in pulls]
     if detailed_at is not None:
         details = [_detail_row(each, detailed_at) for each in pulls]
@@ -172,8 +184,7 @@ async def save_pulls(
 
 
 async def save_issues(conn: AsyncConnection, repository_id: int, issues: Sequence[Issue]) -> None:
-    """Save issues of one repository, whatever is stored of them."""
-    await save_people(conn, [each.author for each in issues])
+    """Save issues of one repository, whatever is stored of them; their authors are saved before."""
     rows = [
         {
             "repository_id": repository_id,
@@ -194,8 +205,7 @@ async def save_issues(conn: AsyncConnection, repository_id: int, issues: Sequenc
 
 
 async def save_releases(conn: AsyncConnection, repository_id: int, releases: Sequence[Release]) -> None:
-    """Save all releases of one repository; those that are not among them any more go."""
-    await save_people(conn, [each.author for each in releases])
+    """Save all releases of one repository, whose authors are saved before; those not among them go."""
     ids = [each.id for each in releases]
     gone = (release.c.repository_id == repository_id) & release.c.id.not_in(ids)
     await conn.execute(delete(release).where(gone))
@@ -286,12 +296,9 @@ def _former(known: Any, new: Repository) -> str:
     return " ".join(name for name in dict.fromkeys(names) if name.lower() != new.full_name.lower())
 
 
-def _people_in(pulls: Iterable[PullRequest]) -> Iterable[Person | None]:
-    for each in pulls:
-        yield from (request.person for request in each.review_requests)
-        yield from (each_review.author for each_review in each.reviews)
-        yield each.merged_by
-        yield each.author
+def _avatar(seen: str, known: str) -> str:
+    """REST and GraphQL give one picture with different queries; that alone is no reason to write a row."""
+    return known if seen.partition("?")[0] in ("", known.partition("?")[0]) else seen
 
 
 def _pull_row(repository_id: int, each: PullRequest) -> dict[str, Any]:

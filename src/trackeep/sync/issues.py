@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from trackeep.errors import GitHubNoAccess
@@ -84,6 +85,7 @@ async def _next_page(work: Work, repository: Repository) -> None:
     position: dict[str, Any] = {**at.position, "next": page.next_url}
     new = Cursor(position, complete=page.next_url is None, items=at.items + len(page.items))
     async with work.db.write() as conn:
+        await activity.save_people(conn, (each.author for each in page.items))
         await activity.save_issues(conn, repository.id, page.items)
         await work.advance(conn, repository.id, STREAM, new)
     work.found.issues += len(page.items)
@@ -144,7 +146,12 @@ async def _store(
         else:
             changed_issues.setdefault(each.repository_id, []).append(each.issue)
     changed_pulls: dict[int, list[PullRequest]] = await pulls.fetch_numbers(work, wanted) if wanted else {}
+    mentioned = [
+        *activity.people_in(chain.from_iterable(changed_pulls.values())),
+        *(each.author for each in chain.from_iterable(changed_issues.values())),
+    ]
     async with work.db.write() as conn:
+        await activity.save_people(conn, mentioned)
         await pulls.save_numbers(work, conn, changed_pulls)
         for repository_id, issues in sorted(changed_issues.items()):
             await activity.save_issues(conn, repository_id, issues)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -44,6 +44,7 @@ async def fetch_numbers(work: Work, pairs: Sequence[tuple[Repository, int]]) -> 
 
 
 async def save_numbers(work: Work, conn: AsyncConnection, found: Mapping[int, list[PullRequest]]) -> None:
+    """Save what `fetch_numbers` found; the people in it are saved before."""
     for repository_id, pulls in sorted(found.items()):
         await activity.save_pulls(conn, repository_id, pulls, detailed_at=work.now)
         _count(work, pulls)
@@ -59,6 +60,7 @@ async def details(work: Work, repositories: Sequence[Repository]) -> None:
         some = wanted[start : start + graphql.DETAIL_PAGE]
         found = await fetch_numbers(work, [(by_id[key], number) for key, number in some])
         async with work.db.write() as conn:
+            await activity.save_people(conn, activity.people_in(chain.from_iterable(found.values())))
             for repository_id, pulls in sorted(found.items()):
                 await activity.save_pulls(conn, repository_id, pulls, detailed_at=work.now)
         work.notify()
@@ -93,6 +95,7 @@ async def _store_pages(work: Work, some: Sequence[Repository], pages: Sequence[P
     }
     more = []
     async with work.db.write() as conn:
+        await activity.save_people(conn, activity.people_in(chain.from_iterable(whole.values())))
         for page in sorted(pages, key=lambda page: by_node[page.node_id].id):
             repository, pulls = by_node[page.node_id], whole[page.node_id]
             at = work.cursor(repository.id, STREAM)

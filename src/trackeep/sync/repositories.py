@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -105,6 +106,7 @@ async def _releases(work: Work, pulses: Iterable[Pulse]) -> dict[int, Sequence[R
 
 
 async def _save_releases(work: Work, conn: AsyncConnection, listed: dict[int, Sequence[Release]]) -> None:
+    await activity.save_people(conn, (each.author for each in chain.from_iterable(listed.values())))
     for repository_id, releases in sorted(listed.items()):
         await activity.save_releases(conn, repository_id, releases)
         new = Cursor({"looked_at": work.now}, complete=True, items=len(releases))
