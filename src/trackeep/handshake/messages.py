@@ -18,6 +18,7 @@ LONGEST_BASE_URL = 512
 LONGEST_STATE = 512
 LONGEST_NAME = 60
 LONGEST_JWK = 512
+LONGEST_CLIENT_ID = 1_500
 CALLBACK_PATH = "/auth/callback"
 DEFAULT_SCOPES = ("user:email", "read:user", "repo")
 # What an instance may ask for: enough to sign in and to read; nothing that administers or deletes.
@@ -31,7 +32,9 @@ Query = Sequence[tuple[str, str]]
 class StartRequest:
     """The beginning of a login: `redirect_uri` is the base URL of the instance.
 
-    With `code_challenge` (S256) the answer is a code; without, it is the login token itself.
+    With `code_challenge` (S256) the answer is a code; without, it is the login token itself. `client_id`
+    is the address of the instance's metadata document, "" for the base URL alone; `dpop_jkt` is the
+    thumbprint of the key that has to redeem the code (RFC 9449 section 10).
     """
 
     redirect_uri: str
@@ -40,6 +43,8 @@ class StartRequest:
     name: str = ""
     scopes: tuple[str, ...] = DEFAULT_SCOPES
     jwe_jwk: str = ""
+    client_id: str = ""
+    dpop_jkt: str = ""
 
     @property
     def wants_code(self) -> bool:
@@ -57,6 +62,11 @@ class Callback:
 
 def start_url(broker_url: str, request: StartRequest) -> str:
     """The link that begins a login at the service whose base URL is `broker_url`."""
+    return f"{broker_url.rstrip('/')}/auth/github?{urlencode(start_parameters(request))}"
+
+
+def start_parameters(request: StartRequest) -> dict[str, str]:
+    """What a start link, or a pushed request (RFC 9126), says about the login that is wanted."""
     parameters = {"redirect_uri": request.redirect_uri}
     if request.state:
         parameters["state"] = request.state
@@ -68,7 +78,13 @@ def start_url(broker_url: str, request: StartRequest) -> str:
         parameters["scope"] = " ".join(request.scopes)
     if request.jwe_jwk:
         parameters["jwe_jwk"] = request.jwe_jwk
-    return f"{broker_url.rstrip('/')}/auth/github?{urlencode(parameters)}"
+    return parameters
+
+
+def pushed_url(broker_url: str, client_id: str, request_uri: str) -> str:
+    """The link that begins the login which was pushed before and is now called `request_uri`."""
+    query = urlencode({"client_id": client_id, "request_uri": request_uri})
+    return f"{broker_url.rstrip('/')}/auth/github?{query}"
 
 
 def parse_start(query: Query) -> StartRequest:
@@ -76,23 +92,21 @@ def parse_start(query: Query) -> StartRequest:
 
     `redirect_uri` is only required to be there once: whether it may receive a login is decided elsewhere.
     """
-    redirect_uri = _single(query, "redirect_uri")
+    redirect_uri = single(query, "redirect_uri")
     if not redirect_uri:
         raise UsageError(
             "The link that brought you here does not say where the login should go.",
             "It needs redirect_uri=, the base URL of your Trackeep, exactly once.",
         )
-    challenge = _challenge(_single(query, "code_challenge"), _single(query, "code_challenge_method"))
-    state = _single(query, "state")
-    if len(state.encode()) > LONGEST_STATE:
-        raise UsageError(f"state is longer than {LONGEST_STATE} bytes.", "Send a shorter random value.")
     return StartRequest(
         redirect_uri=redirect_uri,
-        state=state,
-        code_challenge=challenge,
-        name=plain_name(_single(query, "name")),
-        scopes=_scopes(_single(query, "scope")),
-        jwe_jwk=_public_jwk(_single(query, "jwe_jwk")),
+        state=bounded(query, "state"),
+        code_challenge=parse_challenge(query),
+        name=plain_name(single(query, "name")),
+        scopes=_scopes(single(query, "scope")),
+        jwe_jwk=_public_jwk(single(query, "jwe_jwk")),
+        client_id=bounded(query, "client_id", LONGEST_CLIENT_ID),
+        dpop_jkt=parse_thumbprint(query),
     )
 
 
@@ -105,8 +119,8 @@ def parse_callback(query: Query) -> Callback:
     if any(name == "token" for name, _ in query):
         raise LoginError("A login token arrived that was not asked for.", "Sign in from your own page again.")
     try:
-        code, state, iss = (_single(query, name) for name in ("code", "state", "iss"))
-        error = _single(query, "error")
+        code, state, iss = (single(query, name) for name in ("code", "state", "iss"))
+        error = single(query, "error")
     except UsageError as repeated:
         raise LoginError(repeated.sentence, "Start the login again.") from None
     if error:
@@ -148,7 +162,9 @@ def plain_name(text: str) -> str:
     return " ".join("".join(kept).split())[:LONGEST_NAME].strip()
 
 
-def _challenge(challenge: str, method: str) -> str:
+def parse_challenge(query: Query) -> str:
+    """The PKCE challenge of a request, "" without one; raises UsageError for anything but S256."""
+    challenge, method = single(query, "code_challenge"), single(query, "code_challenge_method")
     # The default method of RFC 7636 is `plain`, which protects nothing: only S256 is taken.
     if not challenge and not method:
         return ""
@@ -156,11 +172,42 @@ def _challenge(challenge: str, method: str) -> str:
         raise UsageError(
             "code_challenge_method must be S256.", "Send the SHA-256 of the verifier, base64url."
         )
-    if not re.fullmatch(r"[A-Za-z0-9_-]{43}", challenge):
+    if not _is_sha256(challenge):
         raise UsageError(
             "code_challenge is not the base64url of a SHA-256.", "It has 43 characters and no = at its end."
         )
     return challenge
+
+
+def parse_thumbprint(query: Query) -> str:
+    """The key that a login is bound to (RFC 9449 section 10), "" without one; raises UsageError."""
+    thumbprint = single(query, "dpop_jkt")
+    if thumbprint and not _is_sha256(thumbprint):
+        raise UsageError(
+            "dpop_jkt is not the thumbprint of a key.", "Send the base64url of its SHA-256 (RFC 7638)."
+        )
+    return thumbprint
+
+
+def bounded(query: Query, name: str, longest: int = LONGEST_STATE) -> str:
+    """The value of `name`, "" when it is missing; raises UsageError when it is longer than `longest` bytes."""
+    value = single(query, name)
+    if len(value.encode("utf-8", "surrogatepass")) > longest:
+        raise UsageError(f"{name} is longer than {longest} bytes.", "Send a shorter value.")
+    return value
+
+
+def single(query: Query, name: str) -> str:
+    """The value of `name`, "" when it is missing; raises UsageError when it is repeated."""
+    values = [value for key, value in query if key == name]
+    # Two programs that read a repeated parameter differently are how redirect checks get bypassed.
+    if len(values) > 1:
+        raise UsageError(f"{name} is given more than once.", "Give it exactly once.")
+    return values[0] if values else ""
+
+
+def _is_sha256(text: str) -> bool:
+    return re.fullmatch(r"[A-Za-z0-9_-]{43}", text) is not None
 
 
 def _scopes(text: str) -> tuple[str, ...]:
@@ -210,14 +257,6 @@ def _denied(error: str) -> LoginDenied:
     if known == "temporarily_unavailable":
         return LoginDenied("GitHub did not answer in time.", "Try again in a minute.", code=known)
     return LoginDenied(f"The OAuth service ended the login: {known}.", "Start the login again.", code=known)
-
-
-def _single(query: Query, name: str) -> str:
-    values = [value for key, value in query if key == name]
-    # Two programs that read a repeated parameter differently are how redirect checks get bypassed.
-    if len(values) > 1:
-        raise UsageError(f"{name} is given more than once.", "Give it exactly once.")
-    return values[0] if values else ""
 
 
 def _base64url(content: bytes) -> str:
