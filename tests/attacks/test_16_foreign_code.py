@@ -28,7 +28,7 @@ async def test_a_code_is_good_for_its_own_instance_only(
         code = (await alice.log_in(start)).query["code"]
         witness = await Witness.of(sandbox.url)
         for other in OTHERS:
-            assert (await alice.redeem(start, code, **{field: other})).status == 400
+            assert (await alice.redeem(start, code, **{field: other})).status in (400, 401)
         assert await witness.exchanges() == 0
         assert (await alice.redeem(start, code)).status == 200
 

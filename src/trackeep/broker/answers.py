@@ -7,6 +7,8 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from trackeep.broker.targets import Target
+from trackeep.errors import UsageError
+from trackeep.handshake.messages import Query, bounded
 
 LONGEST_ANSWER = 4_000
 
@@ -26,6 +28,14 @@ def error_url(target: Target, issuer: str, state: str, error: str) -> str:
     return _answer(target, {"error": error, "state": state, "iss": issuer})
 
 
+def plain_state(query: Query) -> str:
+    """The client's state, to go back with an error even when other parameters are wrong; "" when in doubt."""
+    try:
+        return bounded(query, "state")
+    except UsageError:
+        return ""
+
+
 def see_other(url: str) -> Response:
     """303, never 307: a form's fields must not be sent on. No trace of the address in a Referer."""
     # An empty body: the address holds a secret and belongs in one header only.
@@ -35,4 +45,6 @@ def see_other(url: str) -> Response:
 
 def _answer(target: Target, parameters: dict[str, str]) -> str:
     given = {name: value for name, value in parameters.items() if value}
-    return f"{target.callback_url}?{urlencode(given)}"
+    # A registered address may have parameters of its own, which stay (RFC 6749 section 3.1.2).
+    joint = "&" if "?" in target.callback_url else "?"
+    return f"{target.callback_url}{joint}{urlencode(given)}"

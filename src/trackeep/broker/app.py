@@ -14,7 +14,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from trackeep import web
-from trackeep.broker import landing, login, look, tokens, userinfo
+from trackeep.broker import discovery, identity, landing, login, look, pushed, registration, tokens, userinfo
 from trackeep.broker.exchange import GitHubLogin, new_http_session
 from trackeep.broker.parts import LONGEST_FORM, Broker
 from trackeep.environment import BrokerSettings
@@ -28,11 +28,19 @@ ROUTES = (
     Route("/auth/github", login.start, methods=["GET"]),
     Route("/auth/github", login.agree, methods=["POST"]),
     Route("/auth/github/callback", login.callback),
+    Route("/authorize", login.authorize, methods=["GET"]),
+    Route("/par", pushed.push, methods=["POST"]),
     Route("/token", tokens.token, methods=["POST"]),
     Route("/revoke", tokens.revoke, methods=["POST"]),
+    Route("/register", registration.register, methods=["POST"]),
+    Route("/userinfo", identity.userinfo, methods=["GET", "POST"]),
+    Route("/userinfo", userinfo.preflight, methods=["OPTIONS"]),
     Route("/api/v1/user/me", userinfo.me, methods=["GET"]),
     Route("/api/v1/user/me", userinfo.preflight, methods=["OPTIONS"]),
     Route("/.well-known/jwks.json", userinfo.jwks),
+    Route("/.well-known/oauth-authorization-server", discovery.authorization_server),
+    Route("/.well-known/openid-configuration", discovery.openid_configuration),
+    Route("/.well-known/oauth-protected-resource", discovery.protected_resource),
     Route("/healthz", landing.healthz),
     Route("/readyz", landing.readyz),
 )

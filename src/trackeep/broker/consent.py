@@ -14,12 +14,13 @@ from starlette.responses import Response
 
 from trackeep.broker.answers import error_url
 from trackeep.broker.parts import Broker
-from trackeep.broker.scopes import explain
+from trackeep.broker.questions import Question
+from trackeep.broker.scopes import explain, explain_identity
 from trackeep.broker.targets import Network, Target
 from trackeep.broker.transactions import set_cookie
 from trackeep.environment import cookie_name
 from trackeep.errors import LoginError
-from trackeep.handshake.messages import StartRequest, pairing_code
+from trackeep.handshake.messages import pairing_code
 from trackeep.handshake.sealed import Purpose, SealBroken, seal, unseal
 
 FORM_LIFETIME_S = 600
@@ -33,7 +34,7 @@ LONGEST_REMEMBERED = 3_500
 class ConsentForm(msgspec.Struct, array_like=True, frozen=True):
     """What the form's hidden token seals: the whole request, and the browser that was shown it."""
 
-    request: StartRequest
+    question: Question
     browser: str
     expires_at: int
 
@@ -55,15 +56,14 @@ class ConsentAgain(LoginError):
 
     code = "consent_again"
 
-    def __init__(self, request: StartRequest) -> None:
+    def __init__(self, question: Question) -> None:
         super().__init__("The page was open for too long, or in another browser.", "Choose again.")
-        self.request = request
+        self.question = question
 
 
-def page(
-    broker: Broker, request: Request, asked: StartRequest, target: Target, status: int = 200
-) -> Response:
+def page(broker: Broker, request: Request, asked: Question, status: int = 200) -> Response:
     """The consent page for `asked`, with a form that only this browser can send."""
+    target = asked.target
     cookie = request.cookies.get(cookie_name(broker.settings.base_url, COOKIE), "")
     # Kept while valid, so that the page may be fetched twice (another tab, a reload) and still work.
     is_new = not re.fullmatch(r"[A-Za-z0-9_-]{43}", cookie)
@@ -76,7 +76,9 @@ def page(
         target=target,
         asked=asked,
         form_token=seal(broker.ring, Purpose.CONSENT_FORM, form),
-        grants=explain(asked.scopes, broker.github.registration.is_github_app),
+        grants=explain(asked.scopes, broker.github.registration.is_github_app)
+        if asked.hands_out_token
+        else explain_identity(asked.wants),
         pairing=_pairing(asked, target),
         cancel_url=error_url(target, broker.issuer, asked.state, "access_denied"),
     )
@@ -85,8 +87,8 @@ def page(
     return response
 
 
-def agreed(broker: Broker, request: Request, form_token: str) -> StartRequest:
-    """The request that the person agreed to by sending the form.
+def agreed(broker: Broker, request: Request, form_token: str) -> Question:
+    """The question that the person agreed to by sending the form.
 
     Raises SealBroken for a token that was not made here, ConsentAgain for one of another browser.
     """
@@ -95,12 +97,13 @@ def agreed(broker: Broker, request: Request, form_token: str) -> StartRequest:
     cookie = request.cookies.get(cookie_name(broker.settings.base_url, COOKIE), "")
     # Mallory can fetch a token for her own address, but cannot put her cookie into a victim's browser.
     if not hmac.compare_digest(_digest(cookie), form.browser) or now > form.expires_at:
-        raise ConsentAgain(form.request)
-    return form.request
+        raise ConsentAgain(form.question)
+    return form.question
 
 
-def is_remembered(broker: Broker, request: Request, asked: StartRequest, target: Target) -> bool:
+def is_remembered(broker: Broker, request: Request, asked: Question) -> bool:
     """True when this person need not be asked again about this address on their own computer."""
+    target = asked.target
     if target.network is not Network.LOOPBACK or broker.settings.loopback_consent == "always":
         return False
     if broker.settings.loopback_consent == "never":
@@ -112,10 +115,9 @@ def is_remembered(broker: Broker, request: Request, asked: StartRequest, target:
     )
 
 
-def remember(
-    broker: Broker, request: Request, response: Response, asked: StartRequest, target: Target
-) -> None:
+def remember(broker: Broker, request: Request, response: Response, asked: Question) -> None:
     """Keeps the consent in a sealed cookie, for addresses on the person's own computer only."""
+    target = asked.target
     if target.network is not Network.LOOPBACK or broker.settings.loopback_consent != "first":
         return
     fresh = Remembered(target.base_url, asked.scopes, int(broker.clock()) + REMEMBERED_S)
@@ -153,7 +155,7 @@ def _seal_entries(broker: Broker, entries: list[Remembered]) -> str:
     return seal(broker.ring, Purpose.REMEMBERED_CONSENT, RememberedList(tuple(entries)))
 
 
-def _pairing(asked: StartRequest, target: Target) -> str:
+def _pairing(asked: Question, target: Target) -> str:
     return pairing_code(asked.code_challenge, target.base_url) if target.is_cleartext else ""
 
 

@@ -1,4 +1,4 @@
-"""The login itself: the start link, the agreement of the person, and the way back from GitHub."""
+"""The login itself: the doors it begins at, the agreement of the person, and the way back from GitHub."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trackeep.broker import answers, consent, targets, tokens, transactions
-from trackeep.broker.parts import Broker, broker_of, one, read_form
+from trackeep.broker import answers, codes, consent, issuing, pushed, questions, transactions
+from trackeep.broker.parts import Broker, broker_of, read_form
+from trackeep.broker.questions import Question
+from trackeep.broker.refusals import OAuthError
 from trackeep.broker.transactions import Transaction
 from trackeep.errors import Forbidden, GitHubError, GitHubUnavailable, GrantRefused, LoginError
 from trackeep.github.oauth import Authorization
-from trackeep.handshake.messages import StartRequest, code_challenge, nonce_of, parse_start
+from trackeep.handshake.messages import code_challenge, single
 from trackeep.web import is_same_origin
 
 log = structlog.get_logger()
@@ -23,12 +25,24 @@ RELAYED_ERRORS = ("access_denied", "temporarily_unavailable", "server_error")
 
 async def start(request: Request) -> Response:
     """GET /auth/github: checks the address, then asks the person. Changes nothing anywhere."""
-    broker = broker_of(request)
-    asked = parse_start(request.query_params.multi_items())
-    target = broker.admit(asked)
-    if consent.is_remembered(broker, request, asked, target):
-        return _go_to_github(broker, request, asked, target, by_redirect=True)
-    return consent.page(broker, request, asked, target)
+    broker, query = broker_of(request), request.query_params.multi_items()
+    if single(query, "request_uri"):
+        return _ask(broker, request, pushed.find(broker, query, is_exact=False))
+    return _ask(broker, request, await questions.from_start(broker, query))
+
+
+async def authorize(request: Request) -> Response:
+    """GET /authorize (RFC 6749 section 4.1.1): the same, for OAuth and OpenID Connect clients."""
+    broker, query = broker_of(request), request.query_params.multi_items()
+    if single(query, "request_uri"):
+        return _ask(broker, request, pushed.find(broker, query, is_exact=True))
+    client, target = await questions.addressee(broker, query)
+    try:
+        question = questions.from_authorize(client, target, query)
+    except OAuthError as error:
+        state = answers.plain_state(query)
+        return answers.see_other(answers.error_url(target, broker.issuer, state, error.code))
+    return _ask(broker, request, question)
 
 
 async def agree(request: Request) -> Response:
@@ -39,15 +53,14 @@ async def agree(request: Request) -> Response:
         raise Forbidden(
             "This form was sent from another page.", "Open the sign-in page of your Trackeep again."
         )
-    form_token = one(await read_form(request), "token")
+    form_token = single(await read_form(request), "token")
     try:
-        asked = consent.agreed(broker, request, form_token)
+        question = consent.agreed(broker, request, form_token)
     except consent.ConsentAgain as again:
         # Not a dead end: the same question, with a form that fits this browser.
-        return consent.page(broker, request, again.request, broker.admit(again.request), status=403)
-    target = broker.admit(asked)
-    response = _go_to_github(broker, request, asked, target, by_redirect=False)
-    consent.remember(broker, request, response, asked, target)
+        return consent.page(broker, request, again.question, status=403)
+    response = _go_to_github(broker, request, question, by_redirect=False)
+    consent.remember(broker, request, response, question)
     return response
 
 
@@ -55,23 +68,27 @@ async def callback(request: Request) -> Response:
     """GET /auth/github/callback: GitHub's answer, accepted only in the browser that began the login."""
     broker = broker_of(request)
     query = request.query_params.multi_items()
-    transaction = transactions.find(broker, request, one(query, "state"))
-    url = await _answer(broker, transaction, one(query, "code"), one(query, "error"))
+    transaction = transactions.find(broker, request, single(query, "state"))
+    url = await _answer(broker, transaction, single(query, "code"), single(query, "error"))
     response = answers.see_other(url)
     transactions.end(broker, response, transaction)
     return response
 
 
-def _go_to_github(
-    broker: Broker, request: Request, asked: StartRequest, target: targets.Target, *, by_redirect: bool
-) -> Response:
-    begun = transactions.begin(broker, asked, target.base_url)
+def _ask(broker: Broker, request: Request, question: Question) -> Response:
+    if consent.is_remembered(broker, request, question):
+        return _go_to_github(broker, request, question, by_redirect=True)
+    return consent.page(broker, request, question)
+
+
+def _go_to_github(broker: Broker, request: Request, question: Question, *, by_redirect: bool) -> Response:
+    begun = transactions.begin(broker, question)
     url = broker.github.authorize_url(
         Authorization(
             redirect_uri=broker.callback_url,
             state=begun.state,
             code_challenge=code_challenge(begun.transaction.verifier),
-            scopes=asked.scopes,
+            scopes=question.scopes,
         )
     )
     # After a form, browsers hold every further redirect to `form-action`, also those inside GitHub
@@ -83,38 +100,28 @@ def _go_to_github(
 
 async def _answer(broker: Broker, transaction: Transaction, github_code: str, error: str) -> str:
     """The address on which the instance gets its answer."""
-    asked = transaction.request
-    target = targets.parse(transaction.target)
+    question = transaction.question
+    target = question.target
     if error or not github_code or len(github_code) > LONGEST_GITHUB_CODE:
         word = error if error in RELAYED_ERRORS else "server_error"
-        return answers.error_url(target, broker.issuer, asked.state, word)
-    if asked.wants_code:
-        code = tokens.seal_code(broker, transaction, github_code)
-        return answers.code_url(target, broker.issuer, asked.state, code)
-    return await _token_answer(broker, transaction, target, github_code)
+        return answers.error_url(target, broker.issuer, question.state, word)
+    if question.wants_code:
+        code = codes.seal_code(broker, transaction, github_code)
+        return answers.code_url(target, broker.issuer, question.state, code)
+    return await _token_answer(broker, transaction, github_code)
 
 
-async def _token_answer(
-    broker: Broker, transaction: Transaction, target: targets.Target, github_code: str
-) -> str:
-    asked = transaction.request
-    code = tokens.SealedCode(
-        github_code=github_code,
-        verifier=transaction.verifier,
-        target=transaction.target,
-        challenge="",
-        nonce=nonce_of(asked.state),
-        jwe_jwk=asked.jwe_jwk,
-        expires_at=transaction.expires_at,
-    )
+async def _token_answer(broker: Broker, transaction: Transaction, github_code: str) -> str:
+    question = transaction.question
+    target = question.target
     try:
-        issued = await tokens.issue(broker, code)
+        issued = await issuing.issue(broker, codes.make_code(broker, transaction, github_code))
     except GitHubUnavailable:
-        return answers.error_url(target, broker.issuer, asked.state, "temporarily_unavailable")
+        return answers.error_url(target, broker.issuer, question.state, "temporarily_unavailable")
     except (GitHubError, GrantRefused) as refused:
         log.warning("no token", reason=refused.sentence)
-        return answers.error_url(target, broker.issuer, asked.state, "server_error")
-    url = answers.token_url(target, asked.state, issued.token, issued.profile.person.login)
+        return answers.error_url(target, broker.issuer, question.state, "server_error")
+    url = answers.token_url(target, question.state, issued.token, issued.profile.person.login)
     # Longer addresses are cut by some servers, and half a token looks like a broken login.
     if len(url) > answers.LONGEST_ANSWER:
         await broker.github.revoke(issued.github.access_token)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import msgspec
 from starlette.requests import Request
 
 from trackeep.broker import targets
@@ -13,7 +15,6 @@ from trackeep.broker.exchange import GitHubLogin
 from trackeep.environment import BrokerSettings
 from trackeep.errors import UsageError
 from trackeep.handshake.keys import KeyRing
-from trackeep.handshake.messages import StartRequest
 from trackeep.web import Pages
 
 FORM = "application/x-www-form-urlencoded"
@@ -29,6 +30,7 @@ class Broker:
     github: GitHubLogin
     pages: Pages
     clock: Callable[[], float]
+    documents: Any = None
 
     @property
     def issuer(self) -> str:
@@ -52,13 +54,11 @@ class Broker:
     def is_https(self) -> bool:
         return self.settings.base_url.startswith("https://")
 
-    def admit(self, asked: StartRequest) -> targets.Target:
-        """The target of `asked`; raises UsageError unless it may receive this kind of login."""
-        target = targets.parse(asked.redirect_uri)
+    def admit(self, target: targets.Target, *, wants_code: bool, has_key: bool = False) -> None:
+        """Raises UsageError unless `target` may receive this kind of login here."""
         settings = self.settings
         rules = targets.Rules(settings.token_mode, settings.allow, settings.deny)
-        targets.check(target, rules, wants_code=asked.wants_code, has_key=bool(asked.jwe_jwk))
-        return target
+        targets.check(target, rules, wants_code=wants_code, has_key=has_key)
 
 
 def broker_of(request: Request) -> Broker:
@@ -79,10 +79,14 @@ async def read_form(request: Request) -> list[tuple[str, str]]:
     raise UsageError("The request needs a form as its body.", f"Send it as {FORM}.")
 
 
-def one(fields: list[tuple[str, str]], name: str) -> str:
-    """The value of the field `name`, "" when it is missing; raises UsageError when it is repeated."""
-    values = [value for key, value in fields if key == name]
-    # Two readers that pick different values of a repeated field is how checks get bypassed.
-    if len(values) > 1:
-        raise UsageError(f"{name} is given more than once.", "Give it exactly once.")
-    return values[0] if values else ""
+async def read_json(request: Request) -> dict[str, Any]:
+    """The JSON object that is the body; raises UsageError for any other body."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    body = await request.body()
+    try:
+        content = msgspec.json.decode(body) if kind == "application/json" else None
+    except msgspec.MsgspecError:
+        content = None
+    if not isinstance(content, dict):
+        raise UsageError("The request needs a JSON object as its body.", "Send it as application/json.")
+    return content

@@ -19,6 +19,19 @@ def explain(scopes: tuple[str, ...], is_github_app: bool) -> tuple[Grant, ...]:
     return _for_github_app() if is_github_app else _for_oauth_app(scopes)
 
 
+def explain_identity(wants: tuple[str, ...]) -> tuple[Grant, ...]:
+    """The lines for a program that only learns who somebody is; `wants` is of `openid profile email`."""
+    lines = [Grant("ok", "Learn who you are", "Your account number at GitHub, which never changes")]
+    if "profile" in wants:
+        lines.append(Grant("ok", "See your profile", "GitHub name, display name and picture"))
+    if "email" in wants:
+        lines.append(Grant("ok", "See your e-mail address", "The primary one that GitHub has verified"))
+    lines.append(
+        Grant("x", "It gets no access to GitHub", "No repositories, no token: the access ends at once")
+    )
+    return tuple(lines)
+
+
 def _for_github_app() -> tuple[Grant, ...]:
     return (
         Grant("ok", "See who you are", "GitHub name, picture, account number and e-mail addresses"),

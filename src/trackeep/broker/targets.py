@@ -34,13 +34,17 @@ class Network(Enum):
 
 @dataclass(frozen=True)
 class Target:
-    """A base URL that passed the parser; `base_url` is exactly what was given, less `/auth/callback`."""
+    """An address that passed the parser; `base_url` is exactly what was given, less `/auth/callback`.
+
+    `redirect_uri` is set where a client named the whole address that its answer goes to.
+    """
 
     scheme: str
     host: str
     port: int | None
     path: str
     network: Network
+    redirect_uri: str = ""
 
     @property
     def authority(self) -> str:
@@ -56,7 +60,7 @@ class Target:
 
     @property
     def callback_url(self) -> str:
-        return f"{self.base_url}{CALLBACK_PATH}"
+        return self.redirect_uri or f"{self.base_url}{CALLBACK_PATH}"
 
     @property
     def is_cleartext(self) -> bool:
@@ -99,6 +103,39 @@ def parse(text: str) -> Target:
     return Target(scheme, host, port, _base_path(slash + path), _network(host))
 
 
+def parse_exact(text: str) -> Target:
+    """The target of a registered `redirect_uri`, which is used letter by letter as it is; raises UsageError.
+
+    Its host and port are held to the same one spelling; its path and query are only known to the client.
+    """
+    if not text or len(text) > LONGEST_BASE_URL:
+        raise _refused(f"is empty or longer than {LONGEST_BASE_URL} characters", "Give the whole address.")
+    _refuse_characters(text, is_exact=True)
+    scheme, separator, rest = text.partition("://")
+    if scheme not in DEFAULT_PORTS or not separator:
+        raise _refused("does not begin with https:// or http://", "Write it in lower case and in full.")
+    authority = re.split(r"[/?]", rest, maxsplit=1)[0]
+    host, port = _authority(authority, scheme)
+    path = rest[len(authority) :].partition("?")[0]
+    return Target(scheme, host, port, path, _network(host), redirect_uri=text)
+
+
+def same_but_port(one: str, other: str) -> bool:
+    """True when both are loopback addresses that differ in nothing but their port.
+
+    A program on the person's own computer learns its port only when it starts (RFC 8252 section 7.3).
+    """
+    try:
+        first, second = parse_exact(one), parse_exact(other)
+    except UsageError:
+        return False
+    if first.network is not Network.LOOPBACK:
+        return False
+    return one.removeprefix(first.origin) == other.removeprefix(second.origin) and (
+        (first.scheme, first.host) == (second.scheme, second.host)
+    )
+
+
 def check(target: Target, rules: Rules, *, wants_code: bool, has_key: bool) -> None:
     """Raises UsageError unless `target` may receive a login of this kind under `rules`.
 
@@ -124,7 +161,7 @@ def check(target: Target, rules: Rules, *, wants_code: bool, has_key: bool) -> N
         )
 
 
-def _refuse_characters(text: str) -> None:
+def _refuse_characters(text: str, *, is_exact: bool = False) -> None:
     if re.search(r"[^\x21-\x7e]", text):
         raise _refused(
             "has blanks, control or non-ASCII characters", "Write an international name as xn--..."
@@ -133,10 +170,14 @@ def _refuse_characters(text: str) -> None:
         raise _refused("has a backslash", "Use / only.")
     if "@" in text.partition("://")[2].partition("/")[0]:
         raise _refused("has a user name in it", "Remove everything up to and including @.")
+    if "#" in text:
+        raise _refused("has a # in it", "A part after # never reaches a server; leave it out.")
+    if is_exact:
+        return
     if "%" in text:
         raise _refused("has percent-encoded characters", "Use a path of plain letters, digits, - and _.")
-    if "?" in text or "#" in text:
-        raise _refused("has a ? or # in it", "Give the base URL only.")
+    if "?" in text:
+        raise _refused("has a ? in it", "Give the base URL only.")
 
 
 def _authority(authority: str, scheme: str) -> tuple[str, int | None]:

@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trackeep.broker.parts import Broker
+from trackeep.broker.questions import Question
 from trackeep.environment import cookie_name
 from trackeep.errors import LoginError
-from trackeep.handshake.messages import StartRequest
 from trackeep.handshake.sealed import Purpose, SealBroken, mark, read_mark, seal, unseal
 
 LIFETIME_S = 600
@@ -24,8 +24,7 @@ class Transaction(msgspec.Struct, array_like=True, frozen=True):
     """What the callback needs: where the answer goes, and what proves that this is the same login."""
 
     id: str
-    target: str
-    request: StartRequest
+    question: Question
     verifier: str
     expires_at: int
 
@@ -44,12 +43,11 @@ class Begun:
     state: str
 
 
-def begin(broker: Broker, asked: StartRequest, target: str) -> Begun:
+def begin(broker: Broker, question: Question) -> Begun:
     """A transaction for a login that the person has agreed to."""
     transaction = Transaction(
         id=secrets.token_urlsafe(16),
-        target=target,
-        request=asked,
+        question=question,
         verifier=secrets.token_urlsafe(32),
         expires_at=int(broker.clock()) + LIFETIME_S,
     )

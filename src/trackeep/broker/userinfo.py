@@ -10,6 +10,7 @@ from trackeep.errors import TokenRefused
 from trackeep.handshake import token as login_token
 
 # Any page may ask, because the answer depends on the token alone and never on a cookie.
+RESOURCE_METADATA = "/.well-known/oauth-protected-resource"
 CORS = {"access-control-allow-origin": "*"}
 PREFLIGHT = {
     **CORS,
@@ -23,11 +24,11 @@ async def me(request: Request) -> Response:
     """GET /api/v1/user/me: the person named in the bearer token, with no call to anybody."""
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not value:
-        return _unauthorized("Bearer", "A login token is missing.")
+        return unauthorized(request, "", "A login token is missing.")
     try:
         claims = _read(broker_of(request), value.strip())
     except TokenRefused as refused:
-        return _unauthorized('Bearer error="invalid_token"', refused.sentence)
+        return unauthorized(request, "invalid_token", refused.sentence)
     user = {
         "id": claims.user_id,
         "github_id": claims.github_id,
@@ -57,9 +58,12 @@ def _read(broker: Broker, unverified_token: str) -> login_token.SignedClaims:
     return login_token.read(unverified_token, keys, issuer=broker.issuer, now=now)
 
 
-def _unauthorized(challenge: str, sentence: str) -> Response:
+def unauthorized(request: Request, error: str, sentence: str) -> Response:
+    """401 with the challenge that tells a program where to learn how to sign in (RFC 9728 section 5.1)."""
+    documented = f'resource_metadata="{broker_of(request).issuer}{RESOURCE_METADATA}"'
+    named = [f'error="{error}"', documented] if error else [documented]
     return JSONResponse(
-        {"error": "invalid_token", "error_description": sentence},
+        {"error": error or "invalid_token", "error_description": sentence},
         status_code=401,
-        headers={**CORS, "www-authenticate": challenge, "cache-control": "no-store"},
+        headers={**CORS, "www-authenticate": f"Bearer {', '.join(named)}", "cache-control": "no-store"},
     )

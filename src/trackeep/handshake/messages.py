@@ -78,6 +78,8 @@ def start_parameters(request: StartRequest) -> dict[str, str]:
         parameters["scope"] = " ".join(request.scopes)
     if request.jwe_jwk:
         parameters["jwe_jwk"] = request.jwe_jwk
+    if request.client_id:
+        parameters["client_id"] = request.client_id
     return parameters
 
 
@@ -190,7 +192,7 @@ def parse_thumbprint(query: Query) -> str:
 
 
 def bounded(query: Query, name: str, longest: int = LONGEST_STATE) -> str:
-    """The value of `name`, "" when it is missing; raises UsageError when it is longer than `longest` bytes."""
+    """The value of `name`, "" when it is missing; raises UsageError beyond `longest` bytes."""
     value = single(query, name)
     if len(value.encode("utf-8", "surrogatepass")) > longest:
         raise UsageError(f"{name} is longer than {longest} bytes.", "Send a shorter value.")

@@ -33,6 +33,8 @@ class Purpose(Enum):
     CONSENT_FORM = ("consent-form", "flow")
     REMEMBERED_CONSENT = ("remembered-consent", "consent")
     REFRESH_TOKEN = ("refresh-token", "refresh")
+    PUSHED_REQUEST = ("pushed-request", "flow")
+    ACCESS_TOKEN = ("access-token", "flow")
     REGISTRATION = ("registration", "registration")
 
     def __init__(self, label: str, family: str) -> None:
@@ -85,6 +87,19 @@ def read_mark(ring: KeyRing, purpose: Purpose, marked: str, now: float) -> str:
     if key is None or not hmac.compare_digest(_encode(_mac(key, purpose, parts[1])), parts[2]):
         raise _broken()
     return parts[1]
+
+
+def derived_secret(ring: KeyRing, purpose: Purpose, blob: str, now: float) -> str:
+    """A secret that belongs to `blob` and that only this service can work out, as 43 characters.
+
+    Raises SealBroken when the key that sealed `blob` is unknown; `blob` itself is not opened.
+    """
+    key_id = blob.partition(".")[0]
+    key = ring.find_sealing_key(purpose.family, key_id, now)
+    if key is None:
+        raise _broken()
+    message = b"secret\0" + _context(purpose, key.id) + b"\0" + blob.encode()
+    return _encode(hmac.digest(key.secret, message, hashlib.sha256))
 
 
 def _context(purpose: Purpose, key_id: str) -> bytes:
