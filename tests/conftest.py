@@ -9,6 +9,7 @@ from pathlib import Path
 import hypothesis
 import postgres
 import pytest
+import redis_server
 from local_broker import broker_environment
 from programs import Program, github_environment, start
 from sandbox_control import Sandbox
@@ -78,6 +79,14 @@ def postgres_server() -> Iterator[postgres.Server]:
     server = postgres.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[redis_server.RedisServer]:
+    """What replicas of the service share; each test takes names of its own, or empties it first."""
+    server = redis_server.start()
+    yield server
+    redis_server.end(server)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
