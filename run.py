@@ -17,7 +17,11 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 LOCK = ROOT / "requirements.lock"
-CHROMIUM = ("chromium", "fonts-noto-core", "fonts-noto-color-emoji")
+# Programs that the tests drive, with the packages that bring them.
+PROGRAMS = {
+    "chromium": ("chromium", "fonts-noto-core", "fonts-noto-color-emoji"),
+    "redis-server": ("redis-server",),
+}
 
 
 def main(arguments: list[str]) -> int:
@@ -41,7 +45,7 @@ def test(arguments: list[str]) -> int:
     """Style, types, then every test, in as many processes as there are cores."""
     if arguments:
         return call("-m", "pytest", *arguments)
-    browser()
+    programs()
     steps = (
         ("-m", "ruff", "check", "."),
         ("-m", "ruff", "format", "--check", "."),
@@ -77,19 +81,20 @@ def install() -> None:
     stamp.write_text(wanted)
 
 
-def browser() -> None:
-    """Chromium for the journeys: the system's where apt can bring it, else Playwright's own."""
-    if shutil.which("chromium"):
-        return
-    if shutil.which("apt-get") and os.geteuid() == 0:
+def programs() -> None:
+    """Chromium and Redis for the tests: the system's where apt can bring them, else Playwright's Chromium."""
+    missing = [name for name in PROGRAMS if shutil.which(name) is None]
+    if missing and shutil.which("apt-get") and os.geteuid() == 0:
+        packages = [package for name in missing for package in PROGRAMS[name]]
         subprocess.run(["apt-get", "update", "-q"], check=True, stdout=subprocess.DEVNULL)
+        # A service of the system is not wanted: the tests start a Redis of their own.
         subprocess.run(
-            ["apt-get", "install", "-y", "-q", "--no-install-recommends", *CHROMIUM],
+            ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages],
             check=True,
             stdout=subprocess.DEVNULL,
-            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"},
         )
-    else:
+    elif "chromium" in missing:
         subprocess.run([str(PYTHON), "-m", "playwright", "install", "chromium"], check=True)
 
 
