@@ -59,4 +59,5 @@ async def test_tricks_do_not_work_at_the_exchange_either(broker: Program, field:
         for text in REFUSED[:60]:
             form = {**fields, **good, field: text}
             answer = await mallory.ask("POST", f"{broker.url}/token", {}, form)
-            assert answer.status == 400
+            # 401 where the client id is no address at all: nobody of that name is known.
+            assert answer.status in (400, 401)
