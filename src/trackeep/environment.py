@@ -96,6 +96,7 @@ class BrokerSettings:
     app_slug: str
     github: GitHubAddresses
     log: LogSettings
+    redis_url: str = ""
     warnings: tuple[str, ...] = ()
 
 
@@ -148,6 +149,7 @@ def broker_settings(environ: Mapping[str, str], *, dev: bool = False) -> BrokerS
         app_slug=env.text("GITHUB_APP_SLUG", ""),
         github=env.github(),
         log=env.log(),
+        redis_url=env.secret_url("TRACKEEP_BROKER_REDIS_URL", ("redis://", "rediss://", "unix://")),
         warnings=_unknown_names(environ),
     )
     env.finish()
@@ -188,13 +190,13 @@ KNOWN_NAMES = (
         "TRACKEEP_BROKER_KEYS_FILE",
     ),
     *("TRACKEEP_BROKER_LOOPBACK_CONSENT", "TRACKEEP_BROKER_TOKEN_MODE", "TRACKEEP_BROKER_ALLOW"),
-    *("TRACKEEP_BROKER_DENY", "TRACKEEP_BROKER_TRUSTED_PROXIES"),
+    *("TRACKEEP_BROKER_DENY", "TRACKEEP_BROKER_TRUSTED_PROXIES", "TRACKEEP_BROKER_REDIS_URL"),
     *("TRACKEEP_LOG_FORMAT", "TRACKEEP_LOG_LEVEL"),
 )
 
 
 # Names that later versions will know: said, so that nobody believes they work.
-NOT_YET = ("TRACKEEP_METRICS_TOKEN", "TRACKEEP_BROKER_REDIS_URL")
+NOT_YET = ("TRACKEEP_METRICS_TOKEN",)
 
 
 def _unknown_names(environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -306,6 +308,13 @@ class _Reader:
             value = self._read(name, path)
         if value and min(len(part.encode()) for part in value.split(",")) < least:
             self._mistakes.append(f"{name} is shorter than {least} bytes; make one: `openssl rand -hex 32`.")
+        return value
+
+    def secret_url(self, name: str, schemes: tuple[str, ...]) -> str:
+        """An address that may hold a password, so it is not repeated when it is wrong."""
+        value = self.secret(name)
+        if value and not value.startswith(schemes):
+            self._mistakes.append(f"{name} must start with {' or '.join(schemes)}.")
         return value
 
     def required(self, name: str, what: str) -> str:

@@ -185,12 +185,13 @@ def client_address(scope: Scope, trusted: tuple[Network, ...]) -> str:
     address = scope["client"][0] if scope.get("client") else ""
     forwarded = Headers(scope=scope).getlist("x-forwarded-for")
     hops = [part.strip() for line in forwarded for part in line.split(",")]
-    while hops and _is_in(address, trusted):
+    while hops and is_in(address, trusted):
         address = hops.pop()
     return address
 
 
-def _is_in(address: str, networks: tuple[Network, ...]) -> bool:
+def is_in(address: str, networks: tuple[Network, ...]) -> bool:
+    """True when `address` lies in one of the networks; what is no address lies in none."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
@@ -213,23 +214,28 @@ def is_same_origin(request: Request, origin: str) -> bool:
 # ---- errors -------------------------------------------------------------------------------------
 
 
-def error_handlers(page: ErrorPage) -> dict[Any, Callable[[Request, Exception], Awaitable[Response]]]:
-    """Handlers for Starlette: our own tree, HTTP errors and everything unforeseen."""
+def error_handlers(
+    page: ErrorPage, note: Callable[[TrackeepError], None] = lambda _: None
+) -> dict[Any, Callable[[Request, Exception], Awaitable[Response]]]:
+    """Handlers for Starlette: our own tree, HTTP errors and everything unforeseen; each is told to `note`."""
 
     async def on_known(request: Request, error: Exception) -> Response:
         assert isinstance(error, TrackeepError)
         log.warning("refused", code=error.code, reason=error.sentence)
+        note(error)
         return answer(request, error, page)
 
     async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         known = TrackeepError(_SENTENCES.get(error.status_code, str(error.detail)))
         known.status, known.code = error.status_code, f"http_{error.status_code}"
+        note(known)
         return answer(request, known, page)
 
     async def on_unforeseen(request: Request, error: Exception) -> Response:
         log.error("failed", exc_info=error)
         known = TrackeepError("Something went wrong on our side.", "Try again; the log has the request id.")
+        note(known)
         return answer(request, known, page)
 
     async def on_gone(request: Request, error: Exception) -> Response:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from markupsafe import Markup
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from trackeep import web
 from trackeep.broker import discovery, identity, landing, login, look, pushed, registration, tokens, userinfo
 from trackeep.broker.exchange import GitHubLogin, new_http_session
+from trackeep.broker.limits import Limits
+from trackeep.broker.memory import choose as choose_memory
+from trackeep.broker.metrics import Metrics
 from trackeep.broker.parts import LONGEST_FORM, Broker
 from trackeep.environment import BrokerSettings
 from trackeep.github.oauth import Registration
@@ -43,6 +47,7 @@ ROUTES = (
     Route("/.well-known/oauth-protected-resource", discovery.protected_resource),
     Route("/healthz", landing.healthz),
     Route("/readyz", landing.readyz),
+    Route("/metrics", landing.metrics),
 )
 
 
@@ -51,20 +56,22 @@ def create_app(settings: BrokerSettings, ring: KeyRing, clock: Callable[[], floa
     require_strong("GITHUB_CLIENT_SECRET", settings.github_client_secret)
     base_path = urlsplit(settings.base_url).path.rstrip("/")
     pages, policy = _pages(base_path)
+    memory, metrics = choose_memory(settings, clock), Metrics()
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         registration = Registration(
             settings.github_client_id, settings.github_client_secret, settings.app_slug
         )
-        async with new_http_session() as http:
-            github = GitHubLogin(http, settings.github, registration)
-            app.state.broker = Broker(settings, ring, github, pages, clock)
+        async with new_http_session() as http, aclosing(memory):
+            github = GitHubLogin(http, settings.github, registration, metrics.asked_github)
+            app.state.broker = Broker(settings, ring, github, pages, clock, memory, metrics)
             yield
 
     app = Starlette(
         routes=ROUTES,
-        exception_handlers=web.error_handlers(landing.error_page),
+        middleware=[Middleware(Limits)],
+        exception_handlers=web.error_handlers(landing.error_page, lambda error: metrics.failed(error.code)),
         lifespan=lifespan,
         max_body_size=LONGEST_FORM,
     )

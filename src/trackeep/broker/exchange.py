@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import aiohttp
@@ -37,9 +38,14 @@ class GitHubLogin:
     """GitHub as the login needs it; one connection pool for the whole service."""
 
     def __init__(
-        self, http: aiohttp.ClientSession, addresses: GitHubAddresses, registration: oauth.Registration
+        self,
+        http: aiohttp.ClientSession,
+        addresses: GitHubAddresses,
+        registration: oauth.Registration,
+        timed: Callable[[str, float], None] = lambda _call, _took_s: None,
     ) -> None:
         self._http = http
+        self._timed = timed
         self._addresses = addresses
         self.registration = registration
 
@@ -48,7 +54,12 @@ class GitHubLogin:
 
     async def exchange(self, code: str, redirect_uri: str, verifier: str) -> oauth.GitHubToken:
         """The token for a code, which GitHub gives out once; raises GrantRefused, GitHubError."""
-        return await self._token(oauth.exchange_form(self.registration, code, redirect_uri, verifier))
+        form = oauth.exchange_form(self.registration, code, redirect_uri, verifier)
+        return await self._token("token", form)
+
+    async def refresh(self, refresh_token: str) -> oauth.GitHubToken:
+        """The pair that follows a refresh token, which is spent by asking; raises as `exchange` does."""
+        return await self._token("refresh", oauth.refresh_form(self.registration, refresh_token))
 
     async def profile(self, access_token: str) -> Profile:
         """The person whom the token belongs to; asked twice at most, because the code is spent by now."""
@@ -61,13 +72,14 @@ class GitHubLogin:
         """Ends a token at GitHub; one that is dead already is as good as ended."""
         url = oauth.revocation_url(self._addresses.api, self.registration)
         basic = aiohttp.encode_basic_auth(self.registration.client_id, self.registration.client_secret)
-        answer = await self._ask("DELETE", url, {"Authorization": basic}, json={"access_token": access_token})
+        headers = {"Authorization": basic}
+        answer = await self._ask("revoke", "DELETE", url, headers, json={"access_token": access_token})
         if answer.status not in (204, 404, 422):
             raise GitHubUnavailable("GitHub did not end the token.", "Try again in a minute.")
 
-    async def _token(self, form: Mapping[str, str]) -> oauth.GitHubToken:
+    async def _token(self, call: str, form: Mapping[str, str]) -> oauth.GitHubToken:
         url = oauth.token_url(self._addresses.web)
-        answer = await self._ask("POST", url, {"Accept": oauth.JSON}, form=form)
+        answer = await self._ask(call, "POST", url, {"Accept": oauth.JSON}, form=form)
         return oauth.parse_token_answer(answer.status, answer.content_type, answer.body)
 
     async def _profile(self, access_token: str) -> Profile:
@@ -85,10 +97,11 @@ class GitHubLogin:
             "Accept": "application/vnd.github+json",
             "X-GitHub-Api-Version": "2022-11-28",
         }
-        return await self._ask("GET", self._addresses.api + path, headers)
+        return await self._ask(path.rpartition("/")[2], "GET", self._addresses.api + path, headers)
 
     async def _ask(
         self,
+        call: str,
         method: str,
         url: str,
         headers: Mapping[str, str],
@@ -96,6 +109,7 @@ class GitHubLogin:
         form: Mapping[str, str] | None = None,
         json: Mapping[str, str] | None = None,
     ) -> _Answer:
+        began = time.perf_counter()
         try:
             # No redirects: a secret is sent to the configured address or nowhere.
             async with self._http.request(
@@ -107,6 +121,8 @@ class GitHubLogin:
                 return _Answer(answer.status, answer.headers.get("Content-Type", ""), body[:LONGEST_ANSWER])
         except (aiohttp.ClientError, TimeoutError):
             raise GitHubUnavailable("GitHub did not answer.", "Try again in a minute.") from None
+        finally:
+            self._timed(call, time.perf_counter() - began)
 
 
 def new_http_session() -> aiohttp.ClientSession:

@@ -1,14 +1,22 @@
-"""The start page of the service, its error page, and the two addresses that say how it is."""
+"""The start page of the service, its error page, and the addresses that say how it is."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from trackeep.broker.parts import broker_of
+from trackeep.broker.metrics import CONTENT_TYPE
+from trackeep.broker.parts import Broker, broker_of
+from trackeep.environment import is_loopback_host
 from trackeep.errors import TrackeepError
+from trackeep.web import is_in
+
+# Any of them says that the request came through a proxy, so from outside.
+FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
 
 
 async def start_page(request: Request) -> Response:
@@ -46,3 +54,24 @@ async def readyz(request: Request) -> Response:
     broker = broker_of(request)
     ready = bool(broker.ring.published(broker.clock()))
     return JSONResponse({"status": "ok" if ready else "no keys"}, status_code=200 if ready else 503)
+
+
+async def metrics(request: Request) -> Response:
+    """GET /metrics in Prometheus's text format, for the operator's own machines; a 404 for all others."""
+    broker = broker_of(request)
+    if not _is_operators(request, broker):
+        raise HTTPException(404)
+    text = broker.metrics.text()
+    return Response(text, media_type=CONTENT_TYPE, headers={"cache-control": "no-store"})
+
+
+def _is_operators(request: Request, broker: Broker) -> bool:
+    # There is no password to lose: what counts is where the connection itself comes from. A visitor who
+    # comes through the proxy brings its marks along, or at least the public name.
+    if any(name in request.headers for name in FORWARDED):
+        return False
+    public, asked = urlsplit(broker.issuer).hostname or "", request.url.hostname or ""
+    if asked == public and not is_loopback_host(public):
+        return False
+    peer = request.client.host if request.client else ""
+    return is_loopback_host(peer) or is_in(peer, broker.settings.trusted_proxies)

@@ -12,6 +12,8 @@ from starlette.requests import Request
 
 from trackeep.broker import targets
 from trackeep.broker.exchange import GitHubLogin
+from trackeep.broker.memory import Memory
+from trackeep.broker.metrics import Metrics
 from trackeep.environment import BrokerSettings
 from trackeep.errors import UsageError
 from trackeep.handshake.keys import KeyRing
@@ -30,6 +32,8 @@ class Broker:
     github: GitHubLogin
     pages: Pages
     clock: Callable[[], float]
+    memory: Memory
+    metrics: Metrics
     documents: Any = None
 
     @property
