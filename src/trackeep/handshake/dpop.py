@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -74,13 +74,6 @@ def read_proof(proof: str, *, method: str, url: str, now: float) -> Proof:
     return Proof(thumbprint(key), claims.jti)
 
 
-def only_proof(values: Sequence[str]) -> str:
-    """The one `DPoP` header of a request, "" without; raises TokenRefused for several."""
-    if len(values) > 1:
-        raise _refused("is given more than once")
-    return values[0] if values else ""
-
-
 def thumbprint(key: ECKey | OKPKey) -> str:
     """The SHA-256 thumbprint of the public key (RFC 7638), base64url."""
     return key.thumbprint()
@@ -88,7 +81,7 @@ def thumbprint(key: ECKey | OKPKey) -> str:
 
 def public_key(jwk: Mapping[str, Any]) -> ECKey | OKPKey:
     """The public key that signs proofs, out of a JWK; raises TokenRefused for any other kind of key."""
-    kind = (jwk.get("kty"), jwk.get("crv"))
+    kind = (str(jwk.get("kty")), str(jwk.get("crv")))
     # A private key in the open belongs to everybody who saw it, and proves nothing.
     if kind not in ALGORITHMS or "d" in jwk:
         raise _refused("names no public key of a kind that is accepted")
