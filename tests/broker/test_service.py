@@ -84,7 +84,9 @@ async def test_the_key_set_is_public_and_cacheable(broker: Program) -> None:
     assert answer.headers["Cache-Control"] == "public, max-age=3600"
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert [(key["kty"], key["alg"], "d" in key) for key in json.loads(answer.text)["keys"]] == [
-        ("EC", "ES256", False)
+        ("EC", "ES256", False),
+        ("RSA", "RS256", False),
+        ("EC", "ES256", False),
     ]
 
 

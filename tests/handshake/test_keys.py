@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from trackeep.errors import SecretsError
-from trackeep.handshake import keys
+from trackeep.handshake import keys, keys_file
 
 NOW = 1_800_000_000
 DAY_S = 86_400
@@ -21,9 +21,9 @@ def test_a_ring_comes_back_from_its_file(tmp_path: Path) -> None:
     """What was written is what is read, and only the owner may read the file."""
     path = tmp_path / "keys.json"
     ring = keys.make_ring(NOW)
-    keys.write(ring, path)
+    keys_file.write(ring, path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    again = keys.load(path)
+    again = keys_file.load(path)
     assert again.jwks(NOW) == ring.jwks(NOW)
     assert {family: again.sealing_key(family).secret for family in keys.KEPT_S} == {
         family: ring.sealing_key(family).secret for family in keys.KEPT_S
@@ -35,7 +35,7 @@ def test_an_existing_file_is_never_replaced(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     path.write_text("precious")
     with pytest.raises(SecretsError, match="exists already"):
-        keys.write(keys.make_ring(NOW), path)
+        keys_file.write(keys.make_ring(NOW), path)
     assert path.read_text() == "precious"
 
 
@@ -47,25 +47,25 @@ def test_a_damaged_file_is_refused_with_one_sentence(tmp_path: Path, content: st
     path = tmp_path / "keys.json"
     path.write_bytes(content.encode("latin-1"))
     with pytest.raises(SecretsError, match=r"damaged or not a keys file\. Restore"):
-        keys.load(path)
+        keys_file.load(path)
 
 
 def test_a_missing_file_says_how_to_make_it(tmp_path: Path) -> None:
     """The first start tells the operator the one command that is missing."""
     with pytest.raises(SecretsError, match="trackeep broker init"):
-        keys.load(tmp_path / "none.json")
+        keys_file.load(tmp_path / "none.json")
 
 
 @pytest.mark.parametrize("secret", [b"a" * 32, b"short", b"changeme-changeme-changeme-12345", bytes(32)])
 def test_weak_sealing_secrets_are_refused(tmp_path: Path, secret: bytes) -> None:
     """A keys file that somebody typed by hand does not get into use."""
     path = tmp_path / "keys.json"
-    keys.write(keys.make_ring(NOW), path)
+    keys_file.write(keys.make_ring(NOW), path)
     content = json.loads(path.read_text())
     content["sealing"]["flow"][0]["secret"] = base64.b64encode(secret).decode()
     path.write_text(json.dumps(content))
     with pytest.raises(SecretsError, match=r"shorter than 32 bytes|default or placeholder"):
-        keys.load(path)
+        keys_file.load(path)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ class Note(msgspec.Struct, frozen=True):
 @given(st.text(max_size=2000), st.sampled_from(Purpose))
 def test_what_was_sealed_comes_back(text: str, purpose: Purpose) -> None:
     """Any content comes back unchanged, and the blob needs no encoding in a URL or cookie."""
-    blob = seal(RING, purpose, Note(text))
+    blob = seal(RING, purpose, Note(text), NOW)
     assert unseal(RING, purpose, blob, Note, NOW) == Note(text)
     assert set(blob) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")
 
@@ -32,7 +32,7 @@ def test_what_was_sealed_comes_back(text: str, purpose: Purpose) -> None:
 @pytest.mark.parametrize("other", Purpose)
 def test_a_blob_is_good_for_one_purpose(purpose: Purpose, other: Purpose) -> None:
     """A blob in another blob's place is refused, also within one family of keys."""
-    blob = seal(RING, purpose, Note("hello"))
+    blob = seal(RING, purpose, Note("hello"), NOW)
     if purpose is other:
         assert unseal(RING, other, blob, Note, NOW).text == "hello"
         return
@@ -41,7 +41,7 @@ def test_a_blob_is_good_for_one_purpose(purpose: Purpose, other: Purpose) -> Non
 
 
 # Sealed once: a blob is random, and examples that cannot be made again confuse the search for one.
-SEALED = seal(RING, Purpose.CODE, Note("hello"))
+SEALED = seal(RING, Purpose.CODE, Note("hello"), NOW)
 
 
 @given(st.data())
@@ -64,7 +64,7 @@ def test_nonsense_is_refused_and_never_crashes(text: str) -> None:
 
 def test_a_mark_is_bound_to_its_key_purpose_and_name() -> None:
     """`state` values cannot be made, renamed or used for another purpose."""
-    marked = mark(RING, Purpose.TRANSACTION, "abc")
+    marked = mark(RING, Purpose.TRANSACTION, "abc", NOW)
     key_id, name, mac = marked.split(".")
     assert read_mark(RING, Purpose.TRANSACTION, marked, NOW) == "abc"
     for wrong in (f"{key_id}.abd.{mac}", f"{key_id}.{name}.{mac[:-1]}", f"ffffffff.{name}.{mac}"):
@@ -76,11 +76,11 @@ def test_a_mark_is_bound_to_its_key_purpose_and_name() -> None:
 
 def test_an_old_key_opens_for_an_hour_after_a_newer_one_took_over() -> None:
     """Logins under way survive a rotation of the flow keys; later the old key is refused."""
-    blob = seal(RING, Purpose.CODE, Note("hello"))
+    blob = seal(RING, Purpose.CODE, Note("hello"), NOW)
     newer = keys.make_ring(NOW + 100).sealing["flow"]
     rotated = dataclasses.replace(RING, sealing={**RING.sealing, "flow": RING.sealing["flow"] + newer})
     assert unseal(rotated, Purpose.CODE, blob, Note, NOW + 3600).text == "hello"
-    assert seal(rotated, Purpose.CODE, Note("new")).startswith(newer[0].id)
+    assert seal(rotated, Purpose.CODE, Note("new"), NOW + 100).startswith(newer[0].id)
     with pytest.raises(SealBroken):
         unseal(rotated, Purpose.CODE, blob, Note, NOW + 100 + 3601)
 
@@ -92,4 +92,4 @@ def test_content_of_another_shape_is_refused() -> None:
         number: int
 
     with pytest.raises(SealBroken):
-        unseal(RING, Purpose.CODE, seal(RING, Purpose.CODE, Note("x")), Number, NOW)
+        unseal(RING, Purpose.CODE, seal(RING, Purpose.CODE, Note("x"), NOW), Number, NOW)

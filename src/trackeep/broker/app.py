@@ -18,6 +18,7 @@ from trackeep import web
 from trackeep.broker import discovery, identity, landing, login, look, pushed, registration, tokens, userinfo
 from trackeep.broker.exchange import GitHubLogin, new_http_session
 from trackeep.broker.limits import Limits
+from trackeep.broker.live_keys import LiveKeys
 from trackeep.broker.memory import choose as choose_memory
 from trackeep.broker.metrics import Metrics
 from trackeep.broker.parts import LONGEST_FORM, Broker
@@ -51,8 +52,16 @@ ROUTES = (
 )
 
 
-def create_app(settings: BrokerSettings, ring: KeyRing, clock: Callable[[], float] = time.time) -> ASGIApp:
-    """The service as an ASGI program; raises SecretsError when the client secret is a weak one."""
+def create_app(
+    settings: BrokerSettings,
+    ring: KeyRing,
+    clock: Callable[[], float] = time.time,
+    keys_file: Path | None = None,
+) -> ASGIApp:
+    """The service as an ASGI program, whose keys are `ring` and, from then on, what is in `keys_file`.
+
+    Raises SecretsError when the client secret is a weak one.
+    """
     require_strong("GITHUB_CLIENT_SECRET", settings.github_client_secret)
     base_path = urlsplit(settings.base_url).path.rstrip("/")
     pages, policy = _pages(base_path)
@@ -63,9 +72,10 @@ def create_app(settings: BrokerSettings, ring: KeyRing, clock: Callable[[], floa
         registration = Registration(
             settings.github_client_id, settings.github_client_secret, settings.app_slug
         )
-        async with new_http_session() as http, aclosing(memory):
+        keys = LiveKeys(ring, keys_file, clock)
+        async with new_http_session() as http, aclosing(memory), keys.followed():
             github = GitHubLogin(http, settings.github, registration, metrics.asked_github)
-            app.state.broker = Broker(settings, ring, github, pages, clock, memory, metrics)
+            app.state.broker = Broker(settings, keys, github, pages, clock, memory, metrics)
             yield
 
     app = Starlette(

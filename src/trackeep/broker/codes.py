@@ -42,7 +42,7 @@ class SealedCode(msgspec.Struct, array_like=True, frozen=True):
 
 def seal_code(broker: Broker, transaction: Transaction, github_code: str) -> str:
     """The code that goes to the client; GitHub is not asked yet, so an unused one mints nothing."""
-    return seal(broker.ring, Purpose.CODE, make_code(broker, transaction, github_code))
+    return seal(broker.ring, Purpose.CODE, make_code(broker, transaction, github_code), broker.clock())
 
 
 def make_code(broker: Broker, transaction: Transaction, github_code: str) -> SealedCode:

@@ -75,7 +75,7 @@ def page(broker: Broker, request: Request, asked: Question, status: int = 200) -
         status=status,
         target=target,
         asked=asked,
-        form_token=seal(broker.ring, Purpose.CONSENT_FORM, form),
+        form_token=seal(broker.ring, Purpose.CONSENT_FORM, form, broker.clock()),
         grants=explain(asked.scopes, broker.github.registration.is_github_app)
         if asked.hands_out_token
         else explain_identity(asked.wants),
@@ -152,7 +152,8 @@ def _entries(broker: Broker, request: Request) -> tuple[Remembered, ...]:
 
 
 def _seal_entries(broker: Broker, entries: list[Remembered]) -> str:
-    return seal(broker.ring, Purpose.REMEMBERED_CONSENT, RememberedList(tuple(entries)))
+    remembered = RememberedList(tuple(entries))
+    return seal(broker.ring, Purpose.REMEMBERED_CONSENT, remembered, broker.clock())
 
 
 def _pairing(asked: Question, target: Target) -> str:

@@ -27,7 +27,7 @@ def answer(broker: Broker, code: SealedCode, client_id: str, profile: Profile) -
     """The token answer for a client that did not ask for GitHub's own token."""
     sealed = SealedAccessToken(_claims(broker, code, profile), int(broker.clock()) + LIFETIME_S)
     body: dict[str, object] = {
-        "access_token": seal(broker.ring, Purpose.ACCESS_TOKEN, sealed),
+        "access_token": seal(broker.ring, Purpose.ACCESS_TOKEN, sealed, broker.clock()),
         "token_type": "bearer",
         "expires_in": LIFETIME_S,
         "scope": " ".join(code.wants),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from trackeep.broker import identity
+from trackeep.broker import identity, limits
 from trackeep.broker.codes import SealedCode
 from trackeep.broker.exchange import Profile
 from trackeep.broker.parts import Broker
@@ -46,6 +46,7 @@ async def issue(broker: Broker, code: SealedCode, client_id: str = "") -> Issued
     github = await broker.github.exchange(code.github_code, broker.callback_url, code.verifier)
     async with _ended_on_failure(broker, github):
         profile = await broker.github.profile(github.access_token)
+        await limits.check_person(broker, profile.person.id)
         key = broker.ring.signing_key(broker.clock())
         signed = login_token.sign(_claims(broker, code, client_id, github, profile), key)
         token = login_token.encrypt(signed, code.jwe_jwk) if code.jwe_jwk else signed
@@ -57,6 +58,7 @@ async def identify(broker: Broker, code: SealedCode, client_id: str) -> dict[str
     github = await broker.github.exchange(code.github_code, broker.callback_url, code.verifier)
     try:
         profile = await broker.github.profile(github.access_token)
+        await limits.check_person(broker, profile.person.id)
     finally:
         # Nobody will ever hold this token: it must not live on, and not push an older one out.
         with contextlib.suppress(GitHubError):
@@ -100,7 +102,7 @@ def answer(
 
 def seal_refresh_token(broker: Broker, content: SealedRefreshToken) -> str:
     """The refresh token as the client holds it."""
-    return seal(broker.ring, Purpose.REFRESH_TOKEN, content)
+    return seal(broker.ring, Purpose.REFRESH_TOKEN, content, broker.clock())
 
 
 @contextlib.asynccontextmanager

@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from trackeep.broker import targets
 from trackeep.broker.exchange import GitHubLogin
+from trackeep.broker.live_keys import LiveKeys
 from trackeep.broker.memory import Memory
 from trackeep.broker.metrics import Metrics
 from trackeep.environment import BrokerSettings
@@ -28,13 +29,18 @@ class Broker:
     """The service, ready to answer; `clock` gives unix seconds."""
 
     settings: BrokerSettings
-    ring: KeyRing
+    keys: LiveKeys
     github: GitHubLogin
     pages: Pages
     clock: Callable[[], float]
     memory: Memory
     metrics: Metrics
     documents: Any = None
+
+    @property
+    def ring(self) -> KeyRing:
+        """The keys of this moment."""
+        return self.keys.ring
 
     @property
     def issuer(self) -> str:

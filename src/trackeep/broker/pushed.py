@@ -38,7 +38,8 @@ async def push(request: Request) -> Response:
         question = await _question(broker, form, caller, proven)
     except TrackeepError as error:
         return refusal(request, error)
-    sealed = seal(broker.ring, Purpose.PUSHED_REQUEST, Pushed(question, int(broker.clock()) + LIFETIME_S))
+    now = broker.clock()
+    sealed = seal(broker.ring, Purpose.PUSHED_REQUEST, Pushed(question, int(now) + LIFETIME_S), now)
     body = {"request_uri": f"{PREFIX}{sealed}", "expires_in": LIFETIME_S}
     return JSONResponse(body, status_code=201, headers=NO_STORE)
 

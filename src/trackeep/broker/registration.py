@@ -73,7 +73,7 @@ def parse(broker: Broker, metadata: Mapping[str, Any]) -> Registration:
 
 def describe(broker: Broker, known: Registration) -> dict[str, Any]:
     """The answer of RFC 7591 section 3.2.1, with the id and, where it has one, the secret."""
-    client_id = seal(broker.ring, Purpose.REGISTRATION, known)
+    client_id = seal(broker.ring, Purpose.REGISTRATION, known, broker.clock())
     if len(client_id) > LONGEST_CLIENT_ID:
         raise InvalidRegistration(
             "This registration is too long to be kept in a client id.", "Use fewer or shorter redirect_uris."

@@ -51,13 +51,13 @@ def begin(broker: Broker, question: Question) -> Begun:
         verifier=secrets.token_urlsafe(32),
         expires_at=int(broker.clock()) + LIFETIME_S,
     )
-    return Begun(transaction, mark(broker.ring, Purpose.TRANSACTION, transaction.id))
+    return Begun(transaction, mark(broker.ring, Purpose.TRANSACTION, transaction.id, broker.clock()))
 
 
 def keep(broker: Broker, request: Request, response: Response, transaction: Transaction) -> None:
     """Puts the transaction into a cookie of its own, so that logins in several tabs run side by side."""
     _make_room(broker, request, response)
-    sealed = seal(broker.ring, Purpose.TRANSACTION, transaction)
+    sealed = seal(broker.ring, Purpose.TRANSACTION, transaction, broker.clock())
     set_cookie(broker, response, f"{PREFIX}{transaction.id}", sealed, max_age_s=LIFETIME_S)
 
 

@@ -54,7 +54,7 @@ async def jwks(request: Request) -> Response:
 
 def _read(broker: Broker, unverified_token: str) -> login_token.SignedClaims:
     now = broker.clock()
-    keys = {key.id: key.key for key in broker.ring.published(now)}
+    keys = {key.id: key.key for key in broker.ring.login_keys(now)}
     return login_token.read(unverified_token, keys, issuer=broker.issuer, now=now)
 
 

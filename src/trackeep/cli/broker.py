@@ -1,4 +1,4 @@
-"""`trackeep broker`: make the keys of the OAuth service, and run it."""
+"""`trackeep broker`: make the keys of the OAuth service, look after them, and run it."""
 
 from __future__ import annotations
 
@@ -11,27 +11,26 @@ from pathlib import Path
 
 import click
 
+from trackeep.cli.broker_keys import algorithm_option, keys, keys_file_option
+
 
 @click.group()
 def broker() -> None:
     """Run the OAuth service."""
 
 
-@broker.command()
-@click.option(
-    "--keys-file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=Path("./trackeep-broker-keys.json"),
-    envvar="TRACKEEP_BROKER_KEYS_FILE",
-    show_default=True,
-    show_envvar=True,
-    help="Where to write them; an existing file is left as it is.",
-)
-def init(keys_file: Path) -> None:
-    """Write new signing and sealing keys to a file that only you can read."""
-    from trackeep.handshake import keys
+broker.add_command(keys)
 
-    keys.write(keys.make_ring(int(time.time())), keys_file.expanduser())
+
+@broker.command()
+@keys_file_option("Where to write them; an existing file is left as it is.")
+@algorithm_option("How login tokens are signed.", default="ES256")
+def init(keys_file: Path, algorithm: str) -> None:
+    """Write new signing and sealing keys to a file that only you can read."""
+    from trackeep.handshake.keys import make_ring
+    from trackeep.handshake.keys_file import write
+
+    write(make_ring(int(time.time()), algorithm), keys_file.expanduser())
     click.echo(f"Wrote new keys to {keys_file}. Keep the file secret, and keep a copy.")
 
 
@@ -47,22 +46,24 @@ def serve(host: str | None, port: int | None, base_url: str | None, dev: bool) -
     from trackeep import logs, web
     from trackeep.broker.app import create_app
     from trackeep.environment import broker_settings
-    from trackeep.handshake import keys
+    from trackeep.handshake.keys import make_ring
+    from trackeep.handshake.keys_file import load_complete, readable_by_others
 
     environ = _with_flags(os.environ, host, port, base_url)
     settings = broker_settings(environ, dev=dev)
     logs.set_up(settings.log)
     for warning in settings.warnings:
         click.echo(f"trackeep: {warning}", err=True)
-    ring = keys.make_ring(int(time.time())) if dev else keys.load(settings.keys_file)
-    if not dev and keys.readable_by_others(settings.keys_file):
+    now = int(time.time())
+    ring = make_ring(now) if dev else load_complete(settings.keys_file, now)
+    if not dev and readable_by_others(settings.keys_file):
         click.echo(f"trackeep: {settings.keys_file} can be read by others; chmod 600 it.", err=True)
     # Bound before the program is made: with port 0 the address is only known now.
     with web.bind(settings.host, settings.port) as listener:
         if not environ.get("TRACKEEP_BROKER_BASE_URL", "").strip():
             real_port = listener.getsockname()[1]
             settings = dataclasses.replace(settings, base_url=f"http://localhost:{real_port}", port=real_port)
-        app = create_app(settings, ring)
+        app = create_app(settings, ring, keys_file=None if dev else settings.keys_file)
         asyncio.run(web.serve(app, listener, lambda: click.echo(f"Broker ready at {settings.base_url}")))
 
 

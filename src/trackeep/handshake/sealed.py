@@ -48,9 +48,9 @@ class SealBroken(LoginError):
     code = "seal_broken"
 
 
-def seal(ring: KeyRing, purpose: Purpose, content: msgspec.Struct) -> str:
+def seal(ring: KeyRing, purpose: Purpose, content: msgspec.Struct, now: float) -> str:
     """`content` as `<key id>.<base64url>`, safe in URLs, forms and cookies."""
-    key = ring.sealing_key(purpose.family)
+    key = ring.sealing_key(purpose.family, now)
     # 96 random bits for each blob: reusing one under AES-GCM would give the key's secrets away.
     nonce = os.urandom(NONCE_BYTES)
     box = key.cipher.encrypt(nonce, msgspec.json.encode(content), _context(purpose, key.id))
@@ -71,9 +71,9 @@ def unseal(ring: KeyRing, purpose: Purpose, blob: str, shape: type[T], now: floa
         raise _broken() from None
 
 
-def mark(ring: KeyRing, purpose: Purpose, name: str) -> str:
+def mark(ring: KeyRing, purpose: Purpose, name: str, now: float) -> str:
     """`<key id>.<name>.<MAC>`: a short public value that only this service can have made."""
-    key = ring.sealing_key(purpose.family)
+    key = ring.sealing_key(purpose.family, now)
     return f"{key.id}.{name}.{_encode(_mac(key, purpose, name))}"
 
 

@@ -10,19 +10,20 @@ from typing import Any
 import msgspec
 from joserfc import jwe, jws
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, OKPKey
+from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from trackeep.errors import TokenRefused, UnknownSigningKey
-from trackeep.handshake.keys import SigningKey
+from trackeep.handshake.keys import EDDSA, KINDS, LOGIN_ALGORITHMS, SigningKey, algorithm_of
 
-ALGORITHM = "ES256"
 TYPE = "trackeep+jwt"
 LIFETIME_S = 604_800
 SKEW_S = 60
 LONGEST_DELIVERY_S = 120
 LONGEST_TOKEN = 8_192
 
-VerifyingKeys = Mapping[str, ECKey]
+VerifyingKey = ECKey | OKPKey
+# Whatever is handed in: what cannot have signed a login token is refused when it is met.
+VerifyingKeys = Mapping[str, VerifyingKey | RSAKey]
 
 
 class SignedClaims(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -51,9 +52,9 @@ class SignedClaims(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 def sign(claims: SignedClaims, key: SigningKey) -> str:
-    """`claims` as a compact JWT signed with ES256."""
-    header = {"alg": ALGORITHM, "typ": TYPE, "kid": key.id}
-    return jws.serialize_compact(header, msgspec.json.encode(claims), key.key, [ALGORITHM])
+    """`claims` as a compact JWT, signed with the algorithm that belongs to the key."""
+    header = {"alg": key.algorithm, "typ": TYPE, "kid": key.id}
+    return jws.serialize_compact(header, msgspec.json.encode(claims), key.key, registry=_only(key.algorithm))
 
 
 def verify(
@@ -104,22 +105,33 @@ def read(unverified_token: str, keys: VerifyingKeys, *, issuer: str, now: float)
     return claims
 
 
-def public_keys(jwks: Mapping[str, Any]) -> dict[str, ECKey]:
+def public_keys(jwks: Mapping[str, Any]) -> dict[str, VerifyingKey]:
     """The keys of a JSON Web Key Set that can have signed a login token, by key id; others are skipped."""
-    found: dict[str, ECKey] = {}
+    found: dict[str, VerifyingKey] = {}
     entries = jwks.get("keys")
     for entry in entries if isinstance(entries, list) else []:
-        # Only P-256: a symmetric or other key in the set must never become a way to verify.
-        if not isinstance(entry, dict) or (entry.get("kty"), entry.get("crv")) != ("EC", "P-256"):
-            continue
-        key_id = entry.get("kid")
+        key_id = entry.get("kid") if isinstance(entry, dict) else None
         if not isinstance(key_id, str) or entry.get("use", "sig") != "sig":
             continue
         try:
-            found[key_id] = ECKey.import_key({name: entry[name] for name in ("kty", "crv", "x", "y")})
+            key = _public_key(entry)
         except (JoseError, KeyError, ValueError, TypeError):
             continue
+        if key is not None:
+            found[key_id] = key
     return found
+
+
+def _public_key(entry: Mapping[str, Any]) -> VerifyingKey | None:
+    # Only P-256 and Ed25519: a symmetric, RSA or other key in the set must never become a way to verify.
+    if entry.get("kty") not in ("EC", "OKP"):
+        return None
+    kind = KINDS.get((entry["kty"], str(entry.get("crv"))))
+    # One kind of key, one algorithm: a key that says another is none of ours.
+    if kind is None or entry.get("alg", kind[0]) != kind[0]:
+        return None
+    shape = OKPKey if entry["kty"] == "OKP" else ECKey
+    return shape.import_key({name: entry[name] for name in ("kty", *kind[2]) if name != "d"})
 
 
 def encrypt(signed_token: str, public_jwk: str) -> str:
@@ -146,15 +158,34 @@ def _verified(unverified_token: str, keys: VerifyingKeys) -> tuple[Mapping[str, 
         unverified = jws.extract_compact(unverified_token.encode("ascii", "strict"))
         header = unverified.headers()
         # The algorithm is ours to choose, never the token's: `none`, or HMAC with the public key as secret.
-        if header.get("alg") != ALGORITHM:
+        if header.get("alg") not in LOGIN_ALGORITHMS:
             raise _refused("is signed in a way that is not accepted")
         key = keys.get(str(header.get("kid")))
         if key is None:
             raise UnknownSigningKey("The login token is signed by a key that is not known here.")
-        content = jws.deserialize_compact(unverified_token, key, [ALGORITHM])
+        # Of the two that we use, the kind of the key says which: one key, one algorithm.
+        if isinstance(key, RSAKey) or header["alg"] != algorithm_of(key):
+            raise _refused("is signed in a way that is not accepted")
+        content = jws.deserialize_compact(unverified_token, key, registry=_only(algorithm_of(key)))
     except (JoseError, ValueError):
         raise _refused("has no valid signature") from None
     return content.headers(), content.payload
+
+
+class _Registry(jws.JWSRegistry):
+    """The library's, without its warning that RFC 9864 renamed EdDSA: common readers know the old name."""
+
+    def get_alg(self, name: str) -> Any:
+        if name == EDDSA and name in (self.allowed or ()):
+            return self.algorithms[name]
+        return super().get_alg(name)
+
+
+def _only(algorithm: str) -> jws.JWSRegistry:
+    return _REGISTRIES[algorithm]
+
+
+_REGISTRIES = {name: _Registry(algorithms=[name]) for name in LOGIN_ALGORITHMS}
 
 
 def _refused(why: str) -> TokenRefused:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import aiohttp
-from joserfc.jwk import ECKey
 from starlette.datastructures import URL
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -17,6 +16,7 @@ from trackeep import web
 from trackeep.database import Database
 from trackeep.environment import InstanceSettings, is_loopback_host
 from trackeep.errors import UsageError
+from trackeep.handshake.token import VerifyingKey
 from trackeep.instance.tries import Tries
 from trackeep.store.people import Admission
 from trackeep.vault import Vault
@@ -26,7 +26,7 @@ from trackeep.vault import Vault
 class BrokerKeys:
     """The OAuth service's public keys by key id, and when they were fetched; one fetch at a time."""
 
-    keys: dict[str, ECKey] = field(default_factory=dict)
+    keys: dict[str, VerifyingKey] = field(default_factory=dict)
     fetched_at: float = 0.0
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
