@@ -6,7 +6,7 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trackeep.broker import answers, codes, consent, issuing, pushed, questions, transactions
+from trackeep.broker import answers, codes, consent, issuing, limits, pushed, questions, transactions
 from trackeep.broker.parts import Broker, broker_of, read_form
 from trackeep.broker.questions import Question
 from trackeep.broker.refusals import OAuthError
@@ -27,22 +27,22 @@ async def start(request: Request) -> Response:
     """GET /auth/github: checks the address, then asks the person. Changes nothing anywhere."""
     broker, query = broker_of(request), request.query_params.multi_items()
     if single(query, "request_uri"):
-        return _ask(broker, request, pushed.find(broker, query, is_exact=False))
-    return _ask(broker, request, await questions.from_start(broker, query))
+        return await _ask(broker, request, pushed.find(broker, query, is_exact=False))
+    return await _ask(broker, request, await questions.from_start(broker, query))
 
 
 async def authorize(request: Request) -> Response:
     """GET /authorize (RFC 6749 section 4.1.1): the same, for OAuth and OpenID Connect clients."""
     broker, query = broker_of(request), request.query_params.multi_items()
     if single(query, "request_uri"):
-        return _ask(broker, request, pushed.find(broker, query, is_exact=True))
+        return await _ask(broker, request, pushed.find(broker, query, is_exact=True))
     client, target = await questions.addressee(broker, query)
     try:
         question = questions.from_authorize(client, target, query)
     except OAuthError as error:
         state = answers.plain_state(query)
         return answers.see_other(answers.error_url(target, broker.issuer, state, error.code))
-    return _ask(broker, request, question)
+    return await _ask(broker, request, question)
 
 
 async def agree(request: Request) -> Response:
@@ -61,6 +61,7 @@ async def agree(request: Request) -> Response:
         return consent.page(broker, request, again.question, status=403)
     response = _go_to_github(broker, request, question, by_redirect=False)
     consent.remember(broker, request, response, question)
+    broker.metrics.consented()
     return response
 
 
@@ -75,7 +76,9 @@ async def callback(request: Request) -> Response:
     return response
 
 
-def _ask(broker: Broker, request: Request, question: Question) -> Response:
+async def _ask(broker: Broker, request: Request, question: Question) -> Response:
+    broker.metrics.started()
+    await limits.check_target(broker, request.state.client_address, question.target.base_url)
     if consent.is_remembered(broker, request, question):
         return _go_to_github(broker, request, question, by_redirect=True)
     return consent.page(broker, request, question)
@@ -104,9 +107,11 @@ async def _answer(broker: Broker, transaction: Transaction, github_code: str, er
     target = question.target
     if error or not github_code or len(github_code) > LONGEST_GITHUB_CODE:
         word = error if error in RELAYED_ERRORS else "server_error"
+        broker.metrics.failed(word)
         return answers.error_url(target, broker.issuer, question.state, word)
     if question.wants_code:
         code = codes.seal_code(broker, transaction, github_code)
+        broker.metrics.signed_in("code")
         return answers.code_url(target, broker.issuer, question.state, code)
     return await _token_answer(broker, transaction, github_code)
 
@@ -116,10 +121,12 @@ async def _token_answer(broker: Broker, transaction: Transaction, github_code: s
     target = question.target
     try:
         issued = await issuing.issue(broker, codes.make_code(broker, transaction, github_code))
-    except GitHubUnavailable:
+    except GitHubUnavailable as away:
+        broker.metrics.failed(away.code)
         return answers.error_url(target, broker.issuer, question.state, "temporarily_unavailable")
     except (GitHubError, GrantRefused) as refused:
         log.warning("no token", reason=refused.sentence)
+        broker.metrics.failed(refused.code)
         return answers.error_url(target, broker.issuer, question.state, "server_error")
     url = answers.token_url(target, question.state, issued.token, issued.profile.person.login)
     # Longer addresses are cut by some servers, and half a token looks like a broken login.
@@ -128,4 +135,5 @@ async def _token_answer(broker: Broker, transaction: Transaction, github_code: s
         raise LoginError(
             "The login token is too long for an address.", "This Trackeep has to ask for a code instead."
         )
+    broker.metrics.signed_in("token")
     return url

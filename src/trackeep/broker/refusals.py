@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from trackeep.broker.parts import broker_of
 from trackeep.errors import (
     GitHubError,
     GitHubUnavailable,
@@ -68,6 +69,7 @@ class InvalidProof(OAuthError):
 def refusal(request: Request, error: TrackeepError) -> Response:
     """`error` in the words of RFC 6749 section 5.2, never stored."""
     status, word, headers = _outcome(error)
+    broker_of(request).metrics.failed(word)
     if isinstance(error, InvalidClient) and "authorization" in request.headers:
         headers["www-authenticate"] = 'Basic realm="trackeep"'
     body = {"error": word, "error_description": error.sentence, "request_id": request.state.request_id}

@@ -48,8 +48,11 @@ async def revoke(request: Request) -> Response:
 async def _redeem(broker: Broker, form: Query, caller: Caller, thumbprint: str) -> dict[str, object]:
     code = codes.checked_code(broker, form, caller, thumbprint)
     if GITHUB not in code.wants:
-        return await issuing.identify(broker, code, caller.client_id)
+        body = await issuing.identify(broker, code, caller.client_id)
+        broker.metrics.redeemed()
+        return body
     issued = await issuing.issue(broker, code, caller.client_id)
+    broker.metrics.redeemed()
     return issuing.answer(broker, code, issued, caller.client_id, thumbprint)
 
 
