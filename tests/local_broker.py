@@ -12,6 +12,7 @@ from programs import environment, github_environment
 
 from trackeep import web
 from trackeep.broker.app import create_app
+from trackeep.broker.documents import Documents
 from trackeep.environment import BrokerSettings, broker_settings
 from trackeep.handshake import keys
 
@@ -35,7 +36,9 @@ class Clock:
 def broker_environment(sandbox_url: str, **more: str) -> dict[str, str]:
     """The settings of a broker that signs people in at the sandbox."""
     registration = {"GITHUB_CLIENT_ID": CLIENT_ID, "GITHUB_CLIENT_SECRET": CLIENT_SECRET}
-    return {**github_environment(sandbox_url), **registration, **more}
+    # So that every visitor of a test has an address of their own, as in life.
+    proxies = {"TRACKEEP_BROKER_TRUSTED_PROXIES": "127.0.0.0/8 ::1/128"}
+    return {**github_environment(sandbox_url), **registration, **proxies, **more}
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,11 @@ class LocalBroker:
 
 @asynccontextmanager
 async def serve(
-    sandbox_url: str, ring: keys.KeyRing | None = None, clock: Clock | None = None, **settings: str
+    sandbox_url: str,
+    ring: keys.KeyRing | None = None,
+    clock: Clock | None = None,
+    documents: Documents | None = None,
+    **settings: str,
 ) -> AsyncIterator[LocalBroker]:
     """A running service; `settings` are environment variables without their common beginning."""
     clock, ring = clock or Clock(), ring or keys.make_ring(NOW)
@@ -59,7 +66,10 @@ async def serve(
     if "base_url" not in settings:
         chosen = replace(chosen, base_url=url)
     config = uvicorn.Config(
-        create_app(chosen, ring, clock), http="httptools", log_config=None, access_log=False
+        create_app(chosen, ring, clock, documents=documents),
+        http="httptools",
+        log_config=None,
+        access_log=False,
     )
     server = uvicorn.Server(config)
     running = asyncio.create_task(server._serve([listener]))

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from trackeep import web
 from trackeep.broker import discovery, identity, landing, login, look, pushed, registration, tokens, userinfo
+from trackeep.broker.documents import Documents
 from trackeep.broker.exchange import GitHubLogin, new_http_session
 from trackeep.broker.limits import Limits
 from trackeep.broker.live_keys import LiveKeys
@@ -57,6 +58,7 @@ def create_app(
     ring: KeyRing,
     clock: Callable[[], float] = time.time,
     keys_file: Path | None = None,
+    documents: Documents | None = None,
 ) -> ASGIApp:
     """The service as an ASGI program, whose keys are `ring` and, from then on, what is in `keys_file`.
 
@@ -65,7 +67,7 @@ def create_app(
     require_strong("GITHUB_CLIENT_SECRET", settings.github_client_secret)
     base_path = urlsplit(settings.base_url).path.rstrip("/")
     pages, policy = _pages(base_path)
-    memory, metrics = choose_memory(settings, clock), Metrics()
+    memory, metrics, fetched = choose_memory(settings, clock), Metrics(), documents or Documents()
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -75,7 +77,7 @@ def create_app(
         keys = LiveKeys(ring, keys_file, clock)
         async with new_http_session() as http, aclosing(memory), keys.followed():
             github = GitHubLogin(http, settings.github, registration, metrics.asked_github)
-            app.state.broker = Broker(settings, keys, github, pages, clock, memory, metrics)
+            app.state.broker = Broker(settings, keys, github, pages, clock, memory, metrics, fetched)
             yield
 
     app = Starlette(

@@ -91,6 +91,12 @@ def check_redirect(client: Client, redirect_uri: str) -> None:
     )
 
 
+def vouches_for(client: Client, target: targets.Target) -> bool:
+    """True when the host of `target` itself says, in its document, that this client is its own."""
+    # Loopback may stand in any document, and any program of that computer can listen there.
+    return client.is_verified and target.network is not targets.Network.LOOPBACK
+
+
 def check_key(client: Client, thumbprint: str) -> None:
     """Raises InvalidClient when the client's document pins keys and this is none of them."""
     if client.thumbprints and thumbprint not in client.thumbprints:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
@@ -19,6 +19,10 @@ from trackeep.environment import BrokerSettings
 from trackeep.errors import UsageError
 from trackeep.handshake.keys import KeyRing
 from trackeep.web import Pages
+
+if TYPE_CHECKING:
+    # Its refusals are answered in the words of OAuth, for which this file is needed.
+    from trackeep.broker.documents import Documents
 
 FORM = "application/x-www-form-urlencoded"
 LONGEST_FORM = 16_384
@@ -35,7 +39,7 @@ class Broker:
     clock: Callable[[], float]
     memory: Memory
     metrics: Metrics
-    documents: Any = None
+    documents: Documents
 
     @property
     def ring(self) -> KeyRing:

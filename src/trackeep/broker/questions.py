@@ -68,13 +68,13 @@ async def from_start(broker: Broker, query: Query, proven: str = "") -> Question
     thumbprint = _key(asked.dpop_jkt, proven)
     target = targets.parse(asked.redirect_uri)
     broker.admit(target, wants_code=asked.wants_code, has_key=bool(asked.jwe_jwk))
-    is_verified = bool(asked.client_id) and not clients.is_base_url(asked.client_id, target.base_url)
-    if is_verified:
+    client = None
+    if asked.client_id and not clients.is_base_url(asked.client_id, target.base_url):
         client = await clients.find(broker, asked.client_id)
         clients.check_redirect(client, target.callback_url)
         clients.check_key(client, thumbprint)
     return Question(
-        client=clients.digest(asked.client_id if is_verified else target.base_url),
+        client=clients.digest(client.id if client else target.base_url),
         redirect_uri=target.base_url,
         is_exact=False,
         wants_code=asked.wants_code,
@@ -87,7 +87,7 @@ async def from_start(broker: Broker, query: Query, proven: str = "") -> Question
         jwe_jwk=asked.jwe_jwk,
         dpop_jkt=thumbprint,
         id_token_alg="",
-        is_verified=is_verified,
+        is_verified=client is not None and clients.vouches_for(client, target),
         is_pushed=bool(proven),
     )
 
@@ -154,7 +154,7 @@ def _from_authorize(client: Client, target: targets.Target, query: Query, proven
         jwe_jwk="",
         dpop_jkt=thumbprint,
         id_token_alg=client.id_token_alg,
-        is_verified=client.is_verified,
+        is_verified=clients.vouches_for(client, target),
         is_pushed=bool(proven),
     )
 
