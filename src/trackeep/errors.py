@@ -132,8 +132,14 @@ class BrokerError(TrackeepError):
 
 
 class BrokerUnavailable(BrokerError):
+    """`retry_after_s` is how long it asks to wait; None when no answer came, so nobody knows what it did."""
+
     status = 503
     code = "broker_unavailable"
+
+    def __init__(self, sentence: str, hint: str = "", *, retry_after_s: int | None = None) -> None:
+        super().__init__(sentence, hint)
+        self.retry_after_s = retry_after_s
 
 
 class GitHubError(TrackeepError):

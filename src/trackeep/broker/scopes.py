@@ -67,7 +67,8 @@ def _for_oauth_app(scopes: tuple[str, ...]) -> tuple[Grant, ...]:
         )
     if "read:org" in scopes:
         lines.append(Grant("ok", "See your organisations and teams", "Names and members, read only"))
-    lines.append(Grant("clock", "Keep access until you end it", "At GitHub, at any time"))
+    where = "In Trackeep’s settings or at GitHub, at any time"
+    lines.append(Grant("clock", "Keep access until you end it", where))
     if not {"repo", "public_repo"} & set(scopes):
         lines.append(Grant("x", "It cannot change anything", "No pushing, merging, commenting or deleting"))
     return tuple(lines)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from trackeep.broker import clients, codes, issuing
+from trackeep.broker import clients, codes, issuing, refresh
 from trackeep.broker.clients import Caller
 from trackeep.broker.parts import Broker, broker_of, read_form
 from trackeep.broker.proofs import proven_thumbprint
@@ -32,14 +32,14 @@ async def token(request: Request) -> Response:
 
 
 async def revoke(request: Request) -> Response:
-    """POST /revoke (RFC 7009): ends a GitHub token; whoever holds it may end it, so no more is asked."""
+    """POST /revoke (RFC 7009): ends a token at GitHub; whoever holds it may end it, so no more is asked."""
     broker = broker_of(request)
     try:
         form = await read_form(request)
         value = single(form, "token")
         if not value:
-            raise OAuthError("token is missing.", "Send the GitHub token that should end.")
-        await broker.github.revoke(value)
+            raise OAuthError("token is missing.", "Send the token that should end.")
+        await refresh.end(broker, value)
     except TrackeepError as error:
         return refusal(request, error)
     return Response(status_code=200, headers=NO_STORE)
@@ -56,4 +56,4 @@ async def _redeem(broker: Broker, form: Query, caller: Caller, thumbprint: str) 
     return issuing.answer(broker, code, issued, caller.client_id, thumbprint)
 
 
-GRANTS = {"authorization_code": _redeem}
+GRANTS = {"authorization_code": _redeem, "refresh_token": refresh.refresh}

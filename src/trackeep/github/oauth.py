@@ -97,6 +97,19 @@ def exchange_form(registration: Registration, code: str, redirect_uri: str, veri
     }
 
 
+def refresh_form(registration: Registration, refresh_token: str) -> dict[str, str]:
+    """The form that turns a refresh token into a new pair; GitHub takes each refresh token once.
+
+    https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/refreshing-user-access-tokens
+    """
+    return {
+        "client_id": registration.client_id,
+        "client_secret": registration.client_secret,
+        "grant_type": "refresh_token",
+        "refresh_token": refresh_token,
+    }
+
+
 def revocation_url(api: str, registration: Registration) -> str:
     """Where `DELETE` with the token in a JSON body ends it (basic authentication with the registration)."""
     return f"{api}/applications/{registration.client_id}/token"

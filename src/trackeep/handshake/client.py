@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 import msgspec
-from joserfc.jwk import ECKey
 
 from trackeep.errors import BrokerError, BrokerUnavailable, GrantRefused
-from trackeep.handshake.token import public_keys
+from trackeep.handshake.token import VerifyingKey, public_keys
 
 TIMEOUT = aiohttp.ClientTimeout(total=25.0, connect=5.0)
 LONGEST_ANSWER = 65_536
@@ -28,14 +28,17 @@ class User(msgspec.Struct, frozen=True):
     avatar_url: str = ""
 
 
-class _TokenAnswer(msgspec.Struct):
+class _RenewalAnswer(msgspec.Struct, kw_only=True):
     access_token: str
-    token: str
-    user: User
     token_type: str = "bearer"  # noqa: S105 - the kind of token, not a token
     scope: str = ""
     expires_in: int | None = None
     refresh_token: str | None = None
+
+
+class _TokenAnswer(_RenewalAnswer, kw_only=True):
+    token: str
+    user: User
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,16 @@ class Redemption:
     refresh_token: str | None = field(repr=False)
     token: str = field(repr=False)
     user: User
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """What a refresh token was worth: a new pair, and nothing about the person."""
+
+    access_token: str = field(repr=False)
+    scope: tuple[str, ...]
+    expires_in_s: int | None
+    refresh_token: str | None = field(repr=False)
 
 
 class BrokerClient:
@@ -67,16 +80,27 @@ class BrokerClient:
         form = {"grant_type": "authorization_code", "code": code, "code_verifier": code_verifier}
         return await self._token({**form, "redirect_uri": redirect_uri, "client_id": redirect_uri})
 
-    async def refresh(self, refresh_token: str, redirect_uri: str) -> Redemption:
-        """A new pair for a refresh token; the old one is spent. Raises as `redeem` does."""
+    async def refresh(self, refresh_token: str, redirect_uri: str) -> Renewal:
+        """A new pair for a refresh token; the old one is spent.
+
+        Raises GrantRefused when it is spent or ended, BrokerUnavailable when nothing is known about it
+        because nobody answered or GitHub is in trouble, BrokerError for anything else.
+        """
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-        return await self._token({**form, "redirect_uri": redirect_uri, "client_id": redirect_uri})
+        form |= {"redirect_uri": redirect_uri, "client_id": redirect_uri}
+        answer = _decode(await self._ask("POST", "/token", form), _RenewalAnswer)
+        return Renewal(
+            access_token=answer.access_token,
+            scope=tuple(answer.scope.split()),
+            expires_in_s=answer.expires_in,
+            refresh_token=answer.refresh_token,
+        )
 
     async def revoke(self, token: str) -> None:
         """Ends a GitHub token; no error when it is dead already."""
         await self._ask("POST", "/revoke", {"token": token})
 
-    async def signing_keys(self) -> dict[str, ECKey]:
+    async def signing_keys(self) -> dict[str, VerifyingKey]:
         """The service's public keys by key id, for `token.verify`; worth keeping for an hour."""
         body = await self._ask("GET", "/.well-known/jwks.json")
         return public_keys(_decode(body, dict[str, Any]))
@@ -107,14 +131,14 @@ class BrokerClient:
                 body = await answer.content.read(LONGEST_ANSWER)
                 while not answer.content.at_eof() and len(body) < LONGEST_ANSWER:
                     body += await answer.content.read(LONGEST_ANSWER - len(body))
-                status = answer.status
+                status, retry_after = answer.status, answer.headers.get("Retry-After", "")
         except (aiohttp.ClientError, TimeoutError):
             raise BrokerUnavailable(
                 "The OAuth service did not answer.", "Check TRACKEEP_BROKER_URL and whether it is running."
             ) from None
         if status == 200:
             return body
-        raise _refusal(status, body)
+        raise _refusal(status, body, retry_after)
 
 
 def _decode(body: bytes, shape: type[Any]) -> Any:
@@ -126,7 +150,7 @@ def _decode(body: bytes, shape: type[Any]) -> Any:
         ) from None
 
 
-def _refusal(status: int, body: bytes) -> BrokerError | GrantRefused:
+def _refusal(status: int, body: bytes, retry_after: str) -> BrokerError | GrantRefused:
     try:
         word = msgspec.json.decode(body, type=dict[str, Any]).get("error")
     except msgspec.MsgspecError:
@@ -134,5 +158,7 @@ def _refusal(status: int, body: bytes) -> BrokerError | GrantRefused:
     if word == "invalid_grant":
         return GrantRefused("The login took too long or was used already.", "Sign in again.")
     if status >= 500 or status == 429:
-        return BrokerUnavailable("The OAuth service cannot help just now.", "Try again in a minute.")
+        wait_s = int(retry_after) if re.fullmatch("[0-9]{1,6}", retry_after) else 0
+        sentence = "The OAuth service cannot help just now."
+        return BrokerUnavailable(sentence, "Try again in a minute.", retry_after_s=wait_s)
     return BrokerError(f"The OAuth service refused the request (status {status}).", "Start the login again.")
