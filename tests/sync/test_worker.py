@@ -23,7 +23,8 @@ from trackeep.store.tables import access, commit, connection, run
 from trackeep.store.tables import schedule as schedule_table
 from trackeep.store.tables import worker as worker_table
 from trackeep.sync.credentials import Credentials
-from trackeep.sync.worker import LEASE_S, Worker, free_the_dead, process_name
+from trackeep.sync.processes import process_name
+from trackeep.sync.worker import LEASE_S, Worker, free_the_dead
 from trackeep.vault import Vault
 
 pytestmark = pytest.mark.anyio

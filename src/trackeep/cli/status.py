@@ -37,6 +37,7 @@ class Status:
     last_sync_at: int | None
     last_outcome: str
     problem: str
+    reconnect_at: str
     budgets: list[Budget]
 
 
@@ -55,6 +56,8 @@ def status(account: str | None, as_json: bool) -> None:
     click.echo(f"  {done}, {found.commits:,} commits")
     outcome = f" ({found.last_outcome})" if found.last_outcome else ""
     click.echo(f"  last sync {_ago(found.last_sync_at, now)}{outcome}")
+    if found.reconnect_at:
+        click.echo(f"  Reconnect: open {found.reconnect_at}")
     if found.problem:
         click.echo(f"  problem: {found.problem}")
     for budget in found.budgets:
@@ -66,10 +69,10 @@ def status(account: str | None, as_json: bool) -> None:
 
 async def _status(settings: InstanceSettings, login: str | None) -> Status:
     async with opened(settings) as db, db.read() as conn:
-        return await _figures(conn, await account_of(conn, settings, login))
+        return await _figures(conn, settings, await account_of(conn, settings, login))
 
 
-async def _figures(conn: AsyncConnection, account_id: int) -> Status:
+async def _figures(conn: AsyncConnection, settings: InstanceSettings, account_id: int) -> Status:
     from sqlalchemy import select
 
     from trackeep.store import schedule
@@ -81,19 +84,25 @@ async def _figures(conn: AsyncConnection, account_id: int) -> Status:
     last = (await conn.execute(newest.order_by(run.c.finished_at.desc()).limit(1))).first()
     progress = await schedule.progress(conn, account_id)
     budgets = await schedule.budgets(conn, account_id)
+    is_dead = way is not None and way.state != "ok"
     return Status(
         login=who,
-        connection="not connected"
-        if way is None
-        else ("connected" if way.state == "ok" else "connect again"),
+        connection="not connected" if way is None else ("reconnect" if is_dead else "connected"),
         repositories=progress.repositories,
         repositories_done=progress.repositories_done,
         commits=progress.commits,
         last_sync_at=last.finished_at if last else None,
         last_outcome=last.outcome if last else "",
-        problem=last.problem if last else "",
+        problem=(way.problem if way and is_dead else "") or (last.problem if last else ""),
+        reconnect_at=_way_back(settings, way.kind) if way and is_dead else "",
         budgets=[Budget(each.resource, each.remaining, each.limit, each.reset_at) for each in budgets],
     )
+
+
+def _way_back(settings: InstanceSettings, kind: str) -> str:
+    """The address that reconnects: for a pasted token the page where a new one is pasted."""
+    path = "/auth/login?next=/settings" if kind == "broker" and settings.broker_url else "/settings#github"
+    return settings.base_url + path
 
 
 def _ago(at: int | None, now: float) -> str:

@@ -76,14 +76,16 @@ async def _sync(
 async def _stored_token(settings: InstanceSettings, db: Database, account: str | None) -> str:
     from trackeep.errors import NotSignedIn
     from trackeep.store import people
+    from trackeep.sync.credentials import Credentials
     from trackeep.vault import open_vault
 
     vault = open_vault(settings.secret_key, settings.data_dir)
     async with db.read() as conn:
-        found = await people.credential(conn, vault, await people.account_named(conn, account))
+        account_id = await people.account_named(conn, account)
+        found = await people.credential(conn, vault, account_id)
     if found is None:
         raise NotSignedIn("There is no GitHub token here.", "Set GITHUB_TOKEN, or sign in on the web page.")
-    return found.access_token
+    return (await Credentials(db, vault).working(account_id)).access_token
 
 
 class _Silent:

@@ -82,6 +82,36 @@ def remove(login: str) -> None:
     finish(work())
 
 
+@user.command()
+@click.argument("login")
+def disconnect(login: str) -> None:
+    """End LOGIN's connection to GitHub, there and here; what was fetched stays, nobody is signed out."""
+
+    async def work() -> str:
+        import aiohttp
+
+        from trackeep.instance import disconnect as connection
+        from trackeep.instance.app import new_site
+        from trackeep.store import people
+        from trackeep.vault import open_vault
+
+        settings = settings_of()
+        vault = open_vault(settings.secret_key, settings.data_dir)
+        async with opened(settings) as db, aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
+            async with db.read() as conn:
+                account_id = await people.account_named(conn, login)
+            return await connection.end(new_site(settings, db, vault, http), account_id)
+
+    click.echo(
+        {
+            "ended": f"{login} is not connected any more, and GitHub ended the token.",
+            "kept": f"{login} is not connected any more, but GitHub could not be told; end the token there.",
+            "pasted": f"{login} is not connected any more. The pasted token still works: end it at GitHub.",
+            "nothing": f"{login} was not connected.",
+        }[finish(work())]
+    )
+
+
 @user.command("make-owner")
 @click.argument("login", required=False)
 def make_owner(login: str | None) -> None:
@@ -126,14 +156,18 @@ async def _ask_github(settings: InstanceSettings, db: Database, login: str) -> P
 
 
 async def _owner_token(settings: InstanceSettings, db: Database) -> str:
-    from trackeep.errors import NotSignedIn
-    from trackeep.store import ownership, people
+    from trackeep.errors import GitHubTokenDead, NotSignedIn
+    from trackeep.store import ownership
+    from trackeep.sync.credentials import Credentials
     from trackeep.vault import open_vault
 
     vault = open_vault(settings.secret_key, settings.data_dir)
     async with db.read() as conn:
         owner = await ownership.owner_id(conn)
-        known = await people.credential(conn, vault, owner) if owner else None
+    try:
+        known = await Credentials(db, vault).working(owner) if owner else None
+    except GitHubTokenDead:
+        known = None
     if known is None:
         raise NotSignedIn(
             "GitHub cannot be asked who that is.", "Sign in as the owner first, or set GITHUB_TOKEN."

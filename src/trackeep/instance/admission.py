@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
@@ -23,10 +24,14 @@ from trackeep.github.transport import GitHub
 from trackeep.instance import sealed_cookies, sessions
 from trackeep.instance.site import Site, site_of
 from trackeep.model import Person
-from trackeep.store import ownership, people
+from trackeep.store import arrivals, ownership, people
 from trackeep.store import sessions as stored
+from trackeep.sync.credentials import Credentials
 
 log = structlog.get_logger()
+
+# The cookie of a browser that was asked which of two accounts it wants to be.
+PENDING = "arrival"
 
 
 @dataclass(frozen=True)
@@ -61,9 +66,10 @@ async def whose(site: Site, access_token: str) -> rest.Viewer:
         ) from None
 
 
-async def enter(request: Request, arrival: Arrival) -> Entered:
+async def enter(request: Request, arrival: Arrival, *, is_chosen: bool = False) -> Entered:
     """Save the person and start a session, all in one transaction.
 
+    A browser that is signed in as somebody else is asked first, unless `is_chosen` says that it was.
     Raises Forbidden when they may not enter, TokenRefused when the login token was used before.
     """
     site, who = site_of(request), arrival.viewer.person
@@ -75,6 +81,8 @@ async def enter(request: Request, arrival: Arrival) -> Entered:
         ):
             raise TokenRefused("This login was used already.", "Sign in again.")
         await _admit(conn, request, who, site)
+        if not is_chosen and _is_somebody_else(request, who):
+            return await _ask(conn, request, arrival)
         await people.save_account(conn, who, arrival.viewer.emails, now)
         owner = await ownership.owner_id(conn)
         if owner == who.id:
@@ -92,13 +100,31 @@ async def enter(request: Request, arrival: Arrival) -> Entered:
     return Entered(response, replaced)
 
 
+def _is_somebody_else(request: Request, who: Person) -> bool:
+    viewer = getattr(request.state, "viewer", None)
+    return viewer is not None and viewer.account_id != who.id
+
+
+async def _ask(conn: AsyncConnection, request: Request, arrival: Arrival) -> Entered:
+    """Keep the arrival, so that the person can say which of two accounts they meant."""
+    site, arrival_id = site_of(request), sessions.new_id()
+    # Its login token is noted as used by now.
+    content = msgspec.json.encode(replace(arrival, token_id="")).decode()
+    account_id = request.state.viewer.account_id
+    await arrivals.keep(conn, site.vault, arrival_id, account_id, content, site.now())
+    response = site.go("/auth/other")
+    sessions.set_cookie(site, response, PENDING, arrival_id, max_age_s=arrivals.LIFETIME_S)
+    return Entered(response, None)
+
+
 async def resolve_at_start(site: Site) -> None:
     """Find out who the names in the settings are before anybody can take a login that was given up."""
     try:
         async with site.db.read() as conn:
             owner = await ownership.owner_id(conn)
-            known = await people.credential(conn, site.vault, owner) if owner else None
-        if known is not None:
+            found = await people.credential(conn, site.vault, owner) if owner else None
+        if owner and found:
+            known = await Credentials(site.db, site.vault, site.clock).working(owner)
             await resolve_logins(
                 site, GitHub(site.http, site.settings.github, known.access_token, clock=site.clock)
             )

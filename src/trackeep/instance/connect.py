@@ -11,6 +11,7 @@ from trackeep.errors import GitHubError, GitHubTokenDead, LoginError
 from trackeep.github import rest
 from trackeep.github.transport import fingerprint
 from trackeep.instance import admission, signin
+from trackeep.instance.revocation import revoke
 from trackeep.instance.sealed_cookies import setup_of
 from trackeep.instance.site import Site, safe_next, site_of
 from trackeep.store.people import Credential
@@ -33,7 +34,10 @@ async def with_token(request: Request) -> Response:
         return signin.page(request, path, becomes_owner=setup_of(request) is not None, problem=error)
     site.token_tries.forgive(address)
     credential = Credential("token", text, fingerprint(text), viewer.scopes)
-    return (await admission.enter(request, admission.Arrival(viewer, credential, path))).response
+    entered = await admission.enter(request, admission.Arrival(viewer, credential, path))
+    if entered.replaced:
+        await revoke(site, entered.replaced)
+    return entered.response
 
 
 async def _viewer(site: Site, text: str) -> rest.Viewer:

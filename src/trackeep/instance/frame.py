@@ -16,7 +16,7 @@ from trackeep import __version__, web
 from trackeep.errors import UsageError
 from trackeep.instance import words
 from trackeep.instance.sessions import Viewer
-from trackeep.instance.site import site_of
+from trackeep.instance.site import Site, site_of
 from trackeep.metrics.pulls import size
 from trackeep.metrics.windows import PERIODS, Window, day_of, midnight
 from trackeep.store.reports_access import Reader
@@ -63,8 +63,16 @@ def show(request: Request, template: str, nav: str, **values: Any) -> Response:
         when=when,
         here=here,
         github=lambda path: f"{web_url}/{path}",
+        reconnect=_reconnect(site, here),
         **values,
     )
+
+
+def _reconnect(site: Site, here: Here) -> str:
+    """The link that connects to GitHub again and comes back here."""
+    if not site.settings.broker_url:
+        return site.pages.url("/settings") + "#github"
+    return site.pages.url("/auth/login?" + urlencode({"next": here.local()}))
 
 
 def live_state(freshness: Freshness) -> str:

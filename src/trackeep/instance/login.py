@@ -21,7 +21,8 @@ from trackeep.errors import (
 from trackeep.github.transport import fingerprint
 from trackeep.handshake import messages, token
 from trackeep.handshake.client import BrokerClient, Redemption
-from trackeep.instance import admission, problems, sealed_cookies
+from trackeep.instance import admission, other_account, problems, sealed_cookies
+from trackeep.instance.revocation import revoke
 from trackeep.instance.signin import SCOPES
 from trackeep.instance.site import Site, at_home, safe_next, site_of
 from trackeep.store import people
@@ -90,6 +91,7 @@ async def _finish(request: Request, query: list[tuple[str, str]]) -> Response:
     redemption = await broker.redeem(
         code=answer.code, code_verifier=login.verifier, redirect_uri=site.settings.base_url
     )
+    await other_account.end_overdue(site)
     try:
         arrival = await _arrival(site, broker, redemption, login)
         entered = await admission.enter(request, arrival)
@@ -97,8 +99,8 @@ async def _finish(request: Request, query: list[tuple[str, str]]) -> Response:
         # A token of somebody who does not enter is of no use to anybody.
         await _revoke(broker, redemption.access_token)
         raise
-    if entered.replaced and entered.replaced.broker_url == site.settings.broker_url:
-        await _revoke(broker, entered.replaced.access_token)
+    if entered.replaced:
+        await revoke(site, entered.replaced)
     return entered.response
 
 
@@ -122,6 +124,7 @@ async def _arrival(
         refresh_token=redemption.refresh_token or "",
         expires_at=expires_at,
         broker_url=site.settings.broker_url,
+        base_url=site.settings.base_url,
     )
     return admission.Arrival(viewer, credential, login.next, claims.jti, claims.exp)
 

@@ -3,25 +3,63 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from urllib.parse import urlencode, urlsplit
 from zoneinfo import available_timezones
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from trackeep.errors import UsageError
-from trackeep.instance.frame import reader_of, show, viewer_of
+from trackeep.instance import permissions
+from trackeep.instance.frame import show, viewer_of
+from trackeep.instance.signin import new_token_link
 from trackeep.instance.site import safe_next, site_of
-from trackeep.store import preferences, reports_sync
+from trackeep.store import preferences, reports_connection
+from trackeep.sync.renewal import renews_at
 
 THEMES = {"system": "Like the system", "light": "Light", "dark": "Dark"}
 
 
+# What became of a token after "Disconnect", in words.
+DISCONNECTED = {
+    "ended": "Disconnected, and GitHub ended the token.",
+    "pasted": "Disconnected. The token that you pasted still works elsewhere; only you can end it.",
+    "kept": "Disconnected here, but GitHub could not be told just now. End the access there.",
+    "nothing": "There was no connection.",
+}
+
+
 async def page(request: Request) -> Response:
     """GET /settings"""
-    reader = reader_of(request)
-    async with site_of(request).db.read() as conn:
-        freshness = await reports_sync.freshness(conn, reader)
-    return show(request, "settings.html", "settings", freshness=freshness, themes=THEMES, zones=time_zones())
+    site, viewer = site_of(request), viewer_of(request)
+    async with site.db.read() as conn:
+        way = await reports_connection.connection_of(conn, viewer.account_id)
+    outcome = request.query_params.get("disconnected", "")
+    return show(
+        request,
+        "settings.html",
+        "settings",
+        way=way,
+        permissions=permissions.in_words(way.scopes) if way else (),
+        renews_at=renews_at(way.expires_at, way.token_fingerprint)
+        if way and way.expires_at and way.is_renewable
+        else None,
+        broker=urlsplit(way.broker_url).netloc if way else "",
+        has_broker=bool(site.settings.broker_url),
+        again=again(way),
+        new_token=new_token_link(site.settings.github),
+        disconnected=(outcome, DISCONNECTED.get(outcome, "")),
+        themes=THEMES,
+        zones=time_zones(),
+    )
+
+
+def again(way: reports_connection.Connection | None) -> str:
+    """The link that connects to GitHub, with as much access as there is now."""
+    query = {"next": "/settings"}
+    if way and way.scopes is not None and way.kind == "broker" and "repo" not in way.scopes:
+        query["access"] = "public"
+    return f"/auth/login?{urlencode(query)}"
 
 
 async def set_theme(request: Request) -> Response:

@@ -82,10 +82,10 @@ def state_of(row: RepositorySync, now: int) -> str:
 def sentence(freshness: Freshness, now: int) -> tuple[str, str] | None:
     """What is wrong, and what that means; None when nothing is."""
     if not freshness.connection_kind:
-        return "Not connected to GitHub.", "Sign out and in again to connect; what is stored stays."
+        return "Not connected to GitHub.", "Connect to go on; what is stored stays."
     if freshness.connection_state not in ("", "ok"):
         said = freshness.problem or "GitHub no longer accepts the token."
-        return said, "Sign out and in again to connect anew. Everything that was stored is kept."
+        return said, "Reconnect to go on. Everything that was stored is kept."
     if freshness.problem:
         return freshness.problem, "We keep what we have and try again by ourselves."
     heartbeat = freshness.heartbeat_at

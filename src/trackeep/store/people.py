@@ -33,7 +33,8 @@ BY_COMMAND, BY_SETTING, BY_ORGANISATION = "command", "setting", "organisation"
 class Credential:
     """A way to GitHub: `kind` is "broker" or "token"; `scopes` is None when the token has no scopes.
 
-    Times are unix seconds; `expires_at` is None for a token that does not expire.
+    Times are unix seconds; `expires_at` is None for a token that does not expire. `base_url` is the
+    address of ours that the refresh token is bound to.
     """
 
     kind: str
@@ -43,6 +44,7 @@ class Credential:
     refresh_token: str = field(default="", repr=False)
     expires_at: int | None = None
     broker_url: str = ""
+    base_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,8 +138,14 @@ async def save_credential(
     except SecretsError:
         # Its key is lost, which is a reason to come here, not one to turn people away.
         old = None
-    row = {
-        "account_id": account_id,
+    row = {"account_id": account_id, "retry_at": None, "created_at": now}
+    await upsert(conn, connection, [row | sealed(vault, account_id, new, now)], key=["account_id"])
+    return old if old and old.access_token != new.access_token else None
+
+
+def sealed(vault: Vault, account_id: int, new: Credential, now: int) -> dict[str, Any]:
+    """The columns of a connection that has just got `new`, as it stands in the account's row."""
+    return {
         "kind": new.kind,
         "access_token": vault.seal(new.access_token, _place("access_token", account_id)),
         "refresh_token": vault.seal(new.refresh_token, _place("refresh_token", account_id))
@@ -146,15 +154,17 @@ async def save_credential(
         "token_fingerprint": new.token_fingerprint,
         "scopes": "-" if new.scopes is None else " ".join(new.scopes),
         "broker_url": new.broker_url,
+        "base_url": new.base_url,
         "state": "ok",
         "problem": "",
         "expires_at": new.expires_at,
         "refreshed_at": now,
-        "retry_at": None,
-        "created_at": now,
+        "renewal_by": "",
+        "renewal_until": None,
+        "renewal_asked_at": None,
+        "renewal_after": None,
+        "renewal_failures": 0,
     }
-    await upsert(conn, connection, [row], key=["account_id"])
-    return old if old and old.access_token != new.access_token else None
 
 
 async def credential(conn: AsyncConnection, vault: Vault, account_id: int) -> Credential | None:
@@ -175,7 +185,13 @@ async def credential(conn: AsyncConnection, vault: Vault, account_id: int) -> Cr
         else "",
         expires_at=row.expires_at,
         broker_url=row.broker_url,
+        base_url=row.base_url,
     )
+
+
+async def disconnect(conn: AsyncConnection, account_id: int) -> None:
+    """Forget the account's way to GitHub; what was fetched by it stays."""
+    await conn.execute(delete(connection).where(connection.c.account_id == account_id))
 
 
 def _place(column: str, account_id: int) -> str:

@@ -121,7 +121,9 @@ account_email = Table(
 )
 
 # How an account reaches GitHub; both secrets are sealed by the vault for exactly this row.
-# `kind` is "broker" or "token" (pasted); `state` is "ok" or "reconnect".
+# `kind` is "broker" or "token" (pasted); `state` is "ok" or "reconnect". `base_url` is the address that
+# the refresh token is bound to. `renewal_*`: who trades the token for a new one just now and until when,
+# since when that one's answer is missing, and how long nobody tries again after failures.
 connection = Table(
     "connection",
     metadata,
@@ -132,12 +134,29 @@ connection = Table(
     _text("token_fingerprint"),
     _text("scopes"),
     _text("broker_url"),
+    _text("base_url"),
     _text("state"),
     _text("problem"),
     _time("expires_at"),
     _time("refreshed_at"),
     _time("retry_at"),
+    _text("renewal_by"),
+    _time("renewal_until"),
+    _time("renewal_asked_at"),
+    _time("renewal_after"),
+    _count("renewal_failures"),
     _time("created_at", needed=True),
+)
+
+# Somebody who was signed in came back from GitHub as somebody else, and is asked which one to be.
+# `arrival` holds the new token, sealed by the vault for exactly this row.
+pending_arrival = Table(
+    "pending_arrival",
+    metadata,
+    Column("id_hash", LargeBinary, primary_key=True),
+    _account_key(nullable=False, index=True),
+    Column("arrival", LargeBinary, nullable=False),
+    _time("expires_at", needed=True),
 )
 
 session = Table(

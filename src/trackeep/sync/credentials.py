@@ -1,48 +1,49 @@
-"""A GitHub token that works for an account, opened from where it is sealed."""
+"""A GitHub token that works for an account, opened from where it is sealed and renewed in time."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from trackeep.database import Database
 from trackeep.errors import GitHubTokenDead
 from trackeep.store import people, schedule
 from trackeep.store.people import Credential
+from trackeep.sync.renewal import Renewer, renews_at
 from trackeep.vault import Vault
 
-# A token that ends within the next minutes would die in the middle of a pass.
+# A token without a successor that ends within the next minutes would die in the middle of a pass.
 EARLY_S = 300
-
-Refresh = Callable[[int, Credential], Awaitable[Credential]]
-
-
-async def refuse_expired(account_id: int, _old: Credential) -> Credential:
-    """The refresh of an instance that cannot refresh: the person has to connect again."""
-    raise GitHubTokenDead(
-        "The GitHub token of this account has expired.", "Connect GitHub again on the settings page."
-    )
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """Where tokens come from; `refresh` trades one that is about to expire for a new one."""
+    """Where tokens come from; `clock` gives unix seconds."""
 
     db: Database
     vault: Vault
-    refresh: Refresh = refuse_expired
+    clock: Callable[[], float] = time.time
 
-    async def working(self, account_id: int, now: int) -> Credential:
-        """The account's token. Raises GitHubTokenDead (and says so in the database), SecretsError."""
+    async def working(self, account_id: int) -> Credential:
+        """The account's token, a new one when it is about to end.
+
+        Raises GitHubTokenDead (and says so in the database), BrokerError when a new one cannot be had yet,
+        SecretsError.
+        """
         async with self.db.read() as conn:
             found = await people.credential(conn, self.vault, account_id)
         if found is None:
             raise GitHubTokenDead("This account is not connected to GitHub.", "Connect GitHub again.")
-        if found.expires_at is None or found.expires_at > now + EARLY_S:
+        now = self.clock()
+        if found.expires_at is None:
             return found
-        try:
-            return await self.refresh(account_id, found)
-        except GitHubTokenDead as error:
-            async with self.db.write() as conn:
-                await schedule.connection_state(conn, found.token_fingerprint, "reconnect", error.sentence)
-            raise
+        if found.refresh_token:
+            due = now >= renews_at(found.expires_at, found.token_fingerprint)
+            return await Renewer(self.db, self.vault, self.clock).renew(account_id, found) if due else found
+        if found.expires_at > now + EARLY_S:
+            return found
+        problem = "The GitHub token of this account has expired."
+        async with self.db.write() as conn:
+            await schedule.connection_state(conn, found.token_fingerprint, "reconnect", problem)
+        raise GitHubTokenDead(problem, "Connect GitHub again on the settings page.")

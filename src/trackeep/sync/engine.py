@@ -13,7 +13,7 @@ import structlog
 from trackeep.errors import GitHubRateLimited, GitHubTokenDead, TrackeepError
 from trackeep.github.transport import Costs
 from trackeep.model import Repository
-from trackeep.store import schedule
+from trackeep.store import renewals, schedule
 from trackeep.store.schedule import Cursor
 from trackeep.sync import identities, issues, plan, pulls, repositories
 from trackeep.sync.commits import sync_commits
@@ -206,11 +206,13 @@ async def _record(work: Work, run_id: int, outcome: Outcome) -> None:
         "outcome": outcome.state,
         "problem": problem,
     }
-    state = "reconnect" if outcome.state == RECONNECT else "ok"
     async with work.db.write() as conn:
         await schedule.save_budgets(conn, work.account_id, work.budgets.values())
         await schedule.finish_run(conn, run_id, figures, work.now)
-        await schedule.connection_state(conn, work.github.token_fingerprint, state, problem)
+        if outcome.state == RECONNECT:
+            await renewals.refused(conn, work.github.token_fingerprint, problem, work.now)
+        else:
+            await schedule.connection_state(conn, work.github.token_fingerprint, "ok", problem)
         closed_until = int(work.github.closed_until) + 1
         retry_at = closed_until if closed_until > work.now else None
         await schedule.wait_for_github(conn, work.account_id, retry_at)

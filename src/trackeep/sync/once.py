@@ -20,6 +20,7 @@ from trackeep.store.schedule import Claim, Progress
 from trackeep.store.tables import connection
 from trackeep.sync import engine, worker
 from trackeep.sync.engine import Outcome
+from trackeep.sync.processes import process_name
 from trackeep.sync.stopping import in_full, until_stopped
 from trackeep.sync.work import Way, Wishes, open_github, open_work
 
@@ -144,7 +145,7 @@ async def _follow_named(db: Database, account_id: int, way: Way, names: Sequence
 
 async def _claimed(db: Database, account_id: int, clock: Callable[[], float]) -> Claim:
     """The account's lease, waited for while another process works for it."""
-    name, deadline = worker.process_name(), clock() + PATIENCE_S
+    name, deadline = process_name(), clock() + PATIENCE_S
     while clock() < deadline:
         async with db.write() as conn:
             claimed = await schedule.claim_account(

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import random
-import secrets
-import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -23,6 +20,7 @@ from trackeep.store.schedule import Claim
 from trackeep.sync import engine, plan
 from trackeep.sync.credentials import Credentials
 from trackeep.sync.engine import Outcome
+from trackeep.sync.processes import is_dead, process_name
 from trackeep.sync.stopping import in_full, until_stopped
 from trackeep.sync.work import Way, Wishes, open_work
 
@@ -111,7 +109,7 @@ class Worker:
         return outcome
 
     async def _sync(self, claimed: Claim) -> Outcome:
-        found = await in_full(self.credentials.working(claimed.account_id, int(self.clock())))
+        found = await in_full(self.credentials.working(claimed.account_id))
         is_click = claimed.priority == schedule.CLICK
         wishes = Wishes(trigger="click" if is_click else "poll", urgent=is_click)
         async with open_http() as http:
@@ -187,31 +185,12 @@ async def open_http() -> AsyncIterator[aiohttp.ClientSession]:
         yield http
 
 
-def process_name() -> str:
-    """Computer, process and a random mark: enough to see later whether the holder of a lease still lives."""
-    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-
-
 async def free_the_dead(db: Database) -> None:
     """End the leases of processes of this computer that were killed, so that nobody waits for them."""
     async with db.read() as conn:
         holders = await schedule.leaseholders(conn)
-    dead = [name for name in holders if _is_dead(name)]
+    dead = [name for name in holders if is_dead(name)]
     if dead:
         async with db.write() as conn:
             for name in dead:
                 await schedule.free(conn, name)
-
-
-def _is_dead(name: str) -> bool:
-    host, _, rest = name.partition(":")
-    pid = rest.partition(":")[0]
-    if host != socket.gethostname() or not pid.isdigit():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False

@@ -1,0 +1,47 @@
+"""How one account reaches GitHub, as far as a page may show it: never the token itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from trackeep.store.tables import connection
+
+
+@dataclass(frozen=True)
+class Connection:
+    """`scopes` is None for a token that has permissions instead; times in unix seconds."""
+
+    kind: str
+    state: str
+    problem: str
+    scopes: tuple[str, ...] | None
+    token_fingerprint: str
+    broker_url: str
+    connected_at: int
+    renewed_at: int | None
+    expires_at: int | None
+    is_renewable: bool
+    tried_again_at: int | None
+
+
+async def connection_of(conn: AsyncConnection, account_id: int) -> Connection | None:
+    """The account's way to GitHub, None when no token is stored; one query."""
+    row = (await conn.execute(select(connection).where(connection.c.account_id == account_id))).first()
+    if row is None or row.access_token is None:
+        return None
+    return Connection(
+        kind=row.kind,
+        state=row.state,
+        problem=row.problem,
+        scopes=None if row.scopes == "-" else tuple(row.scopes.split()),
+        token_fingerprint=row.token_fingerprint,
+        broker_url=row.broker_url,
+        connected_at=row.created_at,
+        renewed_at=row.refreshed_at,
+        expires_at=row.expires_at,
+        is_renewable=row.refresh_token is not None,
+        tried_again_at=row.renewal_after if row.renewal_failures else None,
+    )
