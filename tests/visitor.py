@@ -88,10 +88,14 @@ class Start:
 
 
 class Visitor:
-    """`cookies` are kept by host name, as browsers do; ports do not separate them."""
+    """`cookies` are kept by host name, as browsers do; ports do not separate them.
 
-    def __init__(self, broker_url: str) -> None:
+    To the service each visitor comes from an `address` of their own, through a proxy that it trusts.
+    """
+
+    def __init__(self, broker_url: str, address: str = "") -> None:
         self.broker_url = broker_url
+        self.address = address or f"198.18.{secrets.randbelow(256)}.{secrets.randbelow(256)}"
         self.cookies: dict[str, dict[str, str]] = {}
 
     async def __aenter__(self) -> Visitor:
@@ -115,6 +119,8 @@ class Visitor:
     ) -> Answer:
         """One request with this visitor's cookies; headers with an empty value are left out."""
         jar = self.cookies.setdefault(urlsplit(url).hostname or "", {})
+        if url.startswith(self.broker_url):
+            headers = {"X-Forwarded-For": self.address, **headers}
         sent = {name: value for name, value in headers.items() if value}
         if jar:
             sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in jar.items())
