@@ -22,6 +22,12 @@ LOGIN_ALGORITHMS = (ES256, EDDSA)
 ID_TOKEN_FAMILIES = {RS256: "id-rs256", ES256: "id-es256"}
 REGISTRATION = "registration"
 PLACEHOLDERS = ("changeme", "change-me", "change_me", "your-", "your_", "placeholder", "default", "xxxxxxxx")
+# (kty, crv) -> the one algorithm for it, the class that reads it, the members of a private JWK.
+KINDS: Mapping[tuple[str, str], tuple[str, type[ECKey] | type[OKPKey] | type[RSAKey], tuple[str, ...]]] = {
+    ("EC", "P-256"): (ES256, ECKey, ("crv", "x", "y", "d")),
+    ("OKP", "Ed25519"): (EDDSA, OKPKey, ("crv", "x", "d")),
+    ("RSA", ""): (RS256, RSAKey, ("n", "e", "d", "p", "q", "dp", "dq", "qi")),
+}
 
 
 @dataclass(frozen=True)
@@ -229,18 +235,10 @@ def import_signing_key(key_id: str, private_jwk: Mapping[str, object]) -> ECKey 
         raise ValueError("not a kind of key that signs here")
     algorithm, shape, names = kind
     plain = {name: str(private_jwk[name]) for name in ("kty", *names)}
-    key = shape.import_key({**plain, "kid": key_id, "use": "sig", "alg": algorithm})
-    if isinstance(key, RSAKey) and key.raw_value.key_size < RSA_BITS:
+    # Six bits in each character of base64url.
+    if algorithm == RS256 and len(plain["n"]) * 6 < RSA_BITS:
         raise ValueError("a key that can be broken")
-    return key
-
-
-# (kty, crv) -> the one algorithm for it, the class that reads it, the members of a private JWK.
-KINDS: Mapping[tuple[str, str], tuple[str, type[ECKey] | type[OKPKey] | type[RSAKey], tuple[str, ...]]] = {
-    ("EC", "P-256"): (ES256, ECKey, ("crv", "x", "y", "d")),
-    ("OKP", "Ed25519"): (EDDSA, OKPKey, ("crv", "x", "d")),
-    ("RSA", ""): (RS256, RSAKey, ("n", "e", "d", "p", "q", "dp", "dq", "qi")),
-}
+    return shape.import_key({**plain, "kid": key_id, "use": "sig", "alg": algorithm})
 
 
 def algorithm_of(key: ECKey | OKPKey | RSAKey) -> str:
