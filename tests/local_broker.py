@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
@@ -20,6 +20,12 @@ CLIENT_ID = "Ov23sandbox0000000001"
 CLIENT_SECRET = "sandbox-client-secret-0123456789abcdef01234567"
 EXPIRING_CLIENT_ID = "Iv23sandbox0000000002"
 EXPIRING_CLIENT_SECRET = "sandbox-expiring-secret-0123456789abcdef0123"
+# The registration of a GitHub App: no scopes, tokens of eight hours, refresh tokens that work once.
+EXPIRING_APP = {
+    "GITHUB_CLIENT_ID": EXPIRING_CLIENT_ID,
+    "GITHUB_CLIENT_SECRET": EXPIRING_CLIENT_SECRET,
+    "GITHUB_APP_SLUG": "trackeep",
+}
 NOW = 1_800_000_000
 
 
@@ -55,14 +61,18 @@ async def serve(
     ring: keys.KeyRing | None = None,
     clock: Clock | None = None,
     documents: Documents | None = None,
+    app: Mapping[str, str] | None = None,
     **settings: str,
 ) -> AsyncIterator[LocalBroker]:
-    """A running service; `settings` are environment variables without their common beginning."""
+    """A running service; `settings` are environment variables without their common beginning.
+
+    `app` is another registration at GitHub than the usual one, as environment variables.
+    """
     clock, ring = clock or Clock(), ring or keys.make_ring(NOW)
     more = {f"TRACKEEP_BROKER_{name.upper()}": value for name, value in settings.items()}
     listener = web.bind("127.0.0.1", 0)
     url = f"http://localhost:{listener.getsockname()[1]}"
-    chosen = broker_settings(environment(broker_environment(sandbox_url, **more)))
+    chosen = broker_settings(environment(broker_environment(sandbox_url, **(app or {}), **more)))
     if "base_url" not in settings:
         chosen = replace(chosen, base_url=url)
     config = uvicorn.Config(
@@ -70,6 +80,8 @@ async def serve(
         http="httptools",
         log_config=None,
         access_log=False,
+        # As the program does: uvicorn itself would believe any proxy on this computer.
+        proxy_headers=False,
     )
     server = uvicorn.Server(config)
     running = asyncio.create_task(server._serve([listener]))

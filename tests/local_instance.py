@@ -74,7 +74,9 @@ async def serve(
     db = await Database.open(chosen.database_url)
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
         site = new_site(chosen, db, open_vault(chosen.secret_key, folder), http, clock=clock)
-        config = uvicorn.Config(create_app(site), http="httptools", log_config=None, access_log=False)
+        config = uvicorn.Config(
+            create_app(site), http="httptools", log_config=None, access_log=False, proxy_headers=False
+        )
         server = uvicorn.Server(config)
         running = asyncio.create_task(server._serve([listener]))
         try:
