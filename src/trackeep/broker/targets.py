@@ -6,6 +6,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from enum import Enum
+from urllib.parse import unquote_plus
 
 import idna
 
@@ -22,6 +23,17 @@ LOCAL_NETWORKS = tuple(
 _AUTHORITY = re.compile(r"(\[[0-9a-f:.]*\]|[a-z0-9._-]+)(?::([1-9][0-9]{0,4}))?")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 _PATH = re.compile(r"(?:/[A-Za-z0-9_~@+-][A-Za-z0-9._~@+-]*)*")
+# A registered address may have what RFC 3986 allows in a path and a query, less what browsers rewrite.
+_EXACT_PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*)?")
+_EXACT_QUERY = re.compile(r"(?:[A-Za-z0-9._~!$&()*+,;=:@/?\[\]-]|%[0-9A-Fa-f]{2})*")
+_DOTS = re.compile(r"/\.\.?(?:;[^/]*)?(?=/|$)")
+_ENCODED_CONTROL = re.compile(r"%(?:[01][0-9A-Fa-f]|7[Ff])")
+# Browsers take %2e for a dot; servers behind proxies often take %2f and %5c for a slash.
+_ENCODED_SLASH = re.compile(r"%(?:2[EeFf]|5[Cc])")
+# Teredo (RFC 4380) carries an IPv4 address; site-local addresses were given up (RFC 3879).
+_STRANGE_NETWORKS = tuple(ipaddress.ip_network(text) for text in ("2001::/32", "fec0::/10"))
+# What an answer is made of: an address that brings one along would answer twice, in two voices.
+_ANSWERS = frozenset(("code", "state", "iss", "error", "error_description", "error_uri"))
 
 
 class Network(Enum):
@@ -70,7 +82,7 @@ class Target:
     @property
     def readable_host(self) -> str:
         """The host as people read it: Unicode for an internationalised name, else the host itself."""
-        return idna.decode(self.host) if "xn--" in self.host else self.host
+        return idna.decode(self.host) if _is_international(self.host) else self.host
 
 
 @dataclass(frozen=True)
@@ -106,7 +118,8 @@ def parse(text: str) -> Target:
 def parse_exact(text: str) -> Target:
     """The target of a registered `redirect_uri`, which is used letter by letter as it is; raises UsageError.
 
-    Its host and port are held to the same one spelling; its path and query are only known to the client.
+    Its host and port are held to the same one spelling; its path and query mean something to the client
+    alone, but every browser must leave them as they are, and they must not hold an answer already.
     """
     if not text or len(text) > LONGEST_BASE_URL:
         raise _refused(f"is empty or longer than {LONGEST_BASE_URL} characters", "Give the whole address.")
@@ -116,7 +129,8 @@ def parse_exact(text: str) -> Target:
         raise _refused("does not begin with https:// or http://", "Write it in lower case and in full.")
     authority = re.split(r"[/?]", rest, maxsplit=1)[0]
     host, port = _authority(authority, scheme)
-    path = rest[len(authority) :].partition("?")[0]
+    path, _, query = rest[len(authority) :].partition("?")
+    _check_exact(path, query)
     return Target(scheme, host, port, path, _network(host), redirect_uri=text)
 
 
@@ -168,7 +182,7 @@ def _refuse_characters(text: str, *, is_exact: bool = False) -> None:
         )
     if "\\" in text:
         raise _refused("has a backslash", "Use / only.")
-    if "@" in text.partition("://")[2].partition("/")[0]:
+    if "@" in re.split(r"[/?]", text.partition("://")[2], maxsplit=1)[0]:
         raise _refused("has a user name in it", "Remove everything up to and including @.")
     if "#" in text:
         raise _refused("has a # in it", "A part after # never reaches a server; leave it out.")
@@ -205,7 +219,7 @@ def _host(host: str) -> str:
         return host
     if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
         raise _refused("has a host name that is not a valid one", "Check dots, hyphens and its length.")
-    if any(label.startswith("xn--") for label in labels):
+    if _is_international(host):
         _check_punycode(host)
     return host
 
@@ -220,12 +234,18 @@ def _canonical(text: str, version: int) -> None:
             "has an IP address that is not in its usual form", "Write it like 192.168.1.5 or [::1]."
         )
     # A mapped or translated address is another spelling of an IPv4 address, with other rules.
-    embedded = isinstance(address, ipaddress.IPv6Address) and (address.ipv4_mapped or address.sixtofour)
+    embedded = isinstance(address, ipaddress.IPv6Address) and (
+        address.ipv4_mapped or address.sixtofour or any(address in each for each in _STRANGE_NETWORKS)
+    )
     nobody = address.is_unspecified or address.is_multicast or address.is_link_local or text.startswith("0.")
     if embedded or nobody or (address.is_reserved and not address.is_loopback):
         raise _refused(
             "has an IP address that no Trackeep can have", "Use the address of the computer itself."
         )
+
+
+def _is_international(host: str) -> bool:
+    return any(label.startswith("xn--") for label in host.split("."))
 
 
 def _check_punycode(host: str) -> None:
@@ -244,7 +264,26 @@ def _base_path(path: str) -> str:
         raise _refused(
             "has a path with empty, dotted or unusual parts", "Use a plain path such as /trackeep."
         )
+    # Read again it would lose another one, and so become an address that nobody gave.
+    if base.endswith(CALLBACK_PATH):
+        raise _refused(f"has {CALLBACK_PATH} twice, or a slash behind it", "Give the base URL only.")
     return base
+
+
+def _check_exact(path: str, query: str) -> None:
+    if not _EXACT_PATH.fullmatch(path) or not _EXACT_QUERY.fullmatch(query):
+        raise _refused("has characters that browsers rewrite", "Percent-encode what no address may have.")
+    if _DOTS.search(path) or _ENCODED_SLASH.search(path) or _ENCODED_CONTROL.search(f"{path}?{query}"):
+        raise _refused(
+            "has dotted parts, or encoded dots, slashes or control characters", "Write the plain path."
+        )
+    # Each spelling of a name that some framework takes for the same: code[], %63ode, +code, Code, ;code.
+    for pair in re.split(r"[&;]", query):
+        name = unquote_plus(pair.partition("=")[0]).strip().partition("[")[0]
+        if re.sub(r"[. ]", "_", name).lower() in _ANSWERS:
+            raise _refused(
+                "has a parameter that only an answer has", "Rename it: it cannot be code or state."
+            )
 
 
 def _network(host: str) -> Network:
