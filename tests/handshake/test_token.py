@@ -115,6 +115,41 @@ def test_the_algorithm_is_never_the_tokens_choice() -> None:
             verify(forged({"alg": "HS256", "typ": token.TYPE, "kid": key_id}, secret))
 
 
+def test_an_ed25519_key_signs_and_verifies_with_its_own_algorithm() -> None:
+    """A service that chose EdDSA is understood by the same receiver."""
+    ring = keys.make_ring(NOW, keys.EDDSA)
+    signed_ = token.sign(CLAIMS, ring.signing_key(NOW))
+    assert json.loads(base64.urlsafe_b64decode(signed_.split(".")[0] + "=="))["alg"] == "EdDSA"
+    known = token.public_keys(ring.jwks(NOW))
+    assert token.read(signed_, known, issuer=CLAIMS.iss, now=NOW) == CLAIMS
+    with pytest.raises(TokenRefused, match="no valid signature"):
+        token.read(signed_[:-4] + "AAAA", known, issuer=CLAIMS.iss, now=NOW)
+
+
+@pytest.mark.parametrize(("ours", "claimed"), [("ES256", "EdDSA"), ("EdDSA", "ES256")])
+def test_each_key_is_good_for_one_algorithm(ours: str, claimed: str) -> None:
+    """Another algorithm of ours, in the header of a token that names this key, is refused."""
+    ring = keys.make_ring(NOW, ours)
+    key = ring.signing_key(NOW)
+    unverified = forged({"alg": claimed, "typ": token.TYPE, "kid": key.id})
+    for known in (token.public_keys(ring.jwks(NOW)), {key.id: key.key}):
+        with pytest.raises(TokenRefused, match="way that is not accepted"):
+            token.read(unverified, known, issuer=CLAIMS.iss, now=NOW)
+
+
+def test_an_rsa_key_never_verifies_a_login() -> None:
+    """The key of id_tokens is published beside the others, and is not taken for one of them."""
+    from joserfc import jws
+
+    rsa = RING.id_token_key("RS256", NOW)
+    header = {"alg": "RS256", "typ": token.TYPE, "kid": rsa.id}
+    genuine = jws.serialize_compact(header, msgspec.json.encode(CLAIMS), rsa.key, ["RS256"])
+    assert rsa.id not in KEYS
+    for unverified in (genuine, forged({**header, "alg": "ES256"})):
+        with pytest.raises(TokenRefused):
+            token.read(unverified, {rsa.id: rsa.key}, issuer=CLAIMS.iss, now=NOW)
+
+
 def test_a_key_that_is_not_published_is_named_as_unknown() -> None:
     """The receiver can tell a rotated key, worth one look at the key set, from a forgery."""
     stranger = keys.make_ring(NOW).signing_key(NOW)
@@ -160,6 +195,7 @@ def test_other_keys_in_a_key_set_are_skipped() -> None:
     """A symmetric key, another curve or nonsense in a key set never becomes a way to verify."""
     entries: list[Any] = [*RING.jwks(NOW)["keys"], {"kty": "oct", "kid": "h", "k": "AAAA"}, 7, {"kty": "EC"}]
     entries.append({"kty": "EC", "crv": "P-256", "kid": "bad", "x": "AA", "y": "AA"})
+    entries.append({**entries[0], "kid": "other algorithm", "alg": "ES256K"})
     on_curves = {key.id for key in RING.signing if key.algorithm == "ES256"}
     assert set(token.public_keys({"keys": entries})) == on_curves
     assert token.public_keys({}) == {}
