@@ -23,9 +23,13 @@ def token_url(target: Target, state: str, token: str, username: str) -> str:
     return _answer(target, {"token": token, "user": username, "state": state})
 
 
-def error_url(target: Target, issuer: str, state: str, error: str) -> str:
-    """The answer when there is no login; `error` is a word of RFC 6749 section 4.1.2.1."""
-    return _answer(target, {"error": error, "state": state, "iss": issuer})
+def error_url(target: Target, issuer: str, state: str, error: str, description: str = "") -> str:
+    """The answer when there is no login; `error` is a word of RFC 6749 section 4.1.2.1.
+
+    `description` is for whoever writes the client: a sentence of ours, never a value out of the request.
+    """
+    told = {"error": error, "error_description": description}
+    return _answer(target, {**told, "state": state, "iss": issuer})
 
 
 def plain_state(query: Query) -> str:

@@ -9,10 +9,12 @@ from trackeep.broker.parts import Broker, broker_of
 from trackeep.broker.questions import GITHUB, IDENTITY
 from trackeep.broker.registration import ID_TOKEN_ALGORITHMS, PUBLIC, SECRET_METHODS
 from trackeep.broker.userinfo import CORS
+from trackeep.errors import NotFound
+from trackeep.handshake import dpop
 from trackeep.handshake.messages import KNOWN_SCOPES
 
 HEADERS = {**CORS, "cache-control": "public, max-age=3600"}
-DPOP_ALGORITHMS = ["ES256", "EdDSA"]
+RESOURCES = ("/api/v1/user/me", "/userinfo")
 
 
 async def authorization_server(request: Request) -> Response:
@@ -27,12 +29,15 @@ async def openid_configuration(request: Request) -> Response:
 
 
 async def protected_resource(request: Request) -> Response:
-    """GET /.well-known/oauth-protected-resource (RFC 9728): whose tokens /api/v1/user/me takes."""
-    issuer = broker_of(request).issuer
+    """GET /.well-known/oauth-protected-resource and below (RFC 9728): whose tokens a resource here takes."""
+    issuer, path = broker_of(request).issuer, request.path_params.get("path", "")
+    if path not in ("", *RESOURCES):
+        raise NotFound("There is no such resource here.", f"There are {' and '.join(RESOURCES)}.")
     document = {
-        "resource": issuer,
+        "resource": f"{issuer}{path}",
         "authorization_servers": [issuer],
-        "scopes_supported": [GITHUB],
+        # Not `github`: the token of that scope is GitHub's own, and good there.
+        "scopes_supported": list(IDENTITY),
         "bearer_methods_supported": ["header"],
     }
     return JSONResponse(document, headers=HEADERS)
@@ -56,7 +61,7 @@ def _server(broker: Broker) -> dict[str, object]:
         "revocation_endpoint_auth_methods_supported": [PUBLIC, *SECRET_METHODS],
         "code_challenge_methods_supported": ["S256"],
         "scopes_supported": [*IDENTITY, GITHUB, *KNOWN_SCOPES],
-        "dpop_signing_alg_values_supported": DPOP_ALGORITHMS,
+        "dpop_signing_alg_values_supported": list(dpop.OFFERED),
         "authorization_response_iss_parameter_supported": True,
         "require_pushed_authorization_requests": False,
         "client_id_metadata_document_supported": True,

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import msgspec
 from joserfc import jwt
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from trackeep.broker import access
 from trackeep.broker.codes import SealedCode
 from trackeep.broker.exchange import Profile
 from trackeep.broker.parts import Broker, broker_of
-from trackeep.broker.userinfo import CORS, unauthorized
-from trackeep.handshake.sealed import Purpose, SealBroken, seal, unseal
+from trackeep.broker.userinfo import CORS, bearer, unauthorized
+from trackeep.errors import TokenRefused
 
 LIFETIME_S = 3_600
 
 
-class SealedAccessToken(msgspec.Struct, array_like=True, frozen=True):
-    """Who signed in, inside the token itself: /userinfo asks nobody and stores nothing."""
-
-    claims: dict[str, str | bool]
-    expires_at: int
-
-
 def answer(broker: Broker, code: SealedCode, client_id: str, profile: Profile) -> dict[str, object]:
     """The token answer for a client that did not ask for GitHub's own token."""
-    sealed = SealedAccessToken(_claims(broker, code, profile), int(broker.clock()) + LIFETIME_S)
     body: dict[str, object] = {
-        "access_token": seal(broker.ring, Purpose.ACCESS_TOKEN, sealed, broker.clock()),
+        "access_token": access.make(broker, _claims(broker, code, profile)),
         "token_type": "bearer",
-        "expires_in": LIFETIME_S,
+        "expires_in": access.LIFETIME_S,
         "scope": " ".join(code.wants),
     }
     if "openid" in code.wants:
@@ -57,16 +49,14 @@ def id_token(broker: Broker, code: SealedCode, client_id: str, profile: Profile)
 async def userinfo(request: Request) -> Response:
     """GET or POST /userinfo (OpenID Connect Core section 5.3): the claims inside the access token."""
     broker = broker_of(request)
-    scheme, _, value = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not value:
+    value = bearer(request)
+    if not value:
         return unauthorized(request, "", "An access token is missing.")
     try:
-        found = unseal(broker.ring, Purpose.ACCESS_TOKEN, value.strip(), SealedAccessToken, broker.clock())
-    except SealBroken:
-        return unauthorized(request, "invalid_token", "This access token was not made here.")
-    if broker.clock() > found.expires_at:
-        return unauthorized(request, "invalid_token", "This access token is expired.")
-    return JSONResponse(found.claims, headers={**CORS, "cache-control": "no-store"})
+        claims = access.read(broker, value)
+    except TokenRefused as refused:
+        return unauthorized(request, "invalid_token", refused.sentence)
+    return JSONResponse(claims, headers={**CORS, "cache-control": "no-store"})
 
 
 def _claims(broker: Broker, code: SealedCode, profile: Profile) -> dict[str, str | bool]:

@@ -16,17 +16,22 @@ from trackeep.broker.parts import Broker
 from trackeep.errors import GitHubError
 from trackeep.github.oauth import GitHubToken
 from trackeep.handshake import token as login_token
+from trackeep.handshake.messages import KNOWN_SCOPES
 from trackeep.handshake.sealed import Purpose, seal
 
 
 class SealedRefreshToken(msgspec.Struct, array_like=True, frozen=True):
-    """GitHub's refresh token, bound to the one client that may use it, and to its key where it has one."""
+    """GitHub's refresh token, bound to the one client that may use it, and to its key where it has one.
+
+    `scopes` are what GitHub granted, `wants` what an OAuth client said it wants, () for a start link.
+    """
 
     refresh_token: str
     target: str
     client: str
     scopes: tuple[str, ...]
     dpop_jkt: str
+    wants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,10 +76,11 @@ def answer(
 ) -> dict[str, object]:
     """The token answer with GitHub's own token (RFC 6749 section 5.1)."""
     github, person = issued.github, issued.profile.person
+    wants = code.wants if code.is_exact else ()
     body: dict[str, object] = {
         "access_token": github.access_token,
         "token_type": "bearer",
-        "scope": " ".join(github.scopes),
+        "scope": " ".join(granted(wants, github.scopes)),
         "token": issued.token,
         "user": {
             "id": person.id,
@@ -94,10 +100,25 @@ def answer(
             broker,
             # Sealed: only this service can use it (GitHub wants the client secret), and only for this client.
             SealedRefreshToken(
-                github.refresh_token, code.target, code.client, github.scopes, code.dpop_jkt or thumbprint
+                github.refresh_token,
+                code.target,
+                code.client,
+                github.scopes,
+                code.dpop_jkt or thumbprint,
+                wants,
             ),
         )
     return body
+
+
+def granted(wants: tuple[str, ...], scopes: tuple[str, ...]) -> tuple[str, ...]:
+    """The scope of an answer: GitHub's `scopes`, or of the words of an OAuth client those that it got.
+
+    In its own words, because common libraries take a scope that they did not ask for as an attack.
+    """
+    if not wants:
+        return scopes
+    return tuple(word for word in wants if word not in KNOWN_SCOPES or word in scopes)
 
 
 def seal_refresh_token(broker: Broker, content: SealedRefreshToken) -> str:

@@ -48,6 +48,7 @@ READING = Rule("read", 3_000)
 BY_ADDRESS = {
     ("GET", "/auth/github"): STARTS,
     ("GET", "/authorize"): STARTS,
+    ("POST", "/authorize"): STARTS,
     ("POST", "/auth/github"): CONSENTS,
     ("GET", "/auth/github/callback"): CALLBACKS,
     ("POST", "/token"): REDEMPTIONS,

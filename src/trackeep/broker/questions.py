@@ -11,6 +11,7 @@ from trackeep.broker.refusals import (
     InteractionRequired,
     InvalidScope,
     OAuthError,
+    RequestNotSupported,
     UnsupportedResponseType,
 )
 from trackeep.errors import UsageError
@@ -26,10 +27,11 @@ IDENTITY_SCOPES = ("read:user", "user:email")
 class Question(msgspec.Struct, array_like=True, frozen=True):
     """A login as somebody asked for it.
 
-    `client` is a digest of the client's id, `wants` what it will be given: who the person is (`openid
-    profile email`), GitHub's own token (`github`), or both. `scopes` are GitHub's. `is_exact` tells a whole
-    redirect_uri from a base URL; `is_verified` that the address itself published a document that names it;
-    `is_pushed` that the request came from the client's server with a proof of the key `dpop_jkt`.
+    `client` is a digest of the client's id, `wants` what it said it wants: who the person is (`openid profile
+    email`), GitHub's own token (`github`, and scopes of GitHub), or both. `scopes` are what GitHub is asked.
+    `is_exact` tells a whole redirect_uri from a base URL; `is_verified` that the address itself published a
+    document that names it; `is_pushed` that the request came from the client's server with a proof of the
+    key `dpop_jkt`.
     """
 
     client: str
@@ -121,14 +123,17 @@ def from_authorize(client: Client, target: targets.Target, query: Query, proven:
 
 
 def _from_authorize(client: Client, target: targets.Target, query: Query, proven: str) -> Question:
-    if messages.single(query, "response_type") != "code":
+    response_type = messages.single(query, "response_type")
+    if not response_type:
+        raise OAuthError("response_type is missing.", "Send response_type=code.")
+    if response_type != "code":
         # A token in an address stays in histories and logs: only `code` is ever answered.
         raise UnsupportedResponseType("response_type must be code.", "Use the authorization code flow.")
     if messages.single(query, "response_mode") not in ("", "query"):
         raise OAuthError("response_mode must be query.", "Leave it out.")
     if messages.single(query, "request"):
-        raise OAuthError("Request objects are not taken.", "Send plain parameters, or push them to /par.")
-    if messages.single(query, "prompt") == "none":
+        raise RequestNotSupported("Request objects are not taken.", "Send plain parameters, or use /par.")
+    if "none" in messages.single(query, "prompt").split():
         raise InteractionRequired("This service always shows its page.", "Leave prompt=none out.")
     wants, scopes = _scopes(messages.single(query, "scope"))
     challenge, nonce = messages.parse_challenge(query), messages.bounded(query, "nonce")
@@ -168,13 +173,14 @@ def _key(named: str, proven: str) -> str:
 
 def _scopes(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What the client is given, and what GitHub is asked for it."""
-    words = tuple(dict.fromkeys(text.split())) or IDENTITY
-    for word in words:
-        if word not in (*IDENTITY, GITHUB, *KNOWN_SCOPES):
-            known = " ".join((*IDENTITY, GITHUB, *KNOWN_SCOPES))
-            raise InvalidScope("scope asks for something that is not offered.", f"Choose from: {known}.")
-    wants = tuple(word for word in words if word in (*IDENTITY, GITHUB))
-    github_scopes = tuple(word for word in words if word in KNOWN_SCOPES)
+    offered = (*IDENTITY, GITHUB, *KNOWN_SCOPES)
+    # Words that are not known are passed over (OpenID Connect Core section 3.1.2.1): programs ask for
+    # `groups` or `offline_access` everywhere. The answer says which were granted.
+    wants = tuple(dict.fromkeys(word for word in text.split() if word in offered))
+    if not wants and text.split():
+        raise InvalidScope("scope asks for nothing that is offered.", f"Choose from: {' '.join(offered)}.")
+    wants = wants or IDENTITY
+    github_scopes = tuple(word for word in wants if word in KNOWN_SCOPES)
     if GITHUB in wants:
         return wants, github_scopes or DEFAULT_SCOPES
     # Only a client that says `github`, which the person reads in words, ever gets near a repository.

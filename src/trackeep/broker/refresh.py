@@ -12,13 +12,14 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from trackeep.broker import clients
+from trackeep.broker import access, clients
 from trackeep.broker.clients import Caller
-from trackeep.broker.issuing import SealedRefreshToken, seal_refresh_token
+from trackeep.broker.issuing import SealedRefreshToken, granted, seal_refresh_token
 from trackeep.broker.memory import MemoryAway
 from trackeep.broker.parts import Broker
 from trackeep.broker.refusals import InvalidProof, InvalidScope, OAuthError
 from trackeep.errors import GrantRefused
+from trackeep.github.oauth import LONGEST_TOKEN
 from trackeep.handshake.messages import Query, single
 from trackeep.handshake.sealed import Purpose, SealBroken, unseal
 
@@ -63,7 +64,9 @@ async def end(broker: Broker, value: str) -> None:
     try:
         token = unseal(broker.ring, Purpose.REFRESH_TOKEN, value, SealedRefreshToken, broker.clock())
     except SealBroken:
-        await broker.github.revoke(value)
+        # What cannot be a token of GitHub's is not sent there.
+        if len(value) <= LONGEST_TOKEN and value.isascii() and not access.is_ours(broker, value):
+            await broker.github.revoke(value)
         return
     # GitHub ends a refresh token together with its access token, which only a refresh tells us.
     with contextlib.suppress(GrantRefused):
@@ -79,7 +82,7 @@ async def _ask(broker: Broker, token: SealedRefreshToken) -> dict[str, object]:
     answer: dict[str, object] = {
         "access_token": github.access_token,
         "token_type": "bearer",
-        "scope": " ".join(github.scopes),
+        "scope": " ".join(granted(token.wants, github.scopes)),
     }
     if github.expires_in_s is not None:
         answer["expires_in"] = github.expires_in_s
@@ -108,7 +111,7 @@ def _checked(broker: Broker, form: Query, caller: Caller, thumbprint: str) -> Se
     if token.dpop_jkt and not hmac.compare_digest(thumbprint, token.dpop_jkt):
         raise InvalidProof("This refresh token is bound to another key.", "Sign with the key of the login.")
     # A person has agreed to these scopes; more of them need the person again.
-    if not set(single(form, "scope").split()) <= {*token.scopes, "github"}:
+    if not set(single(form, "scope").split()) <= {*token.scopes, *token.wants, "github"}:
         raise InvalidScope("A refresh cannot ask for more than the login did.", "Leave scope out.")
     return token
 

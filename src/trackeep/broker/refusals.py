@@ -44,6 +44,12 @@ class UnsupportedResponseType(OAuthError):
     code = "unsupported_response_type"
 
 
+class RequestNotSupported(OAuthError):
+    """OpenID Connect Core section 3.1.2.6."""
+
+    code = "request_not_supported"
+
+
 class InteractionRequired(OAuthError):
     """The person has to be asked, but the client forbade it (OpenID Connect Core section 3.1.2.6)."""
 

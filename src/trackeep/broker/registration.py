@@ -49,6 +49,8 @@ async def register(request: Request) -> Response:
 
 def parse(broker: Broker, metadata: Mapping[str, Any]) -> Registration:
     """The registration that `metadata` asks for; raises InvalidRegistration with what to change."""
+    # Many programs write down what they leave out.
+    metadata = {name: value for name, value in metadata.items() if value is not None}
     method = metadata.get("token_endpoint_auth_method", SECRET_METHODS[0])
     if method not in (PUBLIC, *SECRET_METHODS):
         raise InvalidRegistration(

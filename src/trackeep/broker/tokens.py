@@ -32,13 +32,19 @@ async def token(request: Request) -> Response:
 
 
 async def revoke(request: Request) -> Response:
-    """POST /revoke (RFC 7009): ends a token at GitHub; whoever holds it may end it, so no more is asked."""
+    """POST /revoke (RFC 7009): ends a token at GitHub; whoever holds it may end it.
+
+    A client that says who it is has to be that one. The access token of an identity login is not ended: it
+    is a statement of who signed in, which nobody can take back, and it is good for an hour.
+    """
     broker = broker_of(request)
     try:
         form = await read_form(request)
         value = single(form, "token")
         if not value:
             raise OAuthError("token is missing.", "Send the token that should end.")
+        if single(form, "client_id") or "authorization" in request.headers:
+            clients.authenticate(broker, request, form)
         await refresh.end(broker, value)
     except TrackeepError as error:
         return refusal(request, error)

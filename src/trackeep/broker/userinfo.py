@@ -5,12 +5,13 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from trackeep.broker import access
 from trackeep.broker.parts import Broker, broker_of
 from trackeep.errors import TokenRefused
 from trackeep.handshake import token as login_token
 
-# Any page may ask, because the answer depends on the token alone and never on a cookie.
 RESOURCE_METADATA = "/.well-known/oauth-protected-resource"
+# Any page may ask, because the answer depends on the token alone and never on a cookie.
 CORS = {"access-control-allow-origin": "*"}
 PREFLIGHT = {
     **CORS,
@@ -21,22 +22,18 @@ PREFLIGHT = {
 
 
 async def me(request: Request) -> Response:
-    """GET /api/v1/user/me: the person named in the bearer token, with no call to anybody."""
-    scheme, _, value = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not value:
+    """GET /api/v1/user/me: the person named in the bearer token, with no call to anybody.
+
+    The token is a login token, or the access token of an OpenID Connect client.
+    """
+    broker, value = broker_of(request), bearer(request)
+    if not value:
         return unauthorized(request, "", "A login token is missing.")
     try:
-        claims = _read(broker_of(request), value.strip())
+        # A signed token has two dots, a sealed one has one.
+        user = (_signed_in if value.count(".") == 2 else _recognised)(broker, value)
     except TokenRefused as refused:
         return unauthorized(request, "invalid_token", refused.sentence)
-    user = {
-        "id": claims.user_id,
-        "github_id": claims.github_id,
-        "username": claims.username,
-        "email": claims.email,
-        "name": claims.name,
-        "avatar_url": claims.avatar_url,
-    }
     return JSONResponse({"user": user}, headers={**CORS, "cache-control": "no-store"})
 
 
@@ -52,15 +49,45 @@ async def jwks(request: Request) -> Response:
     return JSONResponse(broker.ring.jwks(broker.clock()), headers=headers)
 
 
-def _read(broker: Broker, unverified_token: str) -> login_token.SignedClaims:
+def bearer(request: Request) -> str:
+    """The token of the Authorization header (RFC 6750 section 2.1), "" without one."""
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    return value.strip() if scheme.lower() == "bearer" else ""
+
+
+def _signed_in(broker: Broker, unverified_token: str) -> dict[str, str | int]:
     now = broker.clock()
     keys = {key.id: key.key for key in broker.ring.login_keys(now)}
-    return login_token.read(unverified_token, keys, issuer=broker.issuer, now=now)
+    claims = login_token.read(unverified_token, keys, issuer=broker.issuer, now=now)
+    return {
+        "id": claims.user_id,
+        "github_id": claims.github_id,
+        "username": claims.username,
+        "email": claims.email,
+        "name": claims.name,
+        "avatar_url": claims.avatar_url,
+    }
+
+
+def _recognised(broker: Broker, unverified_token: str) -> dict[str, str | int]:
+    claims = access.read(broker, unverified_token)
+    told = {name: str(claims.get(name, "")) for name in ("preferred_username", "email", "name", "picture")}
+    return {
+        "id": int(claims["sub"]),
+        "github_id": int(claims["sub"]),
+        # Empty where the person agreed to tell less.
+        "username": told["preferred_username"],
+        "email": told["email"],
+        "name": told["name"],
+        "avatar_url": told["picture"],
+    }
 
 
 def unauthorized(request: Request, error: str, sentence: str) -> Response:
     """401 with the challenge that tells a program where to learn how to sign in (RFC 9728 section 5.1)."""
-    documented = f'resource_metadata="{broker_of(request).issuer}{RESOURCE_METADATA}"'
+    # The document has to name exactly the address that was asked (section 3.3), so each has its own.
+    documents = f"{broker_of(request).issuer}{RESOURCE_METADATA}"
+    documented = f'resource_metadata="{documents}{request.scope["path"]}"'
     named = [f'error="{error}"', documented] if error else [documented]
     return JSONResponse(
         {"error": error or "invalid_token", "error_description": sentence},
