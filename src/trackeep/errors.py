@@ -16,6 +16,7 @@ TrackeepError
 │   ├── GrantRefused         a code that is spent or not yours  400, exit 4
 │   └── LoginDenied          the person or GitHub said no       400, exit 4
 ├── BrokerError              the OAuth service refused          502, exit 1
+│   ├── ClientRefused        it does not know this instance     502, exit 1
 │   └── BrokerUnavailable    it did not answer                  503, exit 1
 └── GitHubError              GitHub answered something else     502, exit 1
     ├── GitHubUnavailable    5xx, time-out, cut answer          503, exit 1
@@ -129,6 +130,10 @@ class LoginDenied(LoginError):
 class BrokerError(TrackeepError):
     status = 502
     code = "broker"
+
+
+class ClientRefused(BrokerError):
+    code = "client_refused"
 
 
 class BrokerUnavailable(BrokerError):

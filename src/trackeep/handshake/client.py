@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import secrets
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 import msgspec
+from joserfc.jwk import ECKey
 
-from trackeep.errors import BrokerError, BrokerUnavailable, GrantRefused
+from trackeep.errors import BrokerError, BrokerUnavailable, ClientRefused, GrantRefused
+from trackeep.handshake import dpop
+from trackeep.handshake.messages import StartRequest, start_parameters
 from trackeep.handshake.token import VerifyingKey, public_keys
 
 TIMEOUT = aiohttp.ClientTimeout(total=25.0, connect=5.0)
 LONGEST_ANSWER = 65_536
+# What is signed: elsewhere nothing is bound to a key.
+SIGNED = ("/par", "/token")
 
 
 class User(msgspec.Struct, frozen=True):
@@ -34,6 +41,10 @@ class _RenewalAnswer(msgspec.Struct, kw_only=True):
     scope: str = ""
     expires_in: int | None = None
     refresh_token: str | None = None
+
+
+class _PushAnswer(msgspec.Struct):
+    request_uri: str
 
 
 class _TokenAnswer(_RenewalAnswer, kw_only=True):
@@ -64,30 +75,61 @@ class Renewal:
     refresh_token: str | None = field(repr=False)
 
 
-class BrokerClient:
-    """The service at `broker_url`, which has to be exactly its issuer."""
+class _NotOffered(BrokerError):
+    """There is nothing at this address of the service."""
 
-    def __init__(self, http: aiohttp.ClientSession, broker_url: str) -> None:
+
+class BrokerClient:
+    """The service at `broker_url`, which has to be exactly its issuer.
+
+    With `key` every login is bound to it (DPoP): codes and refresh tokens are then worthless to others.
+    `clock` gives unix seconds. A `client_id` of "" stands for the base URL.
+    """
+
+    def __init__(
+        self,
+        http: aiohttp.ClientSession,
+        broker_url: str,
+        key: ECKey | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._http = http
         self.broker_url = broker_url.rstrip("/")
+        self._key = key
+        self._clock = clock
 
-    async def redeem(self, *, code: str, code_verifier: str, redirect_uri: str) -> Redemption:
+    async def push(self, asked: StartRequest) -> str | None:
+        """Tells the service what a login is for; the `request_uri` under which it may begin (RFC 9126).
+
+        None from a service that takes no pushed requests: the start link then says the same. Raises
+        ClientRefused when it does not accept `asked.client_id`, otherwise as `redeem` does.
+        """
+        form = {"client_id": asked.redirect_uri, **start_parameters(asked)}
+        try:
+            return str(_decode(await self._ask("POST", "/par", form), _PushAnswer).request_uri)
+        except _NotOffered:
+            return None
+
+    async def redeem(
+        self, *, code: str, code_verifier: str, redirect_uri: str, client_id: str = ""
+    ) -> Redemption:
         """GitHub's token for a code that came to `redirect_uri` (the base URL of this instance).
 
         Raises GrantRefused when the code is spent, old or foreign (start the login again),
         BrokerUnavailable when nobody answered, BrokerError for anything else.
         """
         form = {"grant_type": "authorization_code", "code": code, "code_verifier": code_verifier}
-        return await self._token({**form, "redirect_uri": redirect_uri, "client_id": redirect_uri})
+        form |= {"redirect_uri": redirect_uri, "client_id": client_id or redirect_uri}
+        return await self._token(form)
 
-    async def refresh(self, refresh_token: str, redirect_uri: str) -> Renewal:
-        """A new pair for a refresh token; the old one is spent.
+    async def refresh(self, refresh_token: str, redirect_uri: str, client_id: str = "") -> Renewal:
+        """A new pair for a refresh token, asked for as the code was redeemed; the old one is spent.
 
         Raises GrantRefused when it is spent or ended, BrokerUnavailable when nothing is known about it
         because nobody answered or GitHub is in trouble, BrokerError for anything else.
         """
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-        form |= {"redirect_uri": redirect_uri, "client_id": redirect_uri}
+        form |= {"redirect_uri": redirect_uri, "client_id": client_id or redirect_uri}
         answer = _decode(await self._ask("POST", "/token", form), _RenewalAnswer)
         return Renewal(
             access_token=answer.access_token,
@@ -124,7 +166,7 @@ class BrokerClient:
                 method,
                 self.broker_url + path,
                 data=form,
-                headers={"Accept": "application/json"},
+                headers={"Accept": "application/json", **self._proof(method, path)},
                 timeout=TIMEOUT,
                 allow_redirects=False,
             ) as answer:
@@ -136,9 +178,15 @@ class BrokerClient:
             raise BrokerUnavailable(
                 "The OAuth service did not answer.", "Check TRACKEEP_BROKER_URL and whether it is running."
             ) from None
-        if status == 200:
+        if status in (200, 201):
             return body
         raise _refusal(status, body, retry_after)
+
+    def _proof(self, method: str, path: str) -> dict[str, str]:
+        if self._key is None or path not in SIGNED:
+            return {}
+        url, jti = self.broker_url + path, secrets.token_urlsafe(16)
+        return {dpop.HEADER: dpop.make_proof(self._key, method, url, int(self._clock()), jti)}
 
 
 def _decode(body: bytes, shape: type[Any]) -> Any:
@@ -157,6 +205,15 @@ def _refusal(status: int, body: bytes, retry_after: str) -> BrokerError | GrantR
         word = None
     if word == "invalid_grant":
         return GrantRefused("The login took too long or was used already.", "Sign in again.")
+    if word == "invalid_client":
+        return ClientRefused("The OAuth service does not know this Trackeep.", "Sign in again.")
+    if word == "invalid_dpop_proof":
+        return BrokerError(
+            "The OAuth service did not accept the signature of this Trackeep.",
+            "Check that the clock of its computer is right to the minute, then sign in again.",
+        )
+    if status in (404, 405):
+        return _NotOffered("The OAuth service does not offer this.", "Check TRACKEEP_BROKER_URL.")
     if status >= 500 or status == 429:
         wait_s = int(retry_after) if re.fullmatch("[0-9]{1,6}", retry_after) else 0
         sentence = "The OAuth service cannot help just now."

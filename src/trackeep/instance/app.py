@@ -17,6 +17,7 @@ from trackeep.database import Database
 from trackeep.environment import InstanceSettings
 from trackeep.instance import (
     calendar_page,
+    client_document,
     connect,
     dashboard,
     disconnect,
@@ -79,6 +80,7 @@ ROUTES = (
     Route("/privacy", signed_in(settings_page.privacy), methods=["GET"]),
     Route("/shortcuts", signed_in(settings_page.shortcuts), methods=["GET"]),
     # For machines.
+    Route(client_document.PATH, client_document.show, methods=["GET"]),
     Route("/healthz", health.healthz),
     Route("/readyz", health.readyz),
 )

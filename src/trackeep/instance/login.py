@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from urllib.parse import parse_qsl
 
+import msgspec
 import structlog
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from trackeep import web
 from trackeep.errors import (
+    ClientRefused,
     LoginError,
     NotFound,
     TokenRefused,
@@ -21,15 +24,17 @@ from trackeep.errors import (
 from trackeep.github.transport import fingerprint
 from trackeep.handshake import messages, token
 from trackeep.handshake.client import BrokerClient, Redemption
-from trackeep.instance import admission, other_account, problems, sealed_cookies
+from trackeep.instance import admission, client_document, other_account, problems, sealed_cookies
 from trackeep.instance.revocation import revoke
 from trackeep.instance.signin import SCOPES
 from trackeep.instance.site import Site, at_home, safe_next, site_of
 from trackeep.store import people
+from trackeep.store.identity_key import identity_key
 
 log = structlog.get_logger()
 
 FETCH_KEYS_EVERY_S = 60
+WITHOUT_DOCUMENT_S = 86_400
 
 
 async def start(request: Request) -> Response:
@@ -55,10 +60,41 @@ async def start(request: Request) -> Response:
         name="Trackeep",
         scopes=SCOPES[access],
     )
-    there = messages.start_url(site.settings.broker_url, asked)
+    there, client_id = await _pushed(site, asked)
+    login = msgspec.structs.replace(login, client_id=client_id)
     response = RedirectResponse(there, 303, headers={"cache-control": "no-store"})
     sealed_cookies.keep_login(request, response, login)
     return response
+
+
+async def _pushed(site: Site, asked: messages.StartRequest) -> tuple[str, str]:
+    """The link that begins a login which the service knows already, and as whom its code is redeemed.
+
+    Where the service can fetch our metadata document, it knows us by that; else by our base URL.
+    """
+    broker = await _broker(site)
+    client_id = client_document.client_id_of(asked.redirect_uri)
+    if client_id and site.clock() >= site.document_refusal.until:
+        try:
+            return await _push(broker, replace(asked, client_id=client_id))
+        except ClientRefused as refused:
+            log.warning("the OAuth service cannot fetch our document", address=client_id, reason=str(refused))
+            site.document_refusal.until = site.clock() + WITHOUT_DOCUMENT_S
+    return await _push(broker, asked)
+
+
+async def _push(broker: BrokerClient, asked: messages.StartRequest) -> tuple[str, str]:
+    request_uri = await broker.push(asked)
+    # A service that takes no pushed requests is told by the link; any other trouble ends the login.
+    if request_uri is None:
+        return messages.start_url(broker.broker_url, replace(asked, client_id="")), ""
+    client_id = asked.client_id or asked.redirect_uri
+    return messages.pushed_url(broker.broker_url, client_id, request_uri), asked.client_id
+
+
+async def _broker(site: Site) -> BrokerClient:
+    key = await identity_key(site.db, site.vault)
+    return BrokerClient(site.http, site.settings.broker_url, key, site.clock)
 
 
 async def callback(request: Request) -> Response:
@@ -87,9 +123,12 @@ async def _finish(request: Request, query: list[tuple[str, str]]) -> Response:
             "The answer came from another OAuth service than the one set here.",
             "TRACKEEP_BROKER_URL must be exactly the address that the service calls itself.",
         )
-    broker = BrokerClient(site.http, site.settings.broker_url)
+    broker = await _broker(site)
     redemption = await broker.redeem(
-        code=answer.code, code_verifier=login.verifier, redirect_uri=site.settings.base_url
+        code=answer.code,
+        code_verifier=login.verifier,
+        redirect_uri=site.settings.base_url,
+        client_id=login.client_id,
     )
     await other_account.end_overdue(site)
     try:
@@ -125,6 +164,7 @@ async def _arrival(
         expires_at=expires_at,
         broker_url=site.settings.broker_url,
         base_url=site.settings.base_url,
+        client_id=login.client_id,
     )
     return admission.Arrival(viewer, credential, login.next, claims.jti, claims.exp)
 

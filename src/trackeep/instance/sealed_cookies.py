@@ -30,7 +30,7 @@ _NONCE_BYTES = 12
 
 
 class Login(msgspec.Struct, frozen=True):
-    """A login that this browser began; `state` names it, `verifier` redeems its code."""
+    """A login that this browser began; `state` names it, `verifier` redeems its code as `client_id`."""
 
     id: str
     state: str
@@ -38,6 +38,7 @@ class Login(msgspec.Struct, frozen=True):
     next: str
     access: str
     expires_at: int
+    client_id: str = ""
 
     @property
     def code_challenge(self) -> str:

@@ -31,6 +31,13 @@ class BrokerKeys:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
+@dataclass
+class DocumentRefusal:
+    """Until when the OAuth service need not be told of our metadata document: it could not fetch it."""
+
+    until: float = 0.0
+
+
 @dataclass(frozen=True)
 class Site:
     """Settings, database, keys, the way out, the clock (unix seconds) and the templates."""
@@ -43,6 +50,7 @@ class Site:
     pages: web.Pages
     is_demo: bool = False
     broker_keys: BrokerKeys = field(default_factory=BrokerKeys)
+    document_refusal: DocumentRefusal = field(default_factory=DocumentRefusal)
     token_tries: Tries = field(default_factory=lambda: Tries(most=10, per_s=600))
 
     def now(self) -> int:

@@ -45,6 +45,7 @@ class Credential:
     expires_at: int | None = None
     broker_url: str = ""
     base_url: str = ""
+    client_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,7 @@ def sealed(vault: Vault, account_id: int, new: Credential, now: int) -> dict[str
         "scopes": "-" if new.scopes is None else " ".join(new.scopes),
         "broker_url": new.broker_url,
         "base_url": new.base_url,
+        "client_id": new.client_id,
         "state": "ok",
         "problem": "",
         "expires_at": new.expires_at,
@@ -186,6 +188,7 @@ async def credential(conn: AsyncConnection, vault: Vault, account_id: int) -> Cr
         expires_at=row.expires_at,
         broker_url=row.broker_url,
         base_url=row.base_url,
+        client_id=row.client_id,
     )
 
 

@@ -60,7 +60,8 @@ def _account_key(**more: Any) -> Column[int]:
 
 # ---- who signs in -------------------------------------------------------------------------------
 
-# One row for the whole instance: its owner, and the set-up code that guards who becomes it.
+# One row for the whole instance: its owner, the set-up code that guards who becomes it, and the key that
+# signs what it asks the OAuth service, sealed by the vault.
 instance = Table(
     "instance",
     metadata,
@@ -70,6 +71,7 @@ instance = Table(
     _time("setup_expires_at"),
     _count("setup_tries"),
     _time("setup_tries_since"),
+    Column("identity_key", LargeBinary),
 )
 
 # Everybody GitHub has told us about, by GitHub's number.
@@ -135,6 +137,7 @@ connection = Table(
     _text("scopes"),
     _text("broker_url"),
     _text("base_url"),
+    _text("client_id"),
     _text("state"),
     _text("problem"),
     _time("expires_at"),

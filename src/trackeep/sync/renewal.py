@@ -15,6 +15,7 @@ from trackeep.errors import BrokerError, BrokerUnavailable, GitHubTokenDead, Gra
 from trackeep.github.transport import fingerprint
 from trackeep.handshake.client import BrokerClient, Renewal
 from trackeep.store import people, renewals
+from trackeep.store.identity_key import identity_key
 from trackeep.store.people import Credential
 from trackeep.store.renewals import Turn
 from trackeep.sync.processes import is_dead, process_name
@@ -92,8 +93,9 @@ class Renewer:
 
     async def _trade(self, account_id: int, old: Credential) -> Credential:
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
-            broker = BrokerClient(http, old.broker_url)
-            renewal = await broker.refresh(old.refresh_token, old.base_url)
+            key = await identity_key(self.db, self.vault)
+            broker = BrokerClient(http, old.broker_url, key, self.clock)
+            renewal = await broker.refresh(old.refresh_token, old.base_url, old.client_id)
             now = int(self.clock())
             new = following(old, renewal, now)
             async with self.db.write() as conn:
@@ -166,12 +168,11 @@ class Renewer:
 
 
 def following(old: Credential, renewal: Renewal, now: int) -> Credential:
-    """`old` with the new pair; pure."""
+    """`old` with the new pair, which has the same scopes; pure."""
     return replace(
         old,
         access_token=renewal.access_token,
         token_fingerprint=fingerprint(renewal.access_token),
-        scopes=None if old.scopes is None else renewal.scope or old.scopes,
         refresh_token=renewal.refresh_token or "",
         expires_at=now + renewal.expires_in_s if renewal.expires_in_s else None,
     )
