@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
+import leaks
 import postgres
 import pytest
 import redis_server
@@ -22,6 +23,18 @@ hypothesis.settings.load_profile("trackeep")
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_leaks() -> Iterator[None]:
+    """Whatever else a run shows: no program of it wrote a secret. Each process of a parallel run looks."""
+    yield
+    # The last of all to end, so every program has stopped. Only what the sandbox prints on its standard
+    # output is left out (not kept at all): it shows its own people their tokens.
+    found = leaks.findings()
+    if found:
+        pytest.fail("Secrets stand in the logs of this run:\n" + "\n".join(found[:50]), pytrace=False)
+    leaks.forget()
 
 
 @pytest.fixture(scope="session")

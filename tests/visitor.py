@@ -11,6 +11,7 @@ from types import TracebackType
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import aiohttp
+import leaks
 from multidict import CIMultiDictProxy
 
 from trackeep.handshake import messages
@@ -178,6 +179,7 @@ class Visitor:
             **changes,
         }
         given = {name: value for name, value in form.items() if value}
+        leaks.issued.add(code, start.verifier)
         return await self.ask("POST", f"{self.broker_url}/token", {"Accept": "application/json"}, given)
 
 

@@ -39,6 +39,7 @@ def routes(state: SandboxState) -> list[BaseRoute]:
         ("DELETE", "/faults"): control.clear_faults,
         ("GET", "/tokens"): control.tokens,
         ("POST", "/tokens"): control.add_token,
+        ("GET", "/issued"): control.issued,
         ("POST", "/apps"): control.add_app,
         ("POST", "/latency"): control.latency,
         ("POST", "/repos/{owner}/{name}/change"): control.change,
@@ -126,6 +127,10 @@ class _Control:
         ]
         alive = sum(1 for token in listed if not token["revoked"])
         return {"count": len(listed), "alive": alive, "tokens": listed}
+
+    async def issued(self, request: Request) -> Any:
+        """Every code and token that was ever given out, for whoever searches logs for them."""
+        return {"values": self._state.authority.issued()}
 
     async def add_token(self, request: Request) -> Any:
         asked = await _read(request)

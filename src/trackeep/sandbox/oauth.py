@@ -185,6 +185,10 @@ class Authority:
     def tokens(self) -> list[Token]:
         return list(self._store.tokens.values())
 
+    def issued(self) -> list[str]:
+        """Every code, access token and refresh token, dead ones too."""
+        return [*self._store.tokens, *self._store.refresh, *self._store.codes]
+
     def is_alive(self, token: Token) -> bool:
         return self._alive(token)
 
