@@ -99,7 +99,8 @@ async def read_json(request: Request) -> dict[str, Any]:
     body = await request.body()
     try:
         content = msgspec.json.decode(body) if kind == "application/json" else None
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
+        # Also thousands of brackets inside each other.
         content = None
     if not isinstance(content, dict):
         raise UsageError("The request needs a JSON object as its body.", "Send it as application/json.")
