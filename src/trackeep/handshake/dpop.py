@@ -62,7 +62,7 @@ def read_proof(proof: str, *, method: str, url: str, now: float) -> Proof:
     key, payload = _verified(proof)
     try:
         claims = msgspec.json.decode(payload, type=_Claims)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         raise _refused("lacks claims that it needs") from None
     if not 0 < len(claims.jti) <= LONGEST_JTI:
         raise _refused("has no usable jti")
@@ -109,7 +109,8 @@ def _verified(proof: str) -> tuple[ECKey | OKPKey, bytes]:
         if header.get("alg") not in ALGORITHMS[(str(key["kty"]), str(key["crv"]))]:
             raise _refused("is signed in a way that is not accepted")
         return key, jws.deserialize_compact(proof, key, registry=registry).payload
-    except (JoseError, ValueError, TypeError, AttributeError):
+    except (JoseError, ValueError, TypeError, AttributeError, RecursionError):
+        # The last one for thousands of brackets inside each other, which fit into a header.
         raise _refused("has no valid signature") from None
 
 
