@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -17,6 +18,7 @@ from visitor import Start, Visitor
 from trackeep.broker.metrics import MOST_REASONS, Metrics
 
 pytestmark = pytest.mark.anyio
+ROOT = Path(__file__).resolve().parents[2]
 
 
 async def read(url: str, **headers: str) -> str:
@@ -138,6 +140,27 @@ def test_reasons_are_bounded() -> None:
     assert len(failures) == MOST_REASONS + 1
     assert failures["trackeep_broker_failures_total{other}"] == 500 - MOST_REASONS
     assert counted["trackeep_broker_limited_total{start}"] == 1
+
+
+def test_the_dashboard_asks_for_what_there_is() -> None:
+    """Every metric and every label that the Grafana dashboard names is one of ours."""
+    metrics = Metrics()
+    for count in (metrics.started, metrics.consented, metrics.redeemed):
+        count()
+    for named in (metrics.signed_in, metrics.refreshed, metrics.failed, metrics.limited):
+        named("x")
+    metrics.asked_github("token", 0.1)
+    families = text_string_to_metric_families(metrics.text().decode())
+    ours = {sample.name: set(sample.labels) for family in families for sample in family.samples}
+    dashboard = json.loads((ROOT / "docs" / "grafana" / "broker.json").read_text())
+    asked = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    names = {name for expr in asked for name in re.findall(r"(?:trackeep|process)_\w+", expr)}
+    assert names <= set(ours)
+    assert {name for name in ours if name.startswith("trackeep_") and name.endswith("_total")} <= names
+    for expr in asked:
+        for labels in re.findall(r"by \(([^)]+)\)", expr):
+            name = re.findall(r"trackeep_\w+", expr)[0]
+            assert set(labels.split(", ")) <= ours[name]
 
 
 async def outcome(broker: LocalBroker, path: str, header: str, value: str) -> int:

@@ -8,7 +8,6 @@ from starlette.responses import JSONResponse, Response
 from trackeep.broker.parts import broker_of
 from trackeep.errors import (
     GitHubError,
-    GitHubUnavailable,
     GrantRefused,
     TokenRefused,
     TooManyRequests,
@@ -92,9 +91,10 @@ def _outcome(error: TrackeepError) -> tuple[int, str, dict[str, str]]:
             return 400, "invalid_request", {}
         case TooManyRequests():
             return 429, "rate_limited", {"retry-after": str(error.retry_after_s)}
-        case GitHubUnavailable():
-            # Not invalid_grant: an instance must not throw anything away because GitHub has a bad minute.
+        case TrackeepError(status=503):
+            # GitHub, or what replicas share, is away. Not invalid_grant: an instance must not throw anything
+            # away because somebody has a bad minute.
             return 503, "temporarily_unavailable", {"retry-after": "30"}
         case GitHubError():
             return 502, "server_error", {}
-    return error.status if error.status == 503 else 500, "server_error", {}
+    return 500, "server_error", {}
