@@ -57,6 +57,11 @@ class Answer:
         return found[1]
 
     @property
+    def is_ticked(self) -> bool:
+        """Whether the page shows the box under "Remember this instance" ticked already."""
+        return 'name="remember" value="yes" checked' in self.text
+
+    @property
     def onward(self) -> str:
         """The address at GitHub to which the page goes on by itself."""
         found = re.search(r'http-equiv="refresh" content="0;url=([^"]+)"', self.text)
@@ -138,9 +143,12 @@ class Visitor:
         """Opens the start link: the consent page, if the service lets it come to that."""
         return await self.get(start.url(self.broker_url))
 
-    async def agree(self, page: Answer, **headers: str) -> Answer:
-        """Presses Continue on a consent page."""
-        return await self.post(f"{self.broker_url}/auth/github", {"token": page.form_token}, **headers)
+    async def agree(self, page: Answer, *, remember: bool | None = None, **headers: str) -> Answer:
+        """Presses Continue on a consent page; the box under `remember` as the page shows it, or changed."""
+        form = {"token": page.form_token}
+        if page.is_ticked if remember is None else remember:
+            form["remember"] = "yes"
+        return await self.post(f"{self.broker_url}/auth/github", form, **headers)
 
     async def sign_in_at_github(self, url: str, login: str = "alice") -> str:
         """Signs in and allows the app at GitHub; the address to which GitHub sends the browser back."""

@@ -15,7 +15,18 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from trackeep import web
-from trackeep.broker import discovery, identity, landing, login, look, pushed, registration, tokens, userinfo
+from trackeep.broker import (
+    apps_page,
+    discovery,
+    identity,
+    landing,
+    login,
+    look,
+    pushed,
+    registration,
+    tokens,
+    userinfo,
+)
 from trackeep.broker.documents import Documents
 from trackeep.broker.exchange import GitHubLogin, new_http_session
 from trackeep.broker.limits import Limits
@@ -39,6 +50,8 @@ ROUTES = (
     Route("/token", tokens.token, methods=["POST"]),
     Route("/revoke", tokens.revoke, methods=["POST"]),
     Route("/register", registration.register, methods=["POST"]),
+    Route("/apps/new", apps_page.form, methods=["GET"]),
+    Route("/apps/new", apps_page.create, methods=["POST"]),
     Route("/userinfo", identity.userinfo, methods=["GET", "POST"]),
     Route("/userinfo", userinfo.preflight, methods=["OPTIONS"]),
     Route("/api/v1/user/me", userinfo.me, methods=["GET"]),

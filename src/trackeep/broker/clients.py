@@ -85,7 +85,7 @@ def check_redirect(client: Client, redirect_uri: str) -> None:
     for known in client.redirect_uris:
         if redirect_uri == known or targets.same_but_port(redirect_uri, known):
             return
-    raise UsageError(
+    raise targets.TargetRefused(
         "The login should go to an address that this program has not registered.",
         "Register the address letter by letter as the program sends it.",
     )

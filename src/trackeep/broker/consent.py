@@ -12,6 +12,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from trackeep.broker import lookalikes, remembered
 from trackeep.broker.answers import error_url
 from trackeep.broker.parts import Broker
 from trackeep.broker.questions import Question
@@ -21,14 +22,10 @@ from trackeep.broker.transactions import set_cookie
 from trackeep.environment import cookie_name
 from trackeep.errors import LoginError
 from trackeep.handshake.messages import pairing_code
-from trackeep.handshake.sealed import Purpose, SealBroken, seal, unseal
+from trackeep.handshake.sealed import Purpose, seal, unseal
 
 FORM_LIFETIME_S = 600
 COOKIE = "consent"
-REMEMBERED = "remembered"
-REMEMBERED_S = 90 * 86_400
-MOST_REMEMBERED = 25
-LONGEST_REMEMBERED = 3_500
 
 
 class ConsentForm(msgspec.Struct, array_like=True, frozen=True):
@@ -37,18 +34,6 @@ class ConsentForm(msgspec.Struct, array_like=True, frozen=True):
     question: Question
     browser: str
     expires_at: int
-
-
-class Remembered(msgspec.Struct, array_like=True, frozen=True):
-    """One consent that was given before in this browser."""
-
-    base_url: str
-    scopes: tuple[str, ...]
-    expires_at: int
-
-
-class RememberedList(msgspec.Struct, array_like=True, frozen=True):
-    entries: tuple[Remembered, ...]
 
 
 class ConsentAgain(LoginError):
@@ -75,10 +60,13 @@ def page(broker: Broker, request: Request, asked: Question, status: int = 200) -
         status=status,
         target=target,
         asked=asked,
+        kind=_kind(asked, target),
+        doubts=_doubts(broker, target),
         form_token=seal(broker.ring, Purpose.CONSENT_FORM, form, broker.clock()),
         grants=explain(asked.scopes, broker.github.registration.is_github_app)
         if asked.hands_out_token
         else explain_identity(asked.wants),
+        remember=remembered.offer(broker, target),
         pairing=_pairing(asked, target),
         cancel_url=error_url(target, broker.issuer, asked.state, "access_denied"),
     )
@@ -101,59 +89,19 @@ def agreed(broker: Broker, request: Request, form_token: str) -> Question:
     return form.question
 
 
-def is_remembered(broker: Broker, request: Request, asked: Question) -> bool:
-    """True when this person need not be asked again about this address on their own computer."""
-    target = asked.target
-    if target.network is not Network.LOOPBACK or broker.settings.loopback_consent == "always":
-        return False
-    if broker.settings.loopback_consent == "never":
-        # In token mode a silent start would make GitHub mint a token, and push an older one out.
-        return asked.wants_code
-    return _was_begun_there(request, target) and any(
-        entry.base_url == target.base_url and set(asked.scopes) <= set(entry.scopes)
-        for entry in _entries(broker, request)
-    )
+def _kind(asked: Question, target: Target) -> str:
+    """What is known about the address: verified, loopback, local or public."""
+    is_verified = asked.is_verified and target.network is Network.PUBLIC
+    # A document vouches for its own host, and says nothing about what listens on somebody's computer.
+    return "verified" if is_verified else target.network.value
 
 
-def remember(broker: Broker, request: Request, response: Response, asked: Question) -> None:
-    """Keeps the consent in a sealed cookie, for addresses on the person's own computer only."""
-    target = asked.target
-    if target.network is not Network.LOOPBACK or broker.settings.loopback_consent != "first":
-        return
-    fresh = Remembered(target.base_url, asked.scopes, int(broker.clock()) + REMEMBERED_S)
-    others = [entry for entry in _entries(broker, request) if entry.base_url != target.base_url]
-    entries = [fresh, *others][:MOST_REMEMBERED]
-    while len(sealed := _seal_entries(broker, entries)) > LONGEST_REMEMBERED:
-        entries.pop()
-    set_cookie(broker, response, REMEMBERED, sealed, max_age_s=REMEMBERED_S)
-
-
-def _was_begun_there(request: Request, target: Target) -> bool:
-    # A hostile page can send a browser here, but not with another site's Referer and not as the
-    # person's own click: without all four marks the page is shown.
-    headers = request.headers
-    referrer = urlsplit(headers.get("referer", ""))
-    return (
-        f"{referrer.scheme}://{referrer.netloc}" == target.origin
-        and headers.get("sec-fetch-mode") == "navigate"
-        and headers.get("sec-fetch-dest") == "document"
-        and headers.get("sec-fetch-user") == "?1"
-    )
-
-
-def _entries(broker: Broker, request: Request) -> tuple[Remembered, ...]:
-    now = broker.clock()
-    cookie = request.cookies.get(cookie_name(broker.settings.base_url, REMEMBERED), "")
-    try:
-        found = unseal(broker.ring, Purpose.REMEMBERED_CONSENT, cookie, RememberedList, now)
-    except SealBroken:
+def _doubts(broker: Broker, target: Target) -> tuple[str, ...]:
+    if target.network is not Network.PUBLIC:
         return ()
-    return tuple(entry for entry in found.entries if entry.expires_at > now)
-
-
-def _seal_entries(broker: Broker, entries: list[Remembered]) -> str:
-    remembered = RememberedList(tuple(entries))
-    return seal(broker.ring, Purpose.REMEMBERED_CONSENT, remembered, broker.clock())
+    known = (broker.settings.github.web, broker.issuer)
+    hosts = tuple(urlsplit(url).hostname or "" for url in known)
+    return lookalikes.doubts(target.host, target.readable_host, hosts)
 
 
 def _pairing(asked: Question, target: Target) -> str:

@@ -11,8 +11,9 @@ from starlette.responses import JSONResponse, Response
 
 from trackeep.broker.metrics import CONTENT_TYPE
 from trackeep.broker.parts import Broker, broker_of
+from trackeep.broker.troubles import trouble
 from trackeep.environment import is_loopback_host
-from trackeep.errors import TrackeepError
+from trackeep.errors import TooManyRequests, TrackeepError
 from trackeep.web import is_in
 
 # Any of them says that the request came through a proxy, so from outside.
@@ -26,6 +27,7 @@ async def start_page(request: Request) -> Response:
         "landing.html",
         base_url=broker.issuer,
         settings_url=f"{broker.settings.github.web}/settings/applications",
+        approval_url=_approval_url(broker),
         app_slug=broker.settings.app_slug,
         token_mode=broker.settings.token_mode,
     )
@@ -39,6 +41,9 @@ def error_page(request: Request, error: TrackeepError, request_id: str) -> Respo
         "error.html",
         status=error.status,
         error=error,
+        trouble=trouble(error.code),
+        retry_after_s=error.retry_after_s if isinstance(error, TooManyRequests) else 0,
+        approval_url=_approval_url(broker),
         request_id=request_id,
         at=f"{at:%Y-%m-%d %H:%M:%S} UTC",
     )
@@ -63,6 +68,14 @@ async def metrics(request: Request) -> Response:
         raise HTTPException(404)
     text = broker.metrics.text()
     return Response(text, media_type=CONTENT_TYPE, headers={"cache-control": "no-store"})
+
+
+def _approval_url(broker: Broker) -> str:
+    """GitHub's own page about this registration, where an organisation's approval is asked for."""
+    web, registration = broker.settings.github.web, broker.github.registration
+    if registration.is_github_app:
+        return f"{web}/apps/{broker.settings.app_slug}/installations/new"
+    return f"{web}/settings/connections/applications/{registration.client_id}"
 
 
 def _is_operators(request: Request, broker: Broker) -> bool:

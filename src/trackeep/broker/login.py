@@ -6,12 +6,22 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trackeep.broker import answers, codes, consent, issuing, limits, pushed, questions, transactions
+from trackeep.broker import (
+    answers,
+    codes,
+    consent,
+    issuing,
+    limits,
+    pushed,
+    questions,
+    remembered,
+    transactions,
+)
 from trackeep.broker.parts import Broker, broker_of, read_form
 from trackeep.broker.questions import Question
 from trackeep.broker.refusals import OAuthError
 from trackeep.broker.transactions import Transaction
-from trackeep.errors import Forbidden, GitHubError, GitHubUnavailable, GrantRefused, LoginError
+from trackeep.errors import Forbidden, GitHubError, GitHubUnavailable, GrantRefused, LoginDenied, LoginError
 from trackeep.github.oauth import Authorization
 from trackeep.handshake.messages import code_challenge, single
 from trackeep.web import is_same_origin
@@ -32,8 +42,10 @@ async def start(request: Request) -> Response:
 
 
 async def authorize(request: Request) -> Response:
-    """GET /authorize (RFC 6749 section 4.1.1): the same, for OAuth and OpenID Connect clients."""
-    broker, query = broker_of(request), request.query_params.multi_items()
+    """GET or POST /authorize (RFC 6749 section 4.1.1): the same, for OAuth and OpenID Connect clients."""
+    broker = broker_of(request)
+    is_form = request.method == "POST"
+    query = await read_form(request) if is_form else request.query_params.multi_items()
     if single(query, "request_uri"):
         return await _ask(broker, request, pushed.find(broker, query, is_exact=True))
     client, target = await questions.addressee(broker, query)
@@ -41,7 +53,8 @@ async def authorize(request: Request) -> Response:
         question = questions.from_authorize(client, target, query)
     except OAuthError as error:
         state = answers.plain_state(query)
-        return answers.see_other(answers.error_url(target, broker.issuer, state, error.code))
+        url = answers.error_url(target, broker.issuer, state, error.code, error.sentence)
+        return answers.see_other(url)
     return await _ask(broker, request, question)
 
 
@@ -53,14 +66,15 @@ async def agree(request: Request) -> Response:
         raise Forbidden(
             "This form was sent from another page.", "Open the sign-in page of your Trackeep again."
         )
-    form_token = single(await read_form(request), "token")
+    form = await read_form(request)
     try:
-        question = consent.agreed(broker, request, form_token)
+        question = consent.agreed(broker, request, single(form, "token"))
     except consent.ConsentAgain as again:
         # Not a dead end: the same question, with a form that fits this browser.
         return consent.page(broker, request, again.question, status=403)
     response = _go_to_github(broker, request, question, by_redirect=False)
-    consent.remember(broker, request, response, question)
+    is_ticked = single(form, "remember") == "yes"
+    remembered.keep(broker, request, response, question, is_ticked=is_ticked)
     broker.metrics.consented()
     return response
 
@@ -69,7 +83,12 @@ async def callback(request: Request) -> Response:
     """GET /auth/github/callback: GitHub's answer, accepted only in the browser that began the login."""
     broker = broker_of(request)
     query = request.query_params.multi_items()
-    transaction = transactions.find(broker, request, single(query, "state"))
+    try:
+        transaction = transactions.find(broker, request, single(query, "state"))
+    except transactions.StateMismatch:
+        if single(query, "error") == "access_denied":
+            raise LoginDenied("GitHub did not let this login through.") from None
+        raise
     url = await _answer(broker, transaction, single(query, "code"), single(query, "error"))
     response = answers.see_other(url)
     transactions.end(broker, response, transaction)
@@ -79,7 +98,7 @@ async def callback(request: Request) -> Response:
 async def _ask(broker: Broker, request: Request, question: Question) -> Response:
     broker.metrics.started()
     await limits.check_target(broker, request.state.client_address, question.target.base_url)
-    if consent.is_remembered(broker, request, question):
+    if remembered.counts(broker, request, question):
         return _go_to_github(broker, request, question, by_redirect=True)
     return consent.page(broker, request, question)
 

@@ -14,6 +14,9 @@ class Grant:
     detail: str
 
 
+NO_CHANGES = Grant("x", "It cannot change anything", "No pushing, merging, commenting or deleting")
+
+
 def explain(scopes: tuple[str, ...], is_github_app: bool) -> tuple[Grant, ...]:
     """The lines that tell a person what an instance can do with `scopes`."""
     return _for_github_app() if is_github_app else _for_oauth_app(scopes)
@@ -21,13 +24,20 @@ def explain(scopes: tuple[str, ...], is_github_app: bool) -> tuple[Grant, ...]:
 
 def explain_identity(wants: tuple[str, ...]) -> tuple[Grant, ...]:
     """The lines for a program that only learns who somebody is; `wants` is of `openid profile email`."""
-    lines = [Grant("ok", "Learn who you are", "Your account number at GitHub, which never changes")]
+    lines = [
+        Grant("ok", "Your account number at GitHub", "It never changes, so you are known again next time")
+    ]
     if "profile" in wants:
-        lines.append(Grant("ok", "See your profile", "GitHub name, display name and picture"))
+        lines.append(Grant("ok", "Your profile", "GitHub name, display name and picture"))
     if "email" in wants:
-        lines.append(Grant("ok", "See your e-mail address", "The primary one that GitHub has verified"))
+        lines.append(Grant("ok", "Your e-mail address", "The primary one, if GitHub has verified it"))
+    lines.append(Grant("clock", "As of now, once", "Later changes arrive when you sign in there again"))
     lines.append(
-        Grant("x", "It gets no access to GitHub", "No repositories, no token: the access ends at once")
+        Grant(
+            "x",
+            "No access to GitHub",
+            "No repositories and no token: we ask GitHub who you are, then end our own access",
+        )
     )
     return tuple(lines)
 
@@ -40,8 +50,13 @@ def _for_github_app() -> tuple[Grant, ...]:
             "Read the repositories you choose at GitHub",
             "Commits, pull requests, reviews, issues and branches, private ones too",
         ),
-        Grant("clock", "Keep reading until you disconnect", "Access is renewed every 8 hours"),
-        Grant("x", "It cannot change anything", "No pushing, merging, commenting or deleting"),
+        Grant(
+            "clock",
+            "Keep reading until you end it",
+            "Access is renewed every 8 hours and ends after 6 months unused. You can end it at GitHub at any "
+            "time; in a Trackeep also with Disconnect in its settings.",
+        ),
+        NO_CHANGES,
     )
 
 
@@ -53,7 +68,7 @@ def _for_oauth_app(scopes: tuple[str, ...]) -> tuple[Grant, ...]:
             Grant(
                 "alert",
                 "Full control of your repositories, private ones too",
-                "GitHub only offers this as full control, which includes writing. Trackeep only reads, "
+                "GitHub only offers this as full control, which includes writing. A Trackeep only reads, "
                 "but the address above is trusted with all of it.",
             )
         )
@@ -62,13 +77,19 @@ def _for_oauth_app(scopes: tuple[str, ...]) -> tuple[Grant, ...]:
             Grant(
                 "alert",
                 "Read and write your public repositories",
-                "GitHub only offers this with writing. Trackeep only reads.",
+                "GitHub only offers this with writing. A Trackeep only reads, but the address above could "
+                "do more.",
             )
         )
     if "read:org" in scopes:
         lines.append(Grant("ok", "See your organisations and teams", "Names and members, read only"))
-    where = "In Trackeep’s settings or at GitHub, at any time"
-    lines.append(Grant("clock", "Keep access until you end it", where))
+    lines.append(
+        Grant(
+            "clock",
+            "Keep access until you end it",
+            "At GitHub at any time; in a Trackeep also with Disconnect in its settings",
+        )
+    )
     if not {"repo", "public_repo"} & set(scopes):
-        lines.append(Grant("x", "It cannot change anything", "No pushing, merging, commenting or deleting"))
+        lines.append(NO_CHANGES)
     return tuple(lines)

@@ -36,6 +36,18 @@ _STRANGE_NETWORKS = tuple(ipaddress.ip_network(text) for text in ("2001::/32", "
 _ANSWERS = frozenset(("code", "state", "iss", "error", "error_description", "error_uri"))
 
 
+class TargetRefused(UsageError):
+    """An address that may not receive a login, as it is written or at all."""
+
+    code = "invalid_redirect_uri"
+
+
+class TargetBlocked(TargetRefused):
+    """An address that the operator keeps out."""
+
+    code = "blocked_instance"
+
+
 class Network(Enum):
     """From where an address can be reached."""
 
@@ -156,9 +168,9 @@ def check(target: Target, rules: Rules, *, wants_code: bool, has_key: bool) -> N
     `wants_code`: a code is asked for, otherwise the token itself; `has_key`: it would be encrypted.
     """
     if _listed(target, rules.deny):
-        raise _refused("is refused by the operator of this service", "Ask them, or run your own service.")
+        raise _blocked("is refused by the operator of this service", "Ask them, or run your own service.")
     if rules.allow and not _listed(target, rules.allow):
-        raise _refused("is not on the list of this service", "Ask its operator, or run your own service.")
+        raise _blocked("is not on the list of this service", "Ask its operator, or run your own service.")
     listed_http = _listed(target, tuple(entry for entry in rules.allow if entry.startswith("http://")))
     # Over http on the open internet everybody on the way can take the login.
     if target.is_cleartext and target.network is Network.PUBLIC and not listed_http:
@@ -313,5 +325,9 @@ def _listed(target: Target, entries: tuple[str, ...]) -> bool:
     return False
 
 
-def _refused(why: str, hint: str) -> UsageError:
-    return UsageError(f"The address that should receive the login {why}.", hint)
+def _refused(why: str, hint: str) -> TargetRefused:
+    return TargetRefused(f"The address that should receive the login {why}.", hint)
+
+
+def _blocked(why: str, hint: str) -> TargetBlocked:
+    return TargetBlocked(f"The address that should receive the login {why}.", hint)

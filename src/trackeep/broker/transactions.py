@@ -35,6 +35,12 @@ class StateMismatch(LoginError):
     code = "state_mismatch"
 
 
+class StateExpired(LoginError):
+    """The right browser, too late."""
+
+    code = "state_expired"
+
+
 @dataclass(frozen=True)
 class Begun:
     """A new transaction with the `state` that GitHub will send back."""
@@ -62,7 +68,7 @@ def keep(broker: Broker, request: Request, response: Response, transaction: Tran
 
 
 def find(broker: Broker, request: Request, state: str) -> Transaction:
-    """The transaction that `state` names; raises StateMismatch unless this browser began it in time."""
+    """The transaction that `state` names; raises LoginError unless this browser began it in time."""
     now = broker.clock()
     try:
         transaction_id = read_mark(broker.ring, Purpose.TRANSACTION, state, now)
@@ -73,8 +79,12 @@ def find(broker: Broker, request: Request, state: str) -> Transaction:
     except SealBroken:
         raise _mismatch() from None
     # A cookie moved under another name must not answer another state.
-    if transaction.id != transaction_id or now > transaction.expires_at:
+    if transaction.id != transaction_id:
         raise _mismatch()
+    if now > transaction.expires_at:
+        raise StateExpired(
+            "This login took longer than ten minutes.", "Open your Trackeep and sign in again."
+        )
     return transaction
 
 
