@@ -97,9 +97,9 @@ class BoundedHttp(HttpToolsProtocol):
     arrives_within_s = 20.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
-        super().connection_made(transport)
+        super().connection_made(_InOneGo(transport, self.loop))
         self._head_bytes, self._in_head = 0, True
-        self._late = self.loop.call_later(self.arrives_within_s, transport.close)
+        self._late = self.loop.call_later(self.arrives_within_s, self.transport.close)
 
     def data_received(self, data: bytes) -> None:
         was_in_head = self._in_head
@@ -126,6 +126,55 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._late.cancel()
         super().connection_lost(exc)
+
+
+class _InOneGo(asyncio.Transport):
+    """A connection on which the head and the body of an answer leave together: one system call, not two."""
+
+    most_waiting = 65_536
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._waiting: list[bytes] = []
+        self._bytes = 0
+
+    def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
+        if not self._waiting:
+            self._loop.call_soon(self._send)
+        self._waiting.append(bytes(data))
+        self._bytes += len(data)
+        # A long answer is handed on as it comes, so that a slow reader holds the writer back as before.
+        if self._bytes > self.most_waiting:
+            self._send()
+
+    def _send(self) -> None:
+        if self._waiting:
+            self._transport.write(b"".join(self._waiting))
+            self._waiting.clear()
+            self._bytes = 0
+
+    def close(self) -> None:
+        self._send()
+        self._transport.close()
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._transport.get_extra_info(name, default)
+
+    def pause_reading(self) -> None:
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._transport.resume_reading()
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self._transport.set_protocol(protocol)
 
 
 # ---- around every request -----------------------------------------------------------------------
