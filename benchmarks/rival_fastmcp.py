@@ -18,7 +18,7 @@ def main(github_url: str, client_id: str, client_secret: str, port: str) -> None
         upstream_client_id=client_id,
         upstream_client_secret=client_secret,
         token_verifier=GitHubTokenVerifier(required_scopes=["read:user"]),
-        token_endpoint_auth_method="client_secret_post",
+        token_endpoint_auth_method="client_secret_post",  # noqa: S106 - a method, not a secret
         base_url=f"http://127.0.0.1:{port}",
         redirect_path="/auth/github/callback",
         jwt_signing_key="a key for one measurement and nothing else",
