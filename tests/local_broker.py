@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -37,6 +38,16 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+@dataclass
+class Running(Clock):
+    """The real time, and whatever it is moved by."""
+
+    now: float = 0
+
+    def __call__(self) -> float:
+        return time.time() + self.now
 
 
 def broker_environment(sandbox_url: str, **more: str) -> dict[str, str]:

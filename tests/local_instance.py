@@ -112,9 +112,15 @@ class Guest(Visitor):
         """From the sign-in page to where the OAuth service sends the browser back; not opened yet."""
         page = await self.open(path)
         assert page.status == 200, (page.status, page.location, page.text[-600:])
-        answer = await self.get(link_to("/auth/login", page))
+        return await self.back_from(link_to("/auth/login", page))
+
+    async def back_from(self, link: str) -> str:
+        """From a link that begins a login to where the service sends the browser back; not opened yet."""
+        answer = await self.get(link)
         assert answer.status == 303, answer.text
-        onward = (await self.agree(await self.get(answer.location))).onward
+        page = await self.get(answer.location)
+        # Who agreed before in this browser is not asked again.
+        onward = page.location if page.status == 303 else (await self.agree(page)).onward
         back = await self.get(await self.sign_in_at_github(onward, self.login))
         assert back.status == 303, back.text
         return back.location

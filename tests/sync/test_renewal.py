@@ -91,7 +91,7 @@ async def home(database_url: str, changing: Sandbox) -> AsyncIterator[Home]:
 
 
 async def test_it_is_renewed_in_time_and_only_then(home: Home) -> None:
-    """Hours before its end nothing is asked; a quarter of an hour before it a new pair is there and stored."""
+    """Hours before its end nothing is asked; a quarter of an hour before it a new pair is stored."""
     witness = await Witness.of(home.github.url)
     home.clock.now += LIFE_S - EARLY_S - SPREAD_S - 1
     assert await home.working() == home.first
@@ -157,7 +157,7 @@ async def lost_answer(home: Home) -> str:
 
 
 async def test_trouble_leaves_the_old_token_in_use(home: Home) -> None:
-    """While GitHub is broken the old token goes on, nobody asks more often than agreed; then it is renewed."""
+    """While GitHub is broken the old token goes on, nobody asks more often than agreed."""
     home.clock.now += LIFE_S - EARLY_S + 1
     home.github.fault(EXCHANGE, "status", times=50, status=502)
     witness = await Witness.of(home.github.url)

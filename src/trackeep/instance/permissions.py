@@ -14,8 +14,8 @@ INCLUDED = {"repo": ("public_repo",), "user": ("read:user", "user:email"), "admi
 
 
 def in_words(scopes: tuple[str, ...] | None) -> tuple[str, ...]:
-    """One line for each thing that `scopes` allow; None stands for a token without scopes."""
-    if scopes is None:
+    """One line for each thing that `scopes` allow; without any it is a token that has permissions instead."""
+    if not scopes:
         return ("Reading what you chose at GitHub",)
     included = {word for scope in scopes for word in INCLUDED.get(scope, ())}
     held = set(scopes) | included

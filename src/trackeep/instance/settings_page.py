@@ -57,7 +57,7 @@ async def page(request: Request) -> Response:
 def again(way: reports_connection.Connection | None) -> str:
     """The link that connects to GitHub, with as much access as there is now."""
     query = {"next": "/settings"}
-    if way and way.scopes is not None and way.kind == "broker" and "repo" not in way.scopes:
+    if way and way.scopes and way.kind == "broker" and "repo" not in way.scopes:
         query["access"] = "public"
     return f"/auth/login?{urlencode(query)}"
 
