@@ -55,6 +55,7 @@ BY_ADDRESS = {
     ("POST", "/par"): PUSHES,
     ("POST", "/revoke"): REVOCATIONS,
     ("POST", "/register"): REGISTRATIONS,
+    ("POST", "/apps/new"): REGISTRATIONS,
 }
 # What a supervisor asks, and what the operator needs most while somebody makes noise.
 UNLIMITED = ("/healthz", "/readyz", "/metrics")
