@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from contextlib import suppress
 from typing import Any
 
-import https_server
 import pytest
-from https_server import Authority, Server, page
+from document_host import AUTHORITY, BASE_URL, HOST, KEY, URL, body, scene
+from https_server import Authority, page
 from hypothesis import given
 from hypothesis import strategies as st
-from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
+from joserfc.jwk import OctKey, OKPKey, RSAKey
 
 from trackeep.broker import documents as fetching
 from trackeep.broker.document_rules import Document, DocumentRefused, host_of, read_document
@@ -24,69 +22,11 @@ from trackeep.broker.public_addresses import is_public
 
 pytestmark = pytest.mark.anyio
 
-HOST = "home.example"
-URL = f"https://{HOST}/trackeep/.well-known/oauth-client"
-KEY = ECKey.generate_key("P-256")
-AUTHORITY = Authority()
-
-
-def content(**changes: Any) -> dict[str, Any]:
-    """What an instance publishes; a change to None takes a member out."""
-    members = {
-        "client_id": URL,
-        "client_name": "Trackeep",
-        "redirect_uris": [f"https://{HOST}/trackeep/auth/callback"],
-        "token_endpoint_auth_method": "none",
-        "jwks": {"keys": [KEY.as_dict(private=False)]},
-        **changes,
-    }
-    return {name: value for name, value in members.items() if value is not None}
-
-
-def body(**changes: Any) -> bytes:
-    return json.dumps(content(**changes)).encode()
-
-
-@dataclass
-class Clock:
-    now: float = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@dataclass(frozen=True)
-class Scene:
-    """A host that everybody finds at 127.0.0.1, and a service that may connect there."""
-
-    server: Server
-    documents: Documents
-    clock: Clock
-
-
-@asynccontextmanager
-async def scene(
-    answer: https_server.Answer, *names: str, believes: Authority = AUTHORITY
-) -> AsyncIterator[Scene]:
-    async def resolve(_name: str) -> list[str]:
-        return ["127.0.0.1"]
-
-    async with https_server.serve(AUTHORITY, *(names or (HOST,)), answer=answer) as server:
-        clock = Clock()
-        documents = Documents(
-            resolve=resolve,
-            port=server.port,
-            tls=believes.client_tls(),
-            may_connect=lambda address: True,
-            clock=clock,
-        )
-        yield Scene(server, documents, clock)
-
 
 async def test_a_document_is_fetched_and_kept() -> None:
     """One request, for the right name and path, without cookies; the second time nobody is asked."""
     async with scene(page(body())) as it:
-        expected = Document(URL, "Trackeep", (f"https://{HOST}/trackeep/auth/callback",), (KEY.thumbprint(),))
+        expected = Document(URL, "Trackeep", (f"{BASE_URL}/auth/callback",), (KEY.thumbprint(),))
         assert await it.documents.fetch(URL) == expected
         assert await it.documents.fetch(URL) == expected
         assert it.server.names == [HOST]
