@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import aiohttp
+import keys_in_time
 import pytest
+from local_broker import broker_environment
+from programs import Program, run, start
 from structlog.testing import capture_logs
+from visitor import Start, Visitor
 
 from trackeep.broker.live_keys import LiveKeys
-from trackeep.handshake import keys, keys_file
+from trackeep.handshake import keys, keys_file, token
+from trackeep.handshake.client import BrokerClient
+from trackeep.handshake.messages import nonce_of
 from trackeep.handshake.rotation import due, retire, rotate
+
+pytestmark = pytest.mark.anyio
 
 NOW = 1_800_000_000
 DAY_S = 86_400
@@ -93,6 +106,55 @@ def test_throw_away_keys_are_renewed_in_memory() -> None:
     running.look()
     assert len(running.ring.of("login")) == len(running.ring.of("flow")) == 2
     assert due(running.ring, NOW + 90 * DAY_S) == []
+
+
+async def test_a_running_service_renews_its_file_by_itself(sandbox: Program, path: Path) -> None:
+    """Nobody has to type anything: a day after `init` the file has its second flow key."""
+    keys_in_time.age(
+        path, tuple(keys.FAMILIES), keys_file.load(path).of("flow")[0].made_at - int(time.time())
+    )
+    keys_in_time.age(path, ("flow",), DAY_S + 1)
+    env = broker_environment(sandbox.url, TRACKEEP_BROKER_KEYS_FILE=str(path))
+    program = start("broker", "serve", "--port", "0", env=env)
+    try:
+        end = time.monotonic() + 20
+        while len(keys_file.load(path).of("flow")) == 1 and time.monotonic() < end:
+            await asyncio.sleep(0.1)
+    finally:
+        program.stop()
+    assert {name: len(keys_file.load(path).of(name)) for name in keys.FAMILIES} == {
+        name: 1 + (name == "flow") for name in keys.FAMILIES
+    }
+    assert "keys renewed" in program.stderr_text()
+
+
+async def test_a_service_that_signs_with_ed25519(sandbox: Program, tmp_path: Path) -> None:
+    """The whole way: keys made by `init`, a login, the key set, a token that the instance's code takes."""
+    path = tmp_path / "ed25519.json"
+    assert run("broker", "init", "--algorithm", "EdDSA", "--keys-file", str(path)).returncode == 0
+    env = broker_environment(sandbox.url, TRACKEEP_BROKER_KEYS_FILE=str(path))
+    program = start("broker", "serve", "--port", "0", env=env)
+    login = Start()
+    try:
+        async with Visitor(program.url) as alice, aiohttp.ClientSession() as http:
+            code = (await alice.log_in(login)).query["code"]
+            issued = json.loads((await alice.redeem(login, code)).text)["token"]
+            known = await BrokerClient(http, program.url).signing_keys()
+            bearer = {"Authorization": f"Bearer {issued}"}
+            assert (await alice.ask("GET", f"{program.url}/api/v1/user/me", bearer)).status == 200
+    finally:
+        program.stop()
+    header = json.loads(base64.urlsafe_b64decode(issued.partition(".")[0] + "=="))
+    assert (header["alg"], known[header["kid"]].key_type) == ("EdDSA", "OKP")
+    claims = token.verify(
+        issued,
+        known,
+        issuer=program.url,
+        audience=login.base_url,
+        now=time.time(),
+        nonce=nonce_of(login.state),
+    )
+    assert claims.username == "alice"
 
 
 # Looks four times: twice at one moment, half a day and a whole day later.

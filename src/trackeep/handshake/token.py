@@ -54,7 +54,9 @@ class SignedClaims(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 def sign(claims: SignedClaims, key: SigningKey) -> str:
     """`claims` as a compact JWT, signed with the algorithm that belongs to the key."""
     header = {"alg": key.algorithm, "typ": TYPE, "kid": key.id}
-    return jws.serialize_compact(header, msgspec.json.encode(claims), key.key, registry=_only(key.algorithm))
+    return jws.serialize_compact(
+        header, msgspec.json.encode(claims), key.key, registry=_REGISTRIES[key.algorithm]
+    )
 
 
 def verify(
@@ -166,7 +168,7 @@ def _verified(unverified_token: str, keys: VerifyingKeys) -> tuple[Mapping[str, 
         # Of the two that we use, the kind of the key says which: one key, one algorithm.
         if isinstance(key, RSAKey) or header["alg"] != algorithm_of(key):
             raise _refused("is signed in a way that is not accepted")
-        content = jws.deserialize_compact(unverified_token, key, registry=_only(algorithm_of(key)))
+        content = jws.deserialize_compact(unverified_token, key, registry=_REGISTRIES[header["alg"]])
     except (JoseError, ValueError):
         raise _refused("has no valid signature") from None
     return content.headers(), content.payload
@@ -179,10 +181,6 @@ class _Registry(jws.JWSRegistry):
         if name == EDDSA and name in (self.allowed or ()):
             return self.algorithms[name]
         return super().get_alg(name)
-
-
-def _only(algorithm: str) -> jws.JWSRegistry:
-    return _REGISTRIES[algorithm]
 
 
 _REGISTRIES = {name: _Registry(algorithms=[name]) for name in LOGIN_ALGORITHMS}
