@@ -31,7 +31,11 @@ def explain_identity(wants: tuple[str, ...]) -> tuple[Grant, ...]:
         lines.append(Grant("ok", "Your profile", "GitHub name, display name and picture"))
     if "email" in wants:
         lines.append(Grant("ok", "Your e-mail address", "The primary one, if GitHub has verified it"))
-    lines.append(Grant("clock", "As of now, once", "Later changes arrive when you sign in there again"))
+    lines.append(
+        Grant(
+            "clock", "Each time you sign in, and not in between", "It learns of later changes when you return"
+        )
+    )
     lines.append(
         Grant(
             "x",
