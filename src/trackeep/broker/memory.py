@@ -99,6 +99,7 @@ class InProcess:
 
     def __init__(self, names: Names, clock: Callable[[], float]) -> None:
         self._names = names
+        self._clock = clock
         self._counts: _Shelf[int] = _Shelf(MOST_ENTRIES, clock)
         self._seen: _Shelf[bool] = _Shelf(MOST_ENTRIES, clock)
         self._kept: _Shelf[bytes] = _Shelf(MOST_KEPT, clock)
@@ -106,9 +107,13 @@ class InProcess:
 
     async def count(self, key: str, window_s: int, add: int = 1) -> Count:
         name = self._names.of("count", key)
-        number, left_s = self._counts.find(name) or (0, window_s)
-        self._counts.put(name, number + add, left_s)
-        return Count(number + add, left_s)
+        now, found = self._clock(), self._counts.get(name)
+        if found is None or found[1] <= now:
+            self._counts.put(name, add, window_s)
+            return Count(add, window_s)
+        number, ends_at = found
+        self._counts[name] = (number + add, ends_at)
+        return Count(number + add, ends_at - now)
 
     async def seen(self, key: str, keep_s: int) -> bool:
         name = self._names.of("seen", key)
