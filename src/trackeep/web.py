@@ -22,6 +22,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -279,7 +280,10 @@ def error_handlers(
         known = TrackeepError(_SENTENCES.get(error.status_code, str(error.detail)))
         known.status, known.code = error.status_code, f"http_{error.status_code}"
         note(known)
-        return answer(request, known, page)
+        response = answer(request, known, page)
+        if error.status_code == 405:
+            response.headers["allow"] = _allowed(request)
+        return response
 
     async def on_unforeseen(request: Request, error: Exception) -> Response:
         log.error("failed", exc_info=error)
@@ -300,6 +304,13 @@ def error_handlers(
 
 
 _SENTENCES = {404: "There is no page at this address.", 405: "This address does not take that method."}
+
+
+def _allowed(request: Request) -> str:
+    """The methods of this address (RFC 9110 section 10.2.1), each of which may have a route of its own."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    here = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return ", ".join(sorted({method for route in here for method in route.methods or ()}))
 
 
 def wants_json(request: Request) -> bool:
