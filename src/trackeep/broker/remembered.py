@@ -104,7 +104,9 @@ def _wants_to_be_asked(request: Request) -> bool:
 
 def _place(asked: Question) -> str:
     """Everything that has to be the same again: address, program, its key, and how the answer is given."""
-    same = (asked.redirect_uri, asked.is_exact, asked.wants_code, asked.client, asked.dpop_jkt)
+    # An instance is its address and its key, whether or not its metadata document could be had today.
+    client = asked.client if asked.is_exact else ""
+    same = (asked.redirect_uri, asked.is_exact, asked.wants_code, client, asked.dpop_jkt)
     digest = hashlib.sha256(msgspec.json.encode(same)).digest()[:16]
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
