@@ -87,3 +87,14 @@ async def test_whoever_holds_it_may_end_it(sandbox: Program) -> None:
         assert error_of(await refresh(home, HOME, pair.refresh_token)) == "invalid_grant"
         api = {"Authorization": f"Bearer {pair.access_token}"}
         assert (await home.ask("GET", f"{sandbox.url}/api/v3/user", api)).status == 401
+
+
+async def test_an_address_that_the_operator_blocks_gets_no_new_tokens(sandbox: Program) -> None:
+    """A blocked instance cannot live on for ever by refreshing."""
+    async with serve(sandbox.url, app=EXPIRING_APP) as broker, Visitor(broker.url) as home:
+        pair = await log_in(home, HOME)
+    async with (
+        serve(sandbox.url, broker.ring, app=EXPIRING_APP, deny="localhost") as strict,
+        Visitor(strict.url) as home,
+    ):
+        assert error_of(await refresh(home, HOME, pair.refresh_token)) == "invalid_grant"

@@ -12,13 +12,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from trackeep.broker import access, clients
+from trackeep.broker import access, clients, targets
 from trackeep.broker.clients import Caller
 from trackeep.broker.issuing import SealedRefreshToken, granted, seal_refresh_token
 from trackeep.broker.memory import MemoryAway
 from trackeep.broker.parts import Broker
 from trackeep.broker.refusals import InvalidProof, InvalidScope, OAuthError
-from trackeep.errors import GrantRefused
+from trackeep.errors import GrantRefused, UsageError
 from trackeep.github.oauth import LONGEST_TOKEN
 from trackeep.handshake.messages import Query, single
 from trackeep.handshake.sealed import Purpose, SealBroken, unseal
@@ -105,6 +105,11 @@ def _checked(broker: Broker, form: Query, caller: Caller, thumbprint: str) -> Se
         raise _wrong_token()
     if redirect_uri and token.target not in (redirect_uri, clients.base_url_of(redirect_uri)):
         raise _wrong_token()
+    try:
+        broker.admit(targets.parse_exact(token.target), wants_code=True)
+    except UsageError:
+        # The operator does not serve this address any more.
+        raise _wrong_token() from None
     # Stolen with the whole database of an instance, it is still of no use without the instance's key.
     if token.dpop_jkt and not thumbprint:
         raise InvalidProof("This refresh token is bound to a key.", "Add a DPoP header signed with it.")

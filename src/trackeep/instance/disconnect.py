@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trackeep.errors import TrackeepError
+from trackeep.errors import SecretsError
 from trackeep.instance.frame import viewer_of
 from trackeep.instance.revocation import revoke
 from trackeep.instance.site import Site, site_of
 from trackeep.store import people
 from trackeep.store.people import Credential
-from trackeep.sync.credentials import Credentials
 
 log = structlog.get_logger()
 
@@ -31,7 +31,8 @@ async def end(site: Site, account_id: int) -> str:
     `ended`, `kept` when GitHub could not be told just now, `pasted` when only its owner can end it there,
     or `nothing` when there was no connection. Here it is gone in every case.
     """
-    found = await _last(site, account_id)
+    async with site.db.read() as conn:
+        found = await _stored(conn, site, account_id)
     # Forgotten before GitHub is asked: a renewal that is under way notices, and ends what it gets.
     async with site.db.write() as conn:
         await people.disconnect(conn, account_id)
@@ -41,15 +42,9 @@ async def end(site: Site, account_id: int) -> str:
     return await revoke(site, found)
 
 
-async def _last(site: Site, account_id: int) -> Credential | None:
+async def _stored(conn: AsyncConnection, site: Site, account_id: int) -> Credential | None:
     try:
-        # A living token: only that one takes its refresh token along when it ends.
-        return await Credentials(site.db, site.vault, site.clock).working(account_id)
-    except TrackeepError:
-        pass
-    try:
-        async with site.db.read() as conn:
-            return await people.credential(conn, site.vault, account_id)
-    except TrackeepError:
-        # The key that sealed it is lost; there is nothing to revoke with, but something to forget.
+        return await people.credential(conn, site.vault, account_id)
+    except SecretsError:
+        # The key that sealed it is lost: there is nothing to revoke with, but something to forget.
         return None
