@@ -97,9 +97,9 @@ def public_key(jwk: Mapping[str, Any]) -> ECKey | OKPKey:
 
 
 def _verified(proof: str) -> tuple[ECKey | OKPKey, bytes]:
-    registry = _Registry(algorithms=OFFERED, strict_check_header=False)
     try:
-        header = jws.extract_compact(proof.encode(), registry=registry).headers()
+        unverified = jws.extract_compact(proof.encode(), registry=_REGISTRY)
+        header = unverified.headers()
         if header.get("typ") != TYPE:
             raise _refused("is of another kind")
         # Nothing critical is understood here, and a payload is always base64url (RFC 7797 can change that).
@@ -108,10 +108,11 @@ def _verified(proof: str) -> tuple[ECKey | OKPKey, bytes]:
         key = public_key(header["jwk"] if isinstance(header.get("jwk"), dict) else {})
         if header.get("alg") not in ALGORITHMS[(str(key["kty"]), str(key["crv"]))]:
             raise _refused("is signed in a way that is not accepted")
-        return key, jws.deserialize_compact(proof, key, registry=registry).payload
-    except (JoseError, ValueError, TypeError, AttributeError, RecursionError):
-        # The last one for thousands of brackets inside each other, which fit into a header.
-        raise _refused("has no valid signature") from None
+        if jws.validate_compact(unverified, key, registry=_REGISTRY):
+            return key, unverified.payload
+    except (JoseError, ValueError, TypeError, AttributeError):
+        pass
+    raise _refused("has no valid signature")
 
 
 class _Registry(jws.JWSRegistry):
@@ -123,6 +124,9 @@ class _Registry(jws.JWSRegistry):
         if name not in OFFERED:
             raise UnsupportedAlgorithmError(name)
         return self.algorithms[name]
+
+
+_REGISTRY = _Registry(algorithms=OFFERED, strict_check_header=False)
 
 
 def _public_members(key: ECKey) -> dict[str, str]:
