@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -72,15 +73,11 @@ async def run(
     return ClientProgram(process)
 
 
-async def install_node_packages(folder: Path) -> Path:
+def install_node_packages(folder: Path) -> Path:
     """The packages of the JavaScript clients, in exact versions, below `folder`."""
     command = ("npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts")
-    process = await asyncio.create_subprocess_exec(
-        *(*command, *NODE_PACKAGES),
-        cwd=folder,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
+    done = subprocess.run(
+        [*command, *NODE_PACKAGES], cwd=folder, capture_output=True, text=True, timeout=180, check=False
     )
-    said, _ = await asyncio.wait_for(process.communicate(), 180)
-    assert process.returncode == 0, said.decode(errors="replace")
+    assert done.returncode == 0, done.stderr
     return folder

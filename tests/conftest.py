@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import client_program
 import hypothesis
 import leaks
 import postgres
@@ -112,3 +114,11 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     name = f"test_{uuid.uuid4().hex}"
     yield server.create(name)
     server.drop(name)
+
+
+@pytest.fixture(scope="session")
+def node_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the JavaScript clients of others."""
+    if not shutil.which("npm"):
+        pytest.skip("Node.js and npm are not installed")
+    return client_program.install_node_packages(tmp_path_factory.mktemp("node"))

@@ -1,6 +1,5 @@
 """Two JavaScript libraries of others sign people in; the first of them is the strictest that there is."""
 
-import shutil
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,19 +13,12 @@ from visitor import Visitor
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(scope="session")
-async def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if not shutil.which("npm"):
-        pytest.skip("Node.js and npm are not installed")
-    return await client_program.install_node_packages(tmp_path_factory.mktemp("node"))
-
-
 async def test_oauth4webapi_with_everything_it_can_check(
-    broker: Program, sandbox: Program, packages: Path
+    broker: Program, sandbox: Program, node_packages: Path
 ) -> None:
     """Discovery, registration, pushed request, PKCE, DPoP, `iss`, the id_token's signature, userinfo."""
     running = await client_program.run(
-        "oauth4webapi_login.mjs", broker.url, REDIRECT_URI, "openid profile email", cwd=packages
+        "oauth4webapi_login.mjs", broker.url, REDIRECT_URI, "openid profile email", cwd=node_packages
     )
     async with Visitor(broker.url) as alice:
         back = await allow(alice, await running.opens())
@@ -37,10 +29,10 @@ async def test_oauth4webapi_with_everything_it_can_check(
     assert found["resource"] == f"{broker.url}/api/v1/user/me"
 
 
-async def test_oauth4webapi_asks_for_githubs_token(broker: Program, packages: Path) -> None:
+async def test_oauth4webapi_asks_for_githubs_token(broker: Program, node_packages: Path) -> None:
     """The same with scope `github` beside `openid`: one login for both."""
     running = await client_program.run(
-        "oauth4webapi_login.mjs", broker.url, REDIRECT_URI, "openid github read:org", cwd=packages
+        "oauth4webapi_login.mjs", broker.url, REDIRECT_URI, "openid github read:org", cwd=node_packages
     )
     async with Visitor(broker.url) as alice:
         back = await allow(alice, await running.opens())
@@ -48,11 +40,13 @@ async def test_oauth4webapi_asks_for_githubs_token(broker: Program, packages: Pa
     assert found.get("scope") == "openid github read:org", found
 
 
-async def test_authjs_signs_people_in_with_a_nonce(broker: Program, sandbox: Program, packages: Path) -> None:
+async def test_authjs_signs_people_in_with_a_nonce(
+    broker: Program, sandbox: Program, node_packages: Path
+) -> None:
     """Issuer, id and secret are all it is given; it sends no challenge, and checks the nonce."""
     program = await register(broker.url, redirect_uri="http://localhost:8765/auth/callback/github")
     running = await client_program.run(
-        "authjs_login.mjs", broker.url, program.id, program.secret, cwd=packages
+        "authjs_login.mjs", broker.url, program.id, program.secret, cwd=node_packages
     )
     address = await running.opens()
     asked = parse_qs(urlsplit(address).query)

@@ -53,7 +53,8 @@ async def authorize(request: Request) -> Response:
         question = questions.from_authorize(client, target, query)
     except OAuthError as error:
         state = answers.plain_state(query)
-        url = answers.error_url(target, broker.issuer, state, error.code, error.sentence)
+        told = f"{error.sentence} {error.hint}".strip()
+        url = answers.error_url(target, broker.issuer, state, error.code, told)
         return answers.see_other(url)
     return await _ask(broker, request, question)
 

@@ -141,7 +141,8 @@ def _from_authorize(client: Client, target: targets.Target, query: Query, proven
     # Connect's nonce binds the answer to the request (RFC 9700 section 2.1.1).
     if not challenge and not (client.is_confidential and nonce and "openid" in wants):
         raise OAuthError(
-            "code_challenge is missing.", "Send a PKCE challenge (S256), or as an OpenID client a nonce."
+            "The request has no PKCE code_challenge, and no nonce in its place.",
+            "Switch PKCE (S256) on in the settings of the program.",
         )
     thumbprint = _key(messages.parse_thumbprint(query), proven)
     clients.check_key(client, thumbprint)
