@@ -92,6 +92,7 @@ class Server:
 async def serve(authority: Authority, *names: str, answer: Answer) -> AsyncIterator[Server]:
     """A running server for `names`; `answer` writes the whole answer, head included."""
     server = Server(0, answer)
+    open_ones: set[Writer] = set()
     tls = authority.server_tls(*names)
 
     def saw_name(_socket: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> None:
@@ -101,6 +102,7 @@ async def serve(authority: Authority, *names: str, answer: Answer) -> AsyncItera
     tls.set_servername_callback(saw_name)
 
     async def handle(reader: asyncio.StreamReader, writer: Writer) -> None:
+        open_ones.add(writer)
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             server.heads.append(head)
@@ -109,6 +111,7 @@ async def serve(authority: Authority, *names: str, answer: Answer) -> AsyncItera
         except (OSError, asyncio.IncompleteReadError):
             pass
         finally:
+            open_ones.discard(writer)
             writer.close()
 
     listener = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls)
@@ -117,6 +120,9 @@ async def serve(authority: Authority, *names: str, answer: Answer) -> AsyncItera
         yield server
     finally:
         listener.close()
+        # Whoever hung up on a long answer leaves it half written.
+        for writer in open_ones:
+            writer.transport.abort()
 
 
 def page(body: bytes, *, status: str = "200 OK", **headers: str) -> Answer:

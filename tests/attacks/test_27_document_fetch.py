@@ -143,9 +143,9 @@ async def drip(_head: str, writer: Writer) -> None:
         await asyncio.sleep(0.1)
 
 
-async def silence(_reader: asyncio.StreamReader, writer: Writer) -> None:
-    """Takes the connection and never begins to speak TLS."""
-    await asyncio.sleep(30)
+async def silence(reader: asyncio.StreamReader, writer: Writer) -> None:
+    """Takes the connection, listens until the other side gives up, and never begins to speak TLS."""
+    await reader.read()
     writer.close()
 
 
@@ -164,6 +164,7 @@ async def test_hosts_that_take_their_time() -> None:
             assert_refused(it.documents), assert_refused(unheard), assert_refused(Documents(resolve=never))
         )
     mute.close()
+    await mute.wait_closed()
 
 
 @pytest.mark.parametrize("url", [f"https://{HOST}:8443/x", f"https://{HOST}:22/x", f"https://{HOST}:443/x"])
