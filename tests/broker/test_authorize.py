@@ -170,6 +170,18 @@ async def test_a_request_may_be_posted(broker: Program) -> None:
     assert back.query["state"] == program.state
 
 
+async def test_a_posted_request_is_asked_about_each_time(broker: Program) -> None:
+    """What a browser remembers counts for links: a form may hold `prompt=consent` where nobody sees it."""
+    program, own = await register(broker.url), {"referer": "http://localhost:8765/"}
+    async with Visitor(broker.url) as alice:
+        form = {"token": (await alice.get(program.url())).form_token, "remember": "yes"}
+        await alice.post(f"{broker.url}/auth/github", form)
+        assert (await alice.get(program.url(), **own)).status == 303
+        posted = {**program.question(), "prompt": "consent"}
+        page = await alice.post(f"{broker.url}/authorize", posted, **own)
+        assert (page.status, page.starts_a_login) == (200, False)
+
+
 async def test_an_unknown_program_is_never_followed(broker: Program) -> None:
     """A client id that was not made here, was changed, or belongs to another service, leads nowhere."""
     program = await register(broker.url)

@@ -2,12 +2,13 @@
 
 import json
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import ECKey, KeySet
 from local_broker import (
     EXPIRING_CLIENT_ID,
     EXPIRING_CLIENT_SECRET,
@@ -20,6 +21,8 @@ from registered import Registered, allow, post, register, tokens_of
 from sandbox_control import Sandbox
 from visitor import Visitor
 from witness import Witness
+
+from trackeep.handshake import dpop
 
 pytestmark = pytest.mark.anyio
 
@@ -176,24 +179,40 @@ async def test_who_says_who_they_are_at_revoke_has_to_be_it(broker: Program, san
         assert (await post(alice, "/revoke", {"token": ""}))[0] == 400
 
 
-async def test_a_refresh_keeps_words_and_owner(sandbox: Program) -> None:
-    """With tokens that end: a program's refresh token works for it alone, and /revoke ends it."""
+@pytest.fixture(scope="module")
+def expiring(sandbox: Program) -> Iterator[Program]:
+    """A service whose tokens at GitHub end after eight hours."""
     registration = {"GITHUB_CLIENT_ID": EXPIRING_CLIENT_ID, "GITHUB_CLIENT_SECRET": EXPIRING_CLIENT_SECRET}
     service = start(
         *("broker", "serve", "--dev", "--port", "0"), env=broker_environment(sandbox.url, **registration)
     )
-    try:
-        program, mallory = await register(service.url), await register(service.url)
-        async with Visitor(service.url) as alice:
-            body = await tokens_of(alice, program, scope="openid github")
-            assert (await refreshed(alice, mallory, body["refresh_token"]))[0] == 400
-            assert (await refreshed(alice, program, body["refresh_token"], client_secret="x"))[0] == 401
-            status, second = await refreshed(alice, program, body["refresh_token"], scope="github")
-            assert (status, second["scope"]) == (200, "openid github")
-            assert (await post(alice, "/revoke", named(program, second["refresh_token"])))[0] == 200
-            assert (await refreshed(alice, program, second["refresh_token"]))[0] == 400
-    finally:
-        service.stop()
+    yield service
+    service.stop()
+
+
+async def test_a_refresh_keeps_words_and_owner(expiring: Program) -> None:
+    """With tokens that end: a program's refresh token works for it alone, and /revoke ends it."""
+    program, mallory = await register(expiring.url), await register(expiring.url)
+    async with Visitor(expiring.url) as alice:
+        body = await tokens_of(alice, program, scope="openid github")
+        assert (await refreshed(alice, mallory, body["refresh_token"]))[0] == 400
+        assert (await refreshed(alice, program, body["refresh_token"], client_secret="x"))[0] == 401
+        status, second = await refreshed(alice, program, body["refresh_token"], scope="github")
+        assert (status, second["scope"]) == (200, "openid github")
+        assert (await post(alice, "/revoke", named(program, second["refresh_token"])))[0] == 200
+        assert (await refreshed(alice, program, second["refresh_token"]))[0] == 400
+
+
+async def test_a_key_binds_the_refresh_of_programs_without_a_secret(expiring: Program) -> None:
+    """RFC 9449 section 5: whoever shows a secret each time may lose its key; whoever does not may not."""
+    key, url = ECKey.generate_key("P-256"), f"{expiring.url}/token"
+    async with Visitor(expiring.url) as alice:
+        for is_public, status in ((False, 200), (True, 400)):
+            program = await register(expiring.url, is_public=is_public)
+            code = (await allow(alice, program.url(scope="github"))).query["code"]
+            proof = dpop.make_proof(key, "POST", url, int(time.time()), f"{is_public}")
+            _, body = await post(alice, "/token", program.redemption(code), DPoP=proof)
+            assert (await refreshed(alice, program, body["refresh_token"]))[0] == status
 
 
 def named(program: Registered, token: str) -> dict[str, str]:
@@ -204,4 +223,5 @@ async def refreshed(
     alice: Visitor, program: Registered, refresh_token: str, **changes: str
 ) -> tuple[int, dict[str, Any]]:
     form = {"grant_type": "refresh_token", "refresh_token": refresh_token, "client_id": program.id}
-    return await post(alice, "/token", {**form, "client_secret": program.secret, **changes})
+    secret = {"client_secret": program.secret} if program.secret else {}
+    return await post(alice, "/token", {**form, **secret, **changes})

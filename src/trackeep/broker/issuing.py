@@ -74,7 +74,10 @@ async def identify(broker: Broker, code: SealedCode, client_id: str) -> dict[str
 def answer(
     broker: Broker, code: SealedCode, issued: Issued, client_id: str, thumbprint: str
 ) -> dict[str, object]:
-    """The token answer with GitHub's own token (RFC 6749 section 5.1)."""
+    """The token answer with GitHub's own token (RFC 6749 section 5.1).
+
+    `thumbprint` is that of the key to which a refresh token is bound, "" for none.
+    """
     github, person = issued.github, issued.profile.person
     wants = code.wants if code.is_exact else ()
     body: dict[str, object] = {
@@ -104,7 +107,7 @@ def answer(
                 code.target,
                 code.client,
                 github.scopes,
-                code.dpop_jkt or thumbprint,
+                thumbprint,
                 wants,
             ),
         )

@@ -97,7 +97,9 @@ def _was_begun_there(request: Request, target: Target) -> bool:
 
 
 def _wants_to_be_asked(request: Request) -> bool:
-    """True for OpenID Connect's `prompt=consent` and its like."""
+    """True for OpenID Connect's `prompt=consent` and its like, and for every request that is a form."""
+    if request.method != "GET":
+        return True
     words = " ".join(request.query_params.getlist("prompt")).split()
     return bool({"consent", "login", "select_account"} & set(words))
 

@@ -59,7 +59,9 @@ async def _redeem(broker: Broker, form: Query, caller: Caller, thumbprint: str) 
         return body
     issued = await issuing.issue(broker, code, caller.client_id)
     broker.metrics.redeemed()
-    return issuing.answer(broker, code, issued, caller.client_id, thumbprint)
+    # Who shows a secret at each refresh may change its key meanwhile (RFC 9449 section 5).
+    bound_to = "" if caller.is_proven else thumbprint
+    return issuing.answer(broker, code, issued, caller.client_id, bound_to)
 
 
 GRANTS = {"authorization_code": _redeem, "refresh_token": refresh.refresh}
