@@ -401,7 +401,12 @@ def test_every_screen_is_in_the_list() -> None:
         re.sub(r"[?].*", "", path).replace("fernhill/atlas", "{owner}/{name}").replace("weeks", "{chart}")
         for path in PAGES
     }
-    signing = {"/setup", "/signin", "/auth/login", "/auth/callback", "/healthz", "/readyz"}
-    machines = {"/calendar.csv", "/sync/events", "/r/{owner}/{name}/charts/{chart}.csv"}
+    signing = {"/setup", "/signin", "/auth/login", "/auth/callback", "/auth/other", "/healthz", "/readyz"}
+    machines = {
+        "/.well-known/oauth-client",
+        "/calendar.csv",
+        "/sync/events",
+        "/r/{owner}/{name}/charts/{chart}.csv",
+    }
     pages = {route.path for route in ROUTES if route.methods and "GET" in route.methods}
     assert pages - signing - machines <= known

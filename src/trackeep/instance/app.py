@@ -51,8 +51,8 @@ ROUTES = (
     Route("/signin/token", anybody(connect.with_token), methods=["POST"]),
     Route("/auth/login", anybody(login.start), methods=["GET"]),
     Route("/auth/callback", anybody(login.callback), methods=["GET"]),
-    Route("/auth/other", anybody(other_account.page), methods=["GET"]),
-    Route("/auth/other", anybody(other_account.choose), methods=["POST"]),
+    Route("/auth/other", signed_in(other_account.page), methods=["GET"]),
+    Route("/auth/other", signed_in(other_account.choose), methods=["POST"]),
     Route("/auth/logout", signed_in(sessions.sign_out), methods=["POST"]),
     # Looking.
     Route("/", signed_in(dashboard.dashboard), methods=["GET"]),

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from trackeep.errors import LoginError, TrackeepError, UsageError
 from trackeep.instance import admission, sessions
 from trackeep.instance.admission import Arrival
+from trackeep.instance.frame import viewer_of
 from trackeep.instance.revocation import revoke
 from trackeep.instance.site import Site, site_of
 from trackeep.store import arrivals
@@ -19,9 +20,7 @@ log = structlog.get_logger()
 
 async def page(request: Request) -> Response:
     """GET /auth/other"""
-    site, viewer = site_of(request), request.state.viewer
-    if viewer is None:
-        return site.go("/signin")
+    site, viewer = site_of(request), viewer_of(request)
     async with site.db.read() as conn:
         content = await arrivals.find(conn, site.vault, _cookie(request), viewer.account_id, site.now())
     if content is None:
@@ -37,14 +36,12 @@ async def page(request: Request) -> Response:
 
 async def choose(request: Request) -> Response:
     """POST /auth/other: continue as the one GitHub names, or stay; each answer counts once."""
-    site, viewer = site_of(request), request.state.viewer
+    site, viewer = site_of(request), viewer_of(request)
     decision = str((await request.form()).get("decision", ""))
     if decision not in ("continue", "stay"):
         raise UsageError("The answer is missing.", "Use the buttons of the page.")
-    content = None
-    if viewer is not None:
-        async with site.db.write() as conn:
-            content = await arrivals.take(conn, site.vault, _cookie(request), viewer.account_id, site.now())
+    async with site.db.write() as conn:
+        content = await arrivals.take(conn, site.vault, _cookie(request), viewer.account_id, site.now())
     if content is None:
         raise LoginError("This question was answered already, or is too old.", "Sign in again.")
     arrival = _decode(content)
