@@ -2,13 +2,13 @@
 
 import itertools
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Self
 from urllib.parse import quote, urlencode
 
 import pytest
-from local_broker import broker_environment
-from programs import Program, start
+from programs import Program
+from registered import register
 from target_vectors import vectors
 from visitor import Answer, Visitor
 
@@ -17,15 +17,6 @@ from trackeep.broker.targets import parse
 pytestmark = pytest.mark.anyio
 
 CODE = urlencode({"code_challenge": "c" * 43, "code_challenge_method": "S256"})
-
-
-@pytest.fixture(scope="module")
-def proxied(sandbox: Program) -> Iterator[Program]:
-    """A service that believes its proxy, so that each request comes from somebody else."""
-    proxies = {"TRACKEEP_BROKER_TRUSTED_PROXIES": "127.0.0.0/8,::1"}
-    program = start("broker", "serve", "--dev", "--port", "0", env=broker_environment(sandbox.url, **proxies))
-    yield program
-    program.stop()
 
 
 class Crowd(Visitor):
@@ -37,9 +28,9 @@ class Crowd(Visitor):
         await super().__aenter__()
         return self
 
-    async def open(self, query: str) -> Answer:
+    async def open(self, query: str, door: str = "/auth/github") -> Answer:
         self.cookies.clear()
-        url = f"{self.broker_url}/auth/github?{query}"
+        url = f"{self.broker_url}{door}?{query}"
         return await self.get(url, x_forwarded_for=next(self.addresses))
 
     async def register(self, address: str) -> int:
@@ -51,8 +42,8 @@ class Crowd(Visitor):
 
 
 @pytest.fixture
-async def crowd(proxied: Program) -> AsyncIterator[Crowd]:
-    async with Crowd(proxied.url) as people:
+async def crowd(broker: Program) -> AsyncIterator[Crowd]:
+    async with Crowd(broker.url) as people:
         yield people
 
 
@@ -83,3 +74,17 @@ async def test_a_refused_address_cannot_be_registered(crowd: Crowd) -> None:
         if status != (201 if each.exact else 400):
             wrong.append((each, status))
     assert not wrong
+
+
+async def test_what_is_not_registered_gets_not_even_an_error(crowd: Crowd) -> None:
+    """Wrong in two ways: whoever names another address is told so here, not there."""
+    program = await register(crowd.broker_url, redirect_uri="https://registered.example/cb?a=b")
+    wrong = []
+    for address in (each.address for each in vectors()):
+        asked = urlencode(program.question(redirect_uri=address, response_type="token"))
+        answer = await crowd.open(asked, "/authorize")
+        if (answer.status, answer.location) != (400, ""):
+            wrong.append((address, answer.status, answer.location))
+    assert not wrong
+    right = await crowd.open(urlencode(program.question(response_type="token")), "/authorize")
+    assert right.location.startswith("https://registered.example/cb?a=b&error=unsupported_response_type&")
