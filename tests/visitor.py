@@ -125,7 +125,7 @@ class Visitor:
     ) -> Answer:
         """One request with this visitor's cookies; headers with an empty value are left out."""
         jar = self.cookies.setdefault(urlsplit(url).hostname or "", {})
-        if url.startswith(self.broker_url):
+        if self.broker_url and url.startswith(self.broker_url):
             headers = {"X-Forwarded-For": self.address, **headers}
         sent = {name: value for name, value in headers.items() if value}
         if jar:
