@@ -143,16 +143,17 @@ def callback(request: Request, state="", code="", iss=""):
     if not begun or state != begun or iss != BROKER:
         raise HTTPException(400, "This browser did not begin this login.")
     form = {"grant_type": "authorization_code", "code": code, "code_verifier": verifier}
-    answer = requests.post(f"{BROKER}/token", {**form, "redirect_uri": BASE, "client_id": BASE}, timeout=20)
+    form |= {"redirect_uri": BASE, "client_id": BASE}
     secret, nonce = secrets.token_urlsafe(32), secrets.token_bytes(12)
     try:
+        answer = requests.post(f"{BROKER}/token", form, timeout=20)
         claims = verify(answer.json()["token"], digest(state), time())
         sealed = nonce + CIPHER.encrypt(nonce, claims["access_token"].encode(), digest(secret).encode())
         row = {**claims, "id": digest(secret), "token": sealed}
         # Its `jti` is unique: no token is taken twice; one that is older than three minutes never is.
         DB.execute("DELETE FROM sessions WHERE expires_at < ?", (time() - 180,))
         DB.execute("INSERT INTO sessions VALUES (:id, :jti, :github_id, :username, :token, :expires_at)", row)
-    except (jwt.PyJWTError, sqlite3.IntegrityError, LookupError, TypeError):
+    except (jwt.PyJWTError, requests.RequestException, sqlite3.IntegrityError, LookupError, TypeError):
         raise HTTPException(400, "This login is not valid.") from None
     return redirect(f"{BASE}/", SESSION, secret, int(claims["expires_at"] - time()))
 
