@@ -51,3 +51,12 @@ async def test_a_kept_answer_is_as_well_guarded_as_the_first(changing: Sandbox) 
         await refresh(home, HOME, pair.refresh_token)
         elsewhere = Start("http://localhost:6666")
         assert error_of(await refresh(home, elsewhere, pair.refresh_token)) == "invalid_grant"
+
+
+async def test_what_was_never_received_can_still_be_ended(changing: Sandbox) -> None:
+    """The old token, given to /revoke within the minute, ends the pair that it became."""
+    async with serve(changing.url, app=EXPIRING_APP) as broker, Visitor(broker.url) as home:
+        pair = await log_in(home, HOME)
+        lost = Pair.of(await refresh(home, HOME, pair.refresh_token))
+        assert (await home.post(f"{broker.url}/revoke", {"token": pair.refresh_token})).status == 200
+        assert error_of(await refresh(home, HOME, lost.refresh_token)) == "invalid_grant"

@@ -116,6 +116,7 @@ async def test_a_question_nobody_answers_ends_its_token(stage: Stage) -> None:
     stage.instance.clock.ahead_s += 601
     stage.broker.clock.now += 601
     assert (await stage.alice.open("/auth/other")).location == "/"
+    assert (await stage.alice.send("/auth/other", {"decision": "stay"})).status == 400
     stage.alice.login = "alice"
     assert (await stage.alice.get(await stage.to_callback())).status == 303
     assert stage.living("bob") == living

@@ -59,7 +59,8 @@ async def refresh(broker: Broker, form: Query, caller: Caller, thumbprint: str) 
 async def end(broker: Broker, value: str) -> None:
     """End at GitHub what `value` stands for: GitHub's own token, or one of our refresh tokens.
 
-    No error when it is dead already; raises GitHubError, GitHubUnavailable when GitHub did not do it.
+    No error when it is dead already; raises GitHubError, GitHubUnavailable when GitHub did not do it,
+    MemoryAway.
     """
     try:
         token = unseal(broker.ring, Purpose.REFRESH_TOKEN, value, SealedRefreshToken, broker.clock())
@@ -67,6 +68,10 @@ async def end(broker: Broker, value: str) -> None:
         # What cannot be a token of GitHub's is not sent there.
         if len(value) <= LONGEST_TOKEN and value.isascii() and not access.is_ours(broker, value):
             await broker.github.revoke(value)
+        return
+    if (known := await _Answers(broker, value).find()) is not None:
+        # It was traded a moment ago, perhaps in vain: what it became ends.
+        await broker.github.revoke(str(known["access_token"]))
         return
     # GitHub ends a refresh token together with its access token, which only a refresh tells us.
     with contextlib.suppress(GrantRefused):

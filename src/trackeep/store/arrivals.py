@@ -39,6 +39,9 @@ async def find(conn: AsyncConnection, vault: Vault, arrival_id: str, account_id:
 async def take(conn: AsyncConnection, vault: Vault, arrival_id: str, account_id: int, now: int) -> str | None:
     """As `find`, once: of two clicks only one gets it."""
     content = await find(conn, vault, arrival_id, account_id, now)
+    if content is None:
+        # One that is too old stays for `take_overdue`, which tells whose token has to end.
+        return None
     gone = await conn.execute(delete(pending_arrival).where(pending_arrival.c.id_hash == _hash(arrival_id)))
     return content if gone.rowcount == 1 else None
 
