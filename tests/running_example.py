@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import pytest
 from programs import environment
 from visitor import Answer, Visitor
 
@@ -82,9 +83,11 @@ class Guest(Visitor):
 
 
 def install(name: str, folder: Path) -> list[str]:
-    """The command that runs the example; what npm brings goes into a copy in `folder`."""
+    """The command that runs the example; what npm brings goes into a copy in `folder`. Skips without npm."""
     if not name.startswith("node"):
         return [sys.executable, "-W", "error", str(FOLDER / name / "app.py")]
+    if shutil.which("npm") is None:
+        pytest.skip("There is no npm on this computer, so the example for node cannot be installed.")
     shutil.copytree(FOLDER / name, folder, ignore=shutil.ignore_patterns("node_modules", "data"))
     options = ("--no-package-lock", "--no-audit", "--no-fund", "--silent")
     subprocess.run(["npm", "install", *options], cwd=folder, check=True, timeout=120)

@@ -82,7 +82,7 @@ async function github(session, path) {
       const page = answer.status === 304 ? known : { etag: told("etag"), next, items: await answer.json() };
       seen.set(token + url, page);
       found.push(...page.items);
-      url = page.next;
+      url = next ?? page.next;
     } else {
       if (answer.status === 401) forget(session);
       throw refused(502, `GitHub answered ${answer.status}.`);
@@ -108,7 +108,7 @@ function sessionOf(req) {
 }
 
 const ending = "UPDATE sessions SET token = NULL, expires_at = ? WHERE id = ?";
-const forget = (session) => db.run(ending, [time(), session.id]);
+const forget = (session) => (seen.clear(), db.run(ending, [time(), session.id]));
 
 const app = express().set("views", import.meta.dirname).disable("x-powered-by");
 const show = (res, values) => res.render("page.ejs", { message: null, session: null, ...values });

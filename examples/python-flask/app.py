@@ -70,7 +70,7 @@ def github(session, path):
     while url:
         if time() < PAUSED_UNTIL.get(token, 0):
             abort(503, f"GitHub asks us to wait until {ctime(PAUSED_UNTIL[token])}.")
-        known = SEEN.get((token, url))
+        known = SEEN.setdefault(token, {}).get(url)
         headers = {"Authorization": f"Bearer {token}", "If-None-Match": known and known.headers["ETag"]}
         answer = requests.get(url, headers=headers, timeout=20)
         if answer.status_code in (403, 429) and "Retry-After" in answer.headers:
@@ -78,9 +78,9 @@ def github(session, path):
         elif answer.status_code in (403, 429) and answer.headers.get("X-RateLimit-Remaining") == "0":
             PAUSED_UNTIL[token] = int(answer.headers["X-RateLimit-Reset"])
         elif answer.status_code in (200, 304):
-            page = SEEN[token, url] = answer if answer.status_code == 200 else known
+            page = SEEN[token][url] = answer if answer.status_code == 200 else known
             yield from page.json()
-            url = page.links.get("next", {}).get("url")
+            url = (answer.links or page.links).get("next", {}).get("url")
         else:
             if answer.status_code == 401:
                 forget(session)
@@ -102,6 +102,7 @@ def session_here():
 
 
 def forget(session):
+    SEEN.pop(session["token"], None)
     DB.execute("UPDATE sessions SET token = NULL, expires_at = ? WHERE id = ?", (time(), session["id"]))
 
 
