@@ -254,14 +254,15 @@ def test_a_short_key(name: str, command: list[str], settings: dict[str, str], tm
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_example_is_short_and_stands_alone(name: str) -> None:
-    """One file of at most 150 lines of code, nothing of Trackeep's own code in it, exact versions."""
+    """One file of at most 150 lines of code, nothing of Trackeep in it, just the versions tested here."""
     (source,) = (FOLDER / name).glob("app.*")
     text = source.read_text()
     assert len(_code(text)) <= MOST_LINES
     assert not re.search(r"(import|from) .?trackeep", text)
     if name.startswith("python"):
+        lock = (FOLDER.parent / "requirements.lock").read_text()
         pins = (FOLDER / name / "requirements.txt").read_text().split()
-        assert all(re.fullmatch(r"[\w.\[\]-]+==[\d.]+", pin) for pin in pins)
+        assert not [pin for pin in pins if f"{pin.lower()} " not in lock]
     else:
         package = json.loads((FOLDER / name / "package.json").read_text())
         assert all(re.fullmatch(r"[\d.]+", version) for version in package["dependencies"].values())
