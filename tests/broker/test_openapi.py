@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -11,12 +13,15 @@ import requests
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from joserfc.jwk import OKPKey
 from jsonschema import Draft202012Validator
 from local_broker import broker_environment
 from programs import Program, start
+from registered import post, register
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
+from target_vectors import vectors
 from visitor import Answer, Start, Visitor
 
 from trackeep.broker.openapi import PATHS, document
@@ -39,7 +44,22 @@ OPERATIONS = [
 ]
 # Programs and people get the same refusals, each in their own form.
 ACCEPTED = ["application/json", "text/html"]
-EXAMPLES = 12
+EXAMPLES = 30
+# What chance alone would never find: addresses, clients and keys that are good, or nearly so.
+HOME = "https://home.example"
+ADDRESSES = [each.address for each in vectors()]
+KEY = json.dumps(OKPKey.generate_key("X25519").as_dict(private=False))
+schemathesis.openapi.format("uri", st.one_of(st.just(HOME), st.sampled_from(ADDRESSES)))
+schemathesis.openapi.format("jwk", st.sampled_from([KEY, KEY.replace("X25519", "P-256"), "{}", "["]))
+
+
+@dataclass(frozen=True)
+class Insider:
+    """Somebody who has all that the service gives out: a login token, a program's id, a pushed request."""
+
+    token: str
+    client_id: str
+    request_uri: str
 
 
 @pytest.fixture(scope="module")
@@ -51,16 +71,36 @@ def own(sandbox: Program) -> Iterator[Program]:
 
 
 @pytest.fixture(scope="module")
-def api(own: Program) -> Any:
+def insider(own: Program) -> Insider:
+    async def arrive() -> Insider:
+        async with Visitor(own.url) as alice:
+            token = (await alice.log_in(Start(with_code=False))).query["token"]
+            program = await register(own.url, is_public=True, redirect_uri=HOME)
+            status, pushed = await post(alice, "/par", {"client_id": HOME, "redirect_uri": HOME})
+            assert status == 201
+            return Insider(token, program.id, pushed["request_uri"])
+
+    return asyncio.run(arrive())
+
+
+@pytest.fixture(scope="module")
+def api(own: Program, insider: Insider) -> Any:
+    clients = [HOME, insider.client_id, insider.client_id[:-1], "http://localhost:8080"]
+    schemathesis.openapi.format("client-id", st.sampled_from(clients))
+    pushed = [insider.request_uri, insider.request_uri[:-1], ""]
+    schemathesis.openapi.format("request-uri", st.sampled_from(pushed))
     return schemathesis.openapi.from_url(f"{own.url}/openapi.json")
 
 
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
-def test_chance_finds_nothing_that_is_not_described(own: Program, api: Any, path: str, method: str) -> None:
+def test_chance_finds_nothing_that_is_not_described(
+    own: Program, insider: Insider, api: Any, path: str, method: str
+) -> None:
     """No failure of ours, no status, header, type or body but those that are described."""
     operation = api[path][method]
     # Without parameters there is nothing to get wrong, and any text is a path.
     modes = list(GenerationMode) if operation.query or operation.body else [GenerationMode.POSITIVE]
+    known = [{}, {"Authorization": f"Bearer {insider.token}"}] if "user" in path else [{}]
     with requests.Session() as session:
         for mode in modes:
 
@@ -70,12 +110,16 @@ def test_chance_finds_nothing_that_is_not_described(own: Program, api: Any, path
                 database=None,
                 suppress_health_check=list(HealthCheck),
             )
-            @given(case=operation.as_strategy(generation_mode=mode), accept=st.sampled_from(ACCEPTED))
-            def ask(case: schemathesis.Case, accept: str) -> None:
+            @given(
+                case=operation.as_strategy(generation_mode=mode),
+                accept=st.sampled_from(ACCEPTED),
+                sent=st.sampled_from(known),
+            )
+            def ask(case: schemathesis.Case, accept: str, sent: dict[str, str]) -> None:
                 case.call_and_validate(
                     base_url=own.url,
                     session=session,
-                    headers={"Accept": accept},
+                    headers={"Accept": accept, "Sec-Fetch-Site": "same-origin", **sent},
                     checks=PROMISED,
                     allow_redirects=False,
                 )
@@ -98,6 +142,23 @@ async def test_a_real_login_is_described_too(broker: Program) -> None:
         pushed = {"client_id": begun.base_url, "redirect_uri": begun.base_url}
         described("/par", "post", await alice.ask("POST", f"{broker.url}/par", {}, pushed))
         assert [answer.status, redeemed.status, spent.status] == [303, 200, 400]
+
+
+async def test_a_login_of_another_program_is_described_too(broker: Program) -> None:
+    """OpenID Connect, from the question to the claims, and the way back with a mistake."""
+    async with Visitor(broker.url) as alice:
+        program = await register(broker.url)
+        mistaken = await alice.get(program.url(response_type="token"))
+        page = await alice.get(program.url())
+        described("/authorize", "get", mistaken)
+        described("/authorize", "get", page)
+        assert [mistaken.status, page.status] == [303, 200]
+        back = await alice.get(await alice.sign_in_at_github((await alice.agree(page)).onward))
+        form = program.redemption(back.query["code"])
+        redeemed = await alice.ask("POST", f"{broker.url}/token", {}, form)
+        bearer = {"Authorization": f"Bearer {described('/token', 'post', redeemed)['access_token']}"}
+        claims = await alice.ask("GET", f"{broker.url}/userinfo", bearer)
+        assert described("/userinfo", "get", claims)["preferred_username"] == "alice"
 
 
 def described(path: str, method: str, answer: Answer) -> Any:

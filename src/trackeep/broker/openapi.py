@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from trackeep.broker.parts import FORM, broker_of
 from trackeep.broker.userinfo import CORS
-from trackeep.handshake.messages import LONGEST_BASE_URL, LONGEST_CLIENT_ID, LONGEST_STATE
+from trackeep.handshake.messages import KNOWN_SCOPES, LONGEST_BASE_URL, LONGEST_CLIENT_ID, LONGEST_STATE
 
 Part = dict[str, Any]
 
@@ -47,8 +47,14 @@ def _text(description: str, **more: object) -> Part:
 
 
 SHA256 = {"pattern": "^[A-Za-z0-9_-]{43}$"}
-CLIENT_ID = _text("A registered id, the address of a metadata document, or a base URL.")
-REQUEST_URI = _text("What /par answered; replaces all other fields but client_id.")
+URI = {"format": "uri", "maxLength": LONGEST_BASE_URL}
+CLIENT_ID = _text(
+    "A registered id, the address of a metadata document, or a base URL.",
+    format="client-id",
+    maxLength=LONGEST_CLIENT_ID,
+)
+REQUEST_URI = _text("What /par answered; replaces all other fields but client_id.", format="request-uri")
+_SCOPE = f"(?:{'|'.join(KNOWN_SCOPES)})"
 CHALLENGE = {
     "code_challenge": _text("The SHA-256 of the verifier, base64url (RFC 7636).", **SHA256),
     "code_challenge_method": _text("Only S256.", enum=["S256"]),
@@ -57,20 +63,22 @@ CHALLENGE = {
 START = {
     "redirect_uri": _text(
         "The base URL of the instance; the answer goes to /auth/callback below it.",
-        maxLength=LONGEST_BASE_URL,
         examples=["https://trackeep.example"],
+        **URI,
     ),
     "state": _text("Comes back unchanged.", maxLength=LONGEST_STATE),
     "name": _text("What the instance calls itself; shown as unverified."),
-    "scope": _text("GitHub's scopes, with blanks between them.", examples=["user:email read:user"]),
-    "jwe_jwk": _text("A public key (X25519 or P-256) to which the login token is encrypted, as JSON."),
-    "client_id": CLIENT_ID | {"maxLength": LONGEST_CLIENT_ID},
+    "scope": _text("GitHub's scopes, with blanks between them.", pattern=f"^{_SCOPE}(?: {_SCOPE})*$"),
+    "jwe_jwk": _text(
+        "A public key (X25519 or P-256) to which the login token is encrypted, as JSON.", format="jwk"
+    ),
+    "client_id": CLIENT_ID,
     "request_uri": REQUEST_URI,
     **CHALLENGE,
 }
 AUTHORIZE = {
     "client_id": CLIENT_ID,
-    "redirect_uri": _text("Exactly as it was registered.", examples=["https://app.example/callback"]),
+    "redirect_uri": _text("Exactly as it was registered.", examples=["https://app.example/callback"], **URI),
     "response_type": _text("Only code.", enum=["code"]),
     "response_mode": _text("Only query.", enum=["query"]),
     "scope": _text("openid profile email, or github for GitHub's own token.", examples=["openid profile"]),
@@ -85,7 +93,7 @@ TOKEN = {
     "grant_type": _text("What is brought.", enum=["authorization_code", "refresh_token"]),
     "code": _text("The code, a minute old at most."),
     "code_verifier": _text("Its verifier (RFC 7636).", minLength=43, maxLength=128),
-    "redirect_uri": _text("The address that the code was made for."),
+    "redirect_uri": _text("The address that the code was made for.", **URI),
     "refresh_token": _text("The refresh token, which is spent by this."),
     "scope": _text("No more than the login had."),
     **CREDENTIALS,
@@ -93,7 +101,7 @@ TOKEN = {
 REGISTRATION = {
     "redirect_uris": {
         "type": "array",
-        "items": _text("https, or http on this computer or a local network.", maxLength=LONGEST_BASE_URL),
+        "items": _text("https, or http on this computer or a local network.", **URI),
         "minItems": 1,
         "maxItems": 10,
         "examples": [["https://app.example/callback"]],
@@ -105,7 +113,7 @@ REGISTRATION = {
     "response_types": {"type": "array", "items": {"enum": ["code"]}},
 }
 APP = {
-    "callback": _text("The redirect_uri to register.", maxLength=LONGEST_BASE_URL),
+    "callback": _text("The redirect_uri to register.", **URI),
     "name": _text("Shown to the person, as unverified."),
     "kind": _text("Whether the program can keep a secret.", enum=["secret", "public"]),
 }
