@@ -110,7 +110,8 @@ def _verified(proof: str) -> tuple[ECKey | OKPKey, bytes]:
             raise _refused("is signed in a way that is not accepted")
         if jws.validate_compact(unverified, key, registry=_REGISTRY):
             return key, unverified.payload
-    except (JoseError, ValueError, TypeError, AttributeError):
+    except (JoseError, ValueError, TypeError, AttributeError, RecursionError):
+        # The last one for thousands of brackets inside each other, which fit into a header.
         pass
     raise _refused("has no valid signature")
 
