@@ -229,3 +229,19 @@ def test_two_proofs_are_none() -> None:
     for joined in (f"{one},{two}", f"{one}, {two}", f"{one} {two}", f"{one}.{two}", one + "\n"):
         with pytest.raises(TokenRefused):
             read(joined)
+
+
+@pytest.mark.parametrize("part", ["header", "payload"])
+def test_brackets_in_brackets_are_no_proof(part: str) -> None:
+    """Nested deeper than any parser goes, in what is signed or before: refused like everything else."""
+    deep = '"x":' + "[" * 1_200
+    if part == "payload":
+        head = {"typ": "dpop+jwt", "alg": "ES256", "jwk": MALLORY.as_dict(private=False)}
+        registry = jws.JWSRegistry(algorithms=["ES256"], strict_check_header=False)
+        proof = jws.serialize_compact(head, f'{{"jti":"one",{deep}', MALLORY, registry=registry)
+    else:
+        text = f'{{"typ":"dpop+jwt","alg":"ES256",{deep}'
+        proof = f"{base64.urlsafe_b64encode(text.encode()).rstrip(b'=').decode()}.e30.AAAA"
+    assert len(proof) < dpop.LONGEST_PROOF
+    with pytest.raises(TokenRefused):
+        read(proof)
