@@ -25,6 +25,11 @@ DEFAULT_SCOPES = ("user:email", "read:user", "repo")
 KNOWN_SCOPES = ("user:email", "read:user", "repo", "public_repo", "read:org")
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
+# Every sign that reads as the end of a quotation.
+_DOUBLE_QUOTES = frozenset(
+    '"\u201c\u201d\u201e\u201f\u2033\u2036\u00ab\u00bb\u301d\u301e\u301f\uff02\u02ba\u02ee\u3003\u275d\u275e'
+)
+
 Query = Sequence[tuple[str, str]]
 
 
@@ -159,8 +164,7 @@ def pairing_code(code_challenge: str, base_url: str) -> str:
 
 def plain_name(text: str) -> str:
     """A name that somebody chose freely, without characters that hide, reorder or break text."""
-    # Bidirectional controls could make a foreign name read like part of the page around it.
-    kept = (char if char == " " or unicodedata.category(char)[0] not in "CZ" else " " for char in text)
+    kept = (" " if _reaches_out(char) else char for char in text)
     return " ".join("".join(kept).split())[:LONGEST_NAME].strip()
 
 
@@ -206,6 +210,12 @@ def single(query: Query, name: str) -> str:
     if len(values) > 1:
         raise UsageError(f"{name} is given more than once.", "Give it exactly once.")
     return values[0] if values else ""
+
+
+def _reaches_out(char: str) -> bool:
+    """True for what could make a foreign name read like part of the page around it."""
+    # Bidirectional controls turn text around, quotation marks end the quotation that the page makes of it.
+    return unicodedata.category(char)[0] in "CZ" or char in _DOUBLE_QUOTES
 
 
 def _is_sha256(text: str) -> bool:

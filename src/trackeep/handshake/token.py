@@ -169,7 +169,8 @@ def _verified(unverified_token: str, keys: VerifyingKeys) -> tuple[Mapping[str, 
         if isinstance(key, RSAKey) or header["alg"] != algorithm_of(key):
             raise _refused("is signed in a way that is not accepted")
         content = jws.deserialize_compact(unverified_token, key, registry=_REGISTRIES[header["alg"]])
-    except (JoseError, ValueError):
+    except (JoseError, ValueError, RecursionError):
+        # Also thousands of brackets inside each other.
         raise _refused("has no valid signature") from None
     return content.headers(), content.payload
 
