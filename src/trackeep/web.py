@@ -232,12 +232,31 @@ class Around:
 
 def client_address(scope: Scope, trusted: tuple[Network, ...]) -> str:
     """The visitor's address: X-Forwarded-For is read from the right, through trusted proxies only."""
-    address = scope["client"][0] if scope.get("client") else ""
+    address = plain_address(scope["client"][0]) if scope.get("client") else ""
     forwarded = Headers(scope=scope).getlist("x-forwarded-for")
-    hops = [part.strip() for line in forwarded for part in line.split(",")]
+    hops = [part for line in forwarded for part in line.split(",")]
     while hops and is_in(address, trusted):
-        address = hops.pop()
+        address = plain_address(hops.pop())
     return address
+
+
+def plain_address(text: str) -> str:
+    """An address as one name for one computer: without brackets and port, IPv4 inside IPv6 as IPv4.
+
+    A socket on `::` shows every IPv4 visitor as `::ffff:...`, and some proxies write the port along.
+    """
+    address = text.strip()
+    if address.startswith("["):
+        address = address[1:].partition("]")[0]
+    elif address.count(":") == 1:
+        address = address.partition(":")[0]
+    if ":" not in address:
+        return address
+    try:
+        mapped = ipaddress.IPv6Address(address).ipv4_mapped
+    except ValueError:
+        return address
+    return str(mapped) if mapped else address
 
 
 def is_in(address: str, networks: tuple[Network, ...]) -> bool:

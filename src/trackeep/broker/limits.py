@@ -124,20 +124,13 @@ async def check_person(broker: Broker, github_id: int) -> None:
 
 def household(client_address: str) -> str:
     """The address that is counted: IPv6 by its /64, without a port; what is no address, as it is."""
-    address = client_address.strip("[]")
-    if address.count(":") == 1:
-        # Some proxies write the port along, which would make every connection a new address.
-        address = address.partition(":")[0]
-    elif "]:" in address:
-        address = address.partition("]:")[0]
+    address = web.plain_address(client_address)
     if ":" not in address:
         return address
     try:
         ip = ipaddress.IPv6Address(address)
     except ValueError:
         return address
-    if ip.ipv4_mapped:
-        return str(ip.ipv4_mapped)
     return f"{int(ip) >> 64:x}/64"
 
 
