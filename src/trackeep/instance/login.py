@@ -51,6 +51,8 @@ async def start(request: Request) -> Response:
         raise UsageError(
             "The link asks for something that does not exist.", "Use the links of the sign-in page."
         )
+    site.login_starts.check(request.state.client_address, site.clock())
+    site.login_starts.note(request.state.client_address, site.clock())
     login = sealed_cookies.login_named(request, query.get("login", ""))
     login = login or sealed_cookies.begin_login(site, safe_next(query.get("next", "/")), access)
     asked = messages.StartRequest(
@@ -123,6 +125,10 @@ async def _finish(request: Request, query: list[tuple[str, str]]) -> Response:
             "The answer came from another OAuth service than the one set here.",
             "TRACKEEP_BROKER_URL must be exactly the address that the service calls itself.",
         )
+    # A login's cookie may be sent again with another made-up code, as often as somebody likes.
+    address = request.state.client_address
+    site.login_ends.check(address, site.clock())
+    site.login_ends.note(address, site.clock())
     broker = await _broker(site)
     redemption = await broker.redeem(
         code=answer.code,
@@ -130,6 +136,7 @@ async def _finish(request: Request, query: list[tuple[str, str]]) -> Response:
         redirect_uri=site.settings.base_url,
         client_id=login.client_id,
     )
+    site.login_ends.forgive(address)
     await other_account.end_overdue(site)
     try:
         arrival = await _arrival(site, broker, redemption, login)

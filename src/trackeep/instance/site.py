@@ -52,6 +52,10 @@ class Site:
     broker_keys: BrokerKeys = field(default_factory=BrokerKeys)
     document_refusal: DocumentRefusal = field(default_factory=DocumentRefusal)
     token_tries: Tries = field(default_factory=lambda: Tries(most=10, per_s=600))
+    # Each is a request of ours to the OAuth service, which gives all of us together 1,200 in a minute, and
+    # 400 that are wrong; renewals must always find room.
+    login_starts: Tries = field(default_factory=lambda: Tries(most=300, per_s=60))
+    login_ends: Tries = field(default_factory=lambda: Tries(most=60, per_s=60))
 
     def now(self) -> int:
         return int(self.clock())

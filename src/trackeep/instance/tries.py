@@ -25,7 +25,7 @@ class Tries:
             wrong.popleft()
         if wrong and len(wrong) >= self._most:
             raise TooManyRequests(
-                "There were too many wrong tries from your address.",
+                "There were too many tries from your address.",
                 "Wait a little, then try again.",
                 retry_after_s=max(1, int(wrong[0] + self._per_s - now)),
             )
