@@ -44,6 +44,19 @@ LONGEST_KEPT_S = 86_400.0
 log = structlog.get_logger()
 
 
+class NotNow(DocumentRefused):
+    """Nothing is wrong with the document: it is we who will not ask its host at this moment."""
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A document that was fetched, until when it counts, and until when it may stand in for a newer one."""
+
+    document: Document
+    until: float
+    in_need_until: float
+
+
 @dataclass
 class _Visit:
     """The last time a host was asked: for which document, and how that ended (None: it is under way)."""
@@ -74,7 +87,7 @@ class Documents:
         self._given_tls = tls
         self._may_connect = may_connect
         self._clock = clock
-        self._kept: OrderedDict[str, tuple[Document, float]] = OrderedDict()
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._visits: OrderedDict[str, _Visit] = OrderedDict()
         self._asked: dict[str, list[float]] = {}
         self._in_flight = 0
@@ -84,36 +97,46 @@ class Documents:
         host = host_of(url)
         now = self._clock()
         kept = self._kept.get(url)
-        if kept and now < kept[1]:
-            return kept[0]
-        visit = self._recent_visit(host, now)
-        if visit is None:
-            visit = self._begin(host, url, now)
-        elif visit.url != url:
-            raise _not_now()
-        # Shielded: one visitor who leaves must not take the answer from the others.
-        return await asyncio.shield(visit.answer)
+        if kept and now < kept.until:
+            return kept.document
+        # What was there before has turns of its own: made-up paths must not use up those of its host.
+        turn = url if kept else host
+        try:
+            visit = self._recent_visit(turn, now) or self._begin(turn, url, now)
+            if visit.url != url:
+                raise _not_now()
+            # Shielded: one visitor who leaves must not take the answer from the others.
+            return await asyncio.shield(visit.answer)
+        except NotNow:
+            # Nor must whoever keeps us busy keep the people of a known program out.
+            if kept and now < kept.in_need_until:
+                return kept.document
+            raise
 
-    def _recent_visit(self, host: str, now: float) -> _Visit | None:
+    def _recent_visit(self, turn: str, now: float) -> _Visit | None:
         while self._visits and next(iter(self._visits.values())).at <= now - FETCH_EVERY_S:
             self._visits.popitem(last=False)
-        return self._visits.get(host)
+        return self._visits.get(turn)
 
-    def _begin(self, host: str, url: str, now: float) -> _Visit:
+    def _begin(self, turn: str, url: str, now: float) -> _Visit:
         if self._in_flight >= MOST_IN_FLIGHT or len(self._visits) >= MOST_REMEMBERED:
-            raise DocumentRefused("Too many metadata documents are being fetched.", "Try again in a minute.")
+            raise NotNow("Too many metadata documents are being fetched.", "Try again in a minute.")
         self._in_flight += 1
-        visit = _Visit(url, now, asyncio.create_task(self._fetch_and_keep(host, url)))
+        visit = _Visit(url, now, asyncio.create_task(self._fetch_and_keep(url)))
         # Whoever waits gets the error; when nobody does any more, asyncio need not complain.
         visit.answer.add_done_callback(lambda task: task.cancelled() or task.exception())
-        self._visits[host] = visit
+        self._visits[turn] = visit
         return visit
 
-    async def _fetch_and_keep(self, host: str, url: str) -> Document:
+    async def _fetch_and_keep(self, url: str) -> Document:
         try:
             async with asyncio.timeout(WITHIN_S):
-                document, kept_s = await self._fetch(host, url)
+                document, kept_s = await self._fetch(host_of(url), url)
+        except NotNow:
+            raise
         except DocumentRefused as refused:
+            # Taken down or changed by its host: what was there before stands in for nothing any more.
+            self._kept.pop(url, None)
             log.info("metadata document refused", reason=refused.sentence)
             raise
         except (TimeoutError, OSError, aiohttp.ClientError, ValueError) as error:
@@ -124,7 +147,8 @@ class Documents:
             ) from None
         finally:
             self._in_flight -= 1
-        self._kept[url] = document, self._clock() + kept_s
+        now = self._clock()
+        self._kept[url] = _Kept(document, now + kept_s, now + LONGEST_KEPT_S)
         self._kept.move_to_end(url)
         if len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
@@ -251,7 +275,5 @@ async def _body(answer: aiohttp.ClientResponse) -> bytes:
     return body
 
 
-def _not_now() -> DocumentRefused:
-    return DocumentRefused(
-        "This host was asked for a metadata document a moment ago.", "Try again in half a minute."
-    )
+def _not_now() -> NotNow:
+    return NotNow("This host was asked for a metadata document a moment ago.", "Try again in half a minute.")
