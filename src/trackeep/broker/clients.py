@@ -46,6 +46,11 @@ def digest(client_id: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(client_id.encode()).digest()).rstrip(b"=").decode()
 
 
+def digests(client_id: str) -> tuple[str, str]:
+    """The names of a client id as it is written, and as the base URL that it may stand for."""
+    return digest(client_id), digest(base_url_of(client_id))
+
+
 def is_base_url(client_id: str, base_url: str) -> bool:
     """True when the client id is the address itself, which needs no registration and proves nothing."""
     return base_url_of(client_id) == base_url
@@ -122,7 +127,7 @@ def authenticate(broker: Broker, request: Request, form: list[tuple[str, str]]) 
     if "://" in client_id:
         if secret:
             raise InvalidClient("An address has no client secret.", "Leave client_secret out.")
-        return Caller(base_url_of(client_id) or client_id, is_proven=False)
+        return Caller(client_id, is_proven=False)
     known = registration.read(broker, client_id)
     if not known.is_confidential:
         return Caller(client_id, is_proven=False)

@@ -57,7 +57,7 @@ def find(broker: Broker, query: Query, *, is_exact: bool) -> Question:
         raise wrong from None
     client_id = single(query, "client_id")
     # The client is named twice, so that a request_uri of one is never answered in the name of another.
-    known = clients.digest(client_id), clients.digest(clients.base_url_of(client_id))
+    known = clients.digests(client_id)
     if now > found.expires_at or found.question.client not in known or found.question.is_exact != is_exact:
         raise wrong
     # Checked again: the operator may have changed the rules meanwhile.

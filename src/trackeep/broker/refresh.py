@@ -51,7 +51,6 @@ async def refresh(broker: Broker, form: Query, caller: Caller, thumbprint: str) 
             return known
         answer = await _ask(broker, token)
         broker.metrics.refreshed("github")
-        broker.metrics.refreshed("github")
         await answers.keep(answer)
     return answer
 
@@ -106,7 +105,7 @@ def _checked(broker: Broker, form: Query, caller: Caller, thumbprint: str) -> Se
         token = unseal(broker.ring, Purpose.REFRESH_TOKEN, blob, SealedRefreshToken, broker.clock())
     except SealBroken:
         raise _wrong_token() from None
-    if clients.digest(caller.client_id) != token.client:
+    if token.client not in clients.digests(caller.client_id):
         raise _wrong_token()
     if redirect_uri and token.target not in (redirect_uri, clients.base_url_of(redirect_uri)):
         raise _wrong_token()
