@@ -54,7 +54,7 @@ def counts(broker: Broker, request: Request, asked: Question) -> bool:
         return asked.wants_code
     if offer(broker, target) == NOT_OFFERED or _wants_to_be_asked(request):
         return False
-    if not (_was_pushed(asked) or _was_begun_there(request, target)):
+    if not (_was_clicked(request) and (_was_pushed(asked) or _was_begun_there(request, target))):
         return False
     place, grants = _place(asked), _grants(asked)
     return any(
@@ -83,17 +83,21 @@ def _was_pushed(asked: Question) -> bool:
     return asked.is_pushed and bool(asked.dpop_jkt) and asked.wants_code
 
 
-def _was_begun_there(request: Request, target: Target) -> bool:
-    # A hostile page can send a browser here, but not with another site's Referer and not as the
-    # person's own click: without all four marks the page is shown.
+def _was_clicked(request: Request) -> bool:
+    # A hostile page can drive a browser here, also through the sign-in link of the person's own instance,
+    # and each login would push out an older token. It cannot do that as the person's own click.
     headers = request.headers
-    referrer = urlsplit(headers.get("referer", ""))
     return (
-        f"{referrer.scheme}://{referrer.netloc}" == target.origin
-        and headers.get("sec-fetch-mode") == "navigate"
+        headers.get("sec-fetch-mode") == "navigate"
         and headers.get("sec-fetch-dest") == "document"
         and headers.get("sec-fetch-user") == "?1"
     )
+
+
+def _was_begun_there(request: Request, target: Target) -> bool:
+    # Nor can it send another site's Referer along.
+    referrer = urlsplit(request.headers.get("referer", ""))
+    return f"{referrer.scheme}://{referrer.netloc}" == target.origin
 
 
 def _wants_to_be_asked(request: Request) -> bool:
