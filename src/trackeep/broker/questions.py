@@ -31,7 +31,7 @@ class Question(msgspec.Struct, array_like=True, frozen=True):
     email`), GitHub's own token (`github`, and scopes of GitHub), or both. `scopes` are what GitHub is asked.
     `is_exact` tells a whole redirect_uri from a base URL; `is_verified` that the address itself published a
     document that names it; `is_pushed` that the request came from the client's server with a proof of the
-    key `dpop_jkt`.
+    key `dpop_jkt`, and `is_signed` that this key stands in that document.
     """
 
     client: str
@@ -49,6 +49,7 @@ class Question(msgspec.Struct, array_like=True, frozen=True):
     id_token_alg: str
     is_verified: bool
     is_pushed: bool
+    is_signed: bool = False
 
     @property
     def target(self) -> targets.Target:
@@ -91,6 +92,7 @@ async def from_start(broker: Broker, query: Query, proven: str = "") -> Question
         id_token_alg="",
         is_verified=client is not None and clients.vouches_for(client, target),
         is_pushed=bool(proven),
+        is_signed=client is not None and proven in client.thumbprints,
     )
 
 
@@ -162,6 +164,7 @@ def _from_authorize(client: Client, target: targets.Target, query: Query, proven
         id_token_alg=client.id_token_alg,
         is_verified=clients.vouches_for(client, target),
         is_pushed=bool(proven),
+        is_signed=proven in client.thumbprints,
     )
 
 
