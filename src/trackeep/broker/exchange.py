@@ -68,14 +68,15 @@ class GitHubLogin:
         except GitHubUnavailable:
             return await self._profile(access_token)
 
-    async def revoke(self, access_token: str) -> None:
-        """Ends a token at GitHub; one that is dead already is as good as ended."""
+    async def revoke(self, access_token: str) -> bool:
+        """Ends a token at GitHub; False for one that is dead already or never was, which is as good."""
         url = oauth.revocation_url(self._addresses.api, self.registration)
         basic = aiohttp.encode_basic_auth(self.registration.client_id, self.registration.client_secret)
         headers = {"Authorization": basic}
         answer = await self._ask("revoke", "DELETE", url, headers, json={"access_token": access_token})
         if answer.status not in (204, 404, 422):
             raise GitHubUnavailable("GitHub did not end the token.", "Try again in a minute.")
+        return answer.status == 204
 
     async def _token(self, call: str, form: Mapping[str, str]) -> oauth.GitHubToken:
         url = oauth.token_url(self._addresses.web)

@@ -40,6 +40,8 @@ REDEMPTIONS = Rule("token", 1_200, refused_costs=3)
 PUSHES = Rule("par", 1_200, refused_costs=3)
 # Each ends in a question to GitHub, whose budget of 5,000 an hour belongs to everybody here.
 REVOCATIONS = Rule("revoke", 120, refused_costs=3)
+# One that ends nothing is answered like any other, but made-up tokens would spend that budget from one place.
+VAIN_REVOCATION_COSTS = 10
 # A program registers once in its life.
 REGISTRATIONS = Rule("register", 300, refused_costs=3)
 # Answered out of memory: keys, metadata, who am I, pages.
@@ -115,6 +117,12 @@ async def check_target(broker: Broker, client_address: str, base_url: str) -> No
     pair = f"{TARGET_FROM_ADDRESS.group} {household(client_address)} {base_url}"
     await _count(broker, TARGET_FROM_ADDRESS, "target", pair)
     await _count(broker, TARGET, "target", f"{TARGET.group} {base_url}")
+
+
+async def note_vain_revocation(broker: Broker, client_address: str) -> None:
+    """Counts a revocation that GitHub was asked for in vain as the many that it is worth."""
+    key = f"{REVOCATIONS.group} {household(client_address)}"
+    await broker.memory.count(key, WINDOW_S, VAIN_REVOCATION_COSTS - 1)
 
 
 async def check_person(broker: Broker, github_id: int) -> None:

@@ -55,27 +55,27 @@ async def refresh(broker: Broker, form: Query, caller: Caller, thumbprint: str) 
     return answer
 
 
-async def end(broker: Broker, value: str) -> None:
+async def end(broker: Broker, value: str) -> bool:
     """End at GitHub what `value` stands for: GitHub's own token, or one of our refresh tokens.
 
-    No error when it is dead already; raises GitHubError, GitHubUnavailable when GitHub did not do it,
-    MemoryAway.
+    False when GitHub was asked in vain, because it is dead already or nobody's; raises GitHubError,
+    GitHubUnavailable when GitHub did not do it, MemoryAway.
     """
     try:
         token = unseal(broker.ring, Purpose.REFRESH_TOKEN, value, SealedRefreshToken, broker.clock())
     except SealBroken:
         # What cannot be a token of GitHub's is not sent there.
         if len(value) <= LONGEST_TOKEN and value.isascii() and not access.is_ours(broker, value):
-            await broker.github.revoke(value)
-        return
+            return await broker.github.revoke(value)
+        return True
     if (known := await _Answers(broker, value).find()) is not None:
         # It was traded a moment ago, perhaps in vain: what it became ends.
-        await broker.github.revoke(str(known["access_token"]))
-        return
+        return await broker.github.revoke(str(known["access_token"]))
     # GitHub ends a refresh token together with its access token, which only a refresh tells us.
     with contextlib.suppress(GrantRefused):
         github = await broker.github.refresh(token.refresh_token)
-        await broker.github.revoke(github.access_token)
+        return await broker.github.revoke(github.access_token)
+    return False
 
 
 async def _ask(broker: Broker, token: SealedRefreshToken) -> dict[str, object]:

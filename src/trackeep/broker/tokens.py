@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from trackeep.broker import clients, codes, issuing, refresh
+from trackeep.broker import clients, codes, issuing, limits, refresh
 from trackeep.broker.clients import Caller
 from trackeep.broker.parts import Broker, broker_of, read_form
 from trackeep.broker.proofs import proven_thumbprint
@@ -45,7 +45,8 @@ async def revoke(request: Request) -> Response:
             raise OAuthError("token is missing.", "Send the token that should end.")
         if single(form, "client_id") or "authorization" in request.headers:
             clients.authenticate(broker, request, form)
-        await refresh.end(broker, value)
+        if not await refresh.end(broker, value):
+            await limits.note_vain_revocation(broker, request.state.client_address)
     except TrackeepError as error:
         return refusal(request, error)
     return Response(status_code=200, headers=NO_STORE)
