@@ -68,3 +68,22 @@ async def test_what_was_taken_down_stands_in_for_nothing() -> None:
         await name_others(it)
         with pytest.raises(DocumentRefused):
             await it.documents.fetch(URL)
+
+
+async def test_a_known_document_stands_in_while_its_host_cannot_be_reached() -> None:
+    """Mallory floods the host itself, or the name server: people still get to what it said today."""
+    async with scene(page(body())) as it:
+        first = await it.documents.fetch(URL)
+        it.clock.now += KEPT_S + 1
+        it.server.answer = hang_up
+        assert await it.documents.fetch(URL) == first
+        asked = it.server.connections
+        assert await it.documents.fetch(URL) == first
+        assert it.server.connections == asked
+        it.clock.now += LONGEST_KEPT_S
+        with pytest.raises(DocumentRefused):
+            await it.documents.fetch(URL)
+
+
+async def hang_up(_head: str, writer: https_server.Writer) -> None:
+    writer.close()

@@ -45,7 +45,7 @@ log = structlog.get_logger()
 
 
 class NotNow(DocumentRefused):
-    """Nothing is wrong with the document: it is we who will not ask its host at this moment."""
+    """Nothing is known against the document: its host was not asked, or could not be reached."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Documents:
             # Shielded: one visitor who leaves must not take the answer from the others.
             return await asyncio.shield(visit.answer)
         except NotNow:
-            # Nor must whoever keeps us busy keep the people of a known program out.
+            # Nor must whoever keeps us, our name server or the host busy keep a known program's people out.
             if kept and now < kept.in_need_until:
                 return kept.document
             raise
@@ -141,7 +141,7 @@ class Documents:
             raise
         except (TimeoutError, OSError, aiohttp.ClientError, ValueError) as error:
             log.info("metadata document not fetched", reason=type(error).__name__)
-            raise DocumentRefused(
+            raise NotNow(
                 "The metadata document of this address cannot be fetched.",
                 "It has to be reachable by https with a valid certificate, within 5 seconds.",
             ) from None
