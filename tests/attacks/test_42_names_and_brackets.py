@@ -10,6 +10,7 @@ import pytest
 from document_host import BASE_URL, KEY, URL, body, scene
 from https_server import page
 from programs import Program
+from registered import register
 from visitor import Start, Visitor
 
 from trackeep.handshake import dpop, messages
@@ -60,3 +61,16 @@ async def test_signed_means_by_the_key_in_the_document(sandbox: Program, is_pinn
         consent = await alice.get(messages.pushed_url(broker.url, URL, pushed["request_uri"]))
     assert "This address published who it is" in consent.text
     assert ("and the request was signed" in consent.text) is is_pinned
+
+
+async def test_pairing_code_only_where_the_other_side_shows_one(sandbox: Program) -> None:
+    """Over plain http a Trackeep shows the same eight characters; a code that proves nothing is not shown."""
+    there = "http://192.168.1.5:8080"
+    async with local_broker.serve(sandbox.url) as broker, Visitor(broker.url) as alice:
+        program = await register(broker.url, redirect_uri=f"{there}/callback")
+        without_challenge = program.url(code_challenge="", code_challenge_method="")
+        pages = [
+            await alice.get(link) for link in (Start(there).url(broker.url), program.url(), without_challenge)
+        ]
+    assert [page.status for page in pages] == [200] * 3
+    assert ["Pairing code" in page.text for page in pages] == [True, False, False]

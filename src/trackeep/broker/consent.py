@@ -105,7 +105,12 @@ def _doubts(broker: Broker, target: Target) -> tuple[str, ...]:
 
 
 def _pairing(asked: Question, target: Target) -> str:
-    return pairing_code(asked.code_challenge, target.base_url) if target.is_cleartext else ""
+    # Without a challenge the code would be the same for everybody, and other programs show none: people
+    # would learn to pass over it.
+    is_shown_there = bool(asked.code_challenge) and not asked.is_exact
+    return (
+        pairing_code(asked.code_challenge, target.base_url) if target.is_cleartext and is_shown_there else ""
+    )
 
 
 def _digest(cookie: str) -> str:
