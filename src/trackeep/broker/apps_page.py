@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trackeep.broker import registration
+from trackeep.broker.oauth_errors import InvalidRedirect, OAuthError
 from trackeep.broker.parts import Broker, broker_of, read_form
-from trackeep.broker.refusals import InvalidRedirect, OAuthError
 from trackeep.errors import Forbidden
 from trackeep.handshake.messages import LONGEST_BASE_URL, LONGEST_NAME, plain_name, single
 from trackeep.web import is_same_origin

@@ -12,8 +12,8 @@ from urllib.parse import unquote_plus
 from starlette.requests import Request
 
 from trackeep.broker import registration, targets
+from trackeep.broker.oauth_errors import InvalidClient, OAuthError
 from trackeep.broker.parts import Broker
-from trackeep.broker.refusals import InvalidClient, OAuthError
 from trackeep.errors import UsageError
 from trackeep.handshake.messages import single
 

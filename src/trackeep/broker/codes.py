@@ -8,8 +8,8 @@ import msgspec
 
 from trackeep.broker import clients
 from trackeep.broker.clients import Caller
+from trackeep.broker.oauth_errors import InvalidProof, OAuthError
 from trackeep.broker.parts import Broker
-from trackeep.broker.refusals import InvalidProof, OAuthError
 from trackeep.broker.transactions import Transaction
 from trackeep.errors import GrantRefused
 from trackeep.handshake.messages import Query, code_challenge, is_verifier, nonce_of, single

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from trackeep.broker import targets
-from trackeep.broker.refusals import InvalidClient
+from trackeep.broker.oauth_errors import InvalidClient
 from trackeep.broker.targets import Network
 from trackeep.errors import TokenRefused, UsageError
 from trackeep.handshake import dpop

@@ -17,9 +17,9 @@ from trackeep.broker import (
     remembered,
     transactions,
 )
+from trackeep.broker.oauth_errors import OAuthError
 from trackeep.broker.parts import Broker, broker_of, read_form
 from trackeep.broker.questions import Question
-from trackeep.broker.refusals import OAuthError
 from trackeep.broker.transactions import Transaction
 from trackeep.errors import Forbidden, GitHubError, GitHubUnavailable, GrantRefused, LoginDenied, LoginError
 from trackeep.github.oauth import Authorization

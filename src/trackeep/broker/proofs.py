@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from starlette.requests import Request
 
+from trackeep.broker.oauth_errors import InvalidProof
 from trackeep.broker.parts import Broker
-from trackeep.broker.refusals import InvalidProof
 from trackeep.errors import TokenRefused
 from trackeep.handshake import dpop
 

@@ -7,10 +7,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from trackeep.broker import clients, questions
+from trackeep.broker.oauth_errors import OAuthError
 from trackeep.broker.parts import Broker, broker_of, read_form
 from trackeep.broker.proofs import proven_thumbprint
 from trackeep.broker.questions import Question
-from trackeep.broker.refusals import NO_STORE, OAuthError, refusal
+from trackeep.broker.refusals import NO_STORE, refusal
 from trackeep.errors import TrackeepError, UsageError
 from trackeep.handshake.messages import Query, single
 from trackeep.handshake.sealed import Purpose, SealBroken, seal, unseal

@@ -6,14 +6,14 @@ import msgspec
 
 from trackeep.broker import clients, targets
 from trackeep.broker.clients import Client
-from trackeep.broker.parts import Broker
-from trackeep.broker.refusals import (
+from trackeep.broker.oauth_errors import (
     InteractionRequired,
     InvalidScope,
     OAuthError,
     RequestNotSupported,
     UnsupportedResponseType,
 )
+from trackeep.broker.parts import Broker
 from trackeep.errors import UsageError
 from trackeep.handshake import messages
 from trackeep.handshake.messages import DEFAULT_SCOPES, KNOWN_SCOPES, Query

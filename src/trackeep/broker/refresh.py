@@ -16,8 +16,8 @@ from trackeep.broker import access, clients, targets
 from trackeep.broker.clients import Caller
 from trackeep.broker.issuing import SealedRefreshToken, granted, seal_refresh_token
 from trackeep.broker.memory import MemoryAway
+from trackeep.broker.oauth_errors import InvalidProof, InvalidScope, OAuthError
 from trackeep.broker.parts import Broker
-from trackeep.broker.refusals import InvalidProof, InvalidScope, OAuthError
 from trackeep.errors import GrantRefused, UsageError
 from trackeep.github.oauth import LONGEST_TOKEN
 from trackeep.handshake.messages import Query, single

@@ -1,10 +1,11 @@
-"""What a program is told when it asks wrongly: the errors of OAuth, and how they are written as JSON."""
+"""How a program is told what went wrong: errors as the JSON of OAuth, never stored."""
 
 from __future__ import annotations
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from trackeep.broker.oauth_errors import InvalidClient, OAuthError
 from trackeep.broker.parts import broker_of
 from trackeep.errors import (
     GitHubError,
@@ -16,59 +17,6 @@ from trackeep.errors import (
 )
 
 NO_STORE = {"cache-control": "no-store", "pragma": "no-cache"}
-
-
-class OAuthError(UsageError):
-    """A request that a client has to change; `code` is the word of the standard for it."""
-
-    code = "invalid_request"
-
-
-class InvalidClient(OAuthError):
-    """Unknown, or it did not prove that it is who it says (RFC 6749 section 5.2)."""
-
-    status = 401
-    code = "invalid_client"
-
-
-class InvalidScope(OAuthError):
-    code = "invalid_scope"
-
-
-class UnsupportedGrant(OAuthError):
-    code = "unsupported_grant_type"
-
-
-class UnsupportedResponseType(OAuthError):
-    code = "unsupported_response_type"
-
-
-class RequestNotSupported(OAuthError):
-    """OpenID Connect Core section 3.1.2.6."""
-
-    code = "request_not_supported"
-
-
-class InteractionRequired(OAuthError):
-    """The person has to be asked, but the client forbade it (OpenID Connect Core section 3.1.2.6)."""
-
-    code = "interaction_required"
-
-
-class InvalidRegistration(OAuthError):
-    """RFC 7591 section 3.2.2."""
-
-    code = "invalid_client_metadata"
-
-
-class InvalidRedirect(InvalidRegistration):
-    code = "invalid_redirect_uri"
-
-
-class InvalidProof(OAuthError):
-    """The key that this login is bound to was not shown (RFC 9449 section 5)."""
-
-    code = "invalid_dpop_proof"
 
 
 def refusal(request: Request, error: TrackeepError) -> Response:

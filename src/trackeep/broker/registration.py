@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from trackeep.broker import targets
+from trackeep.broker.oauth_errors import InvalidClient, InvalidRedirect, InvalidRegistration
 from trackeep.broker.parts import Broker, broker_of, read_json
-from trackeep.broker.refusals import NO_STORE, InvalidClient, InvalidRedirect, InvalidRegistration, refusal
+from trackeep.broker.refusals import NO_STORE, refusal
 from trackeep.errors import TrackeepError, UsageError
 from trackeep.handshake.messages import LONGEST_CLIENT_ID, plain_name
 from trackeep.handshake.sealed import Purpose, SealBroken, derived_secret, seal, unseal

@@ -7,10 +7,11 @@ from starlette.responses import JSONResponse, Response
 
 from trackeep.broker import clients, codes, issuing, limits, refresh
 from trackeep.broker.clients import Caller
+from trackeep.broker.oauth_errors import OAuthError, UnsupportedGrant
 from trackeep.broker.parts import Broker, broker_of, read_form
 from trackeep.broker.proofs import proven_thumbprint
 from trackeep.broker.questions import GITHUB
-from trackeep.broker.refusals import NO_STORE, OAuthError, UnsupportedGrant, refusal
+from trackeep.broker.refusals import NO_STORE, refusal
 from trackeep.errors import TrackeepError
 from trackeep.handshake.messages import Query, single
 
