@@ -120,5 +120,5 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 def node_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the JavaScript clients of others."""
     if not shutil.which("npm"):
-        pytest.skip("Node.js and npm are not installed")
+        pytest.fail("The clients of others need Node.js with npm; install them.")
     return client_program.install_node_packages(tmp_path_factory.mktemp("node"))

@@ -83,11 +83,11 @@ class Guest(Visitor):
 
 
 def install(name: str, folder: Path) -> list[str]:
-    """The command that runs the example; what npm brings goes into a copy in `folder`. Skips without npm."""
+    """The command that runs the example; what npm brings goes into a copy in `folder`. Fails without npm."""
     if not name.startswith("node"):
         return [sys.executable, "-W", "error", str(FOLDER / name / "app.py")]
     if shutil.which("npm") is None:
-        pytest.skip("There is no npm on this computer, so the example for node cannot be installed.")
+        pytest.fail("The example for Express needs Node.js with npm; install them.")
     shutil.copytree(FOLDER / name, folder, ignore=shutil.ignore_patterns("node_modules", "data"))
     options = ("--no-package-lock", "--no-audit", "--no-fund", "--silent")
     subprocess.run(["npm", "install", *options], cwd=folder, check=True, timeout=120)
