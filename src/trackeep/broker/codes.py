@@ -8,8 +8,9 @@ import msgspec
 
 from trackeep.broker import clients
 from trackeep.broker.clients import Caller
-from trackeep.broker.oauth_errors import InvalidProof, OAuthError
+from trackeep.broker.oauth_errors import OAuthError
 from trackeep.broker.parts import Broker
+from trackeep.broker.proofs import check_key
 from trackeep.broker.transactions import Transaction
 from trackeep.errors import GrantRefused
 from trackeep.handshake.messages import Query, code_challenge, is_verifier, nonce_of, single
@@ -89,10 +90,7 @@ def checked_code(broker: Broker, form: Query, caller: Caller, thumbprint: str) -
         raise _wrong_code()
     _check_verifier(code, verifier)
     # A code bound to a key is of no use to a thief who has everything else.
-    if code.dpop_jkt and not thumbprint:
-        raise InvalidProof("This login is bound to a key.", "Add a DPoP header signed with it.")
-    if code.dpop_jkt and not hmac.compare_digest(thumbprint, code.dpop_jkt):
-        raise InvalidProof("This login is bound to another key.", "Sign with the key that began the login.")
+    check_key("This login", code.dpop_jkt, thumbprint)
     return code
 
 

@@ -13,6 +13,7 @@ from trackeep.broker import identity, limits
 from trackeep.broker.codes import SealedCode
 from trackeep.broker.exchange import Profile
 from trackeep.broker.parts import Broker
+from trackeep.broker.userinfo import user
 from trackeep.errors import GitHubError
 from trackeep.github.oauth import GitHubToken
 from trackeep.handshake import token as login_token
@@ -65,9 +66,7 @@ async def identify(broker: Broker, code: SealedCode, client_id: str) -> dict[str
         profile = await broker.github.profile(github.access_token)
         await limits.check_person(broker, profile.person.id)
     finally:
-        # Nobody will ever hold this token: it must not live on, and not push an older one out.
-        with contextlib.suppress(GitHubError):
-            await broker.github.revoke(github.access_token)
+        await _end(broker, github)
     return identity.answer(broker, code, client_id, profile)
 
 
@@ -78,39 +77,29 @@ def answer(
 
     `thumbprint` is that of the key to which a refresh token is bound, "" for none.
     """
-    github, person = issued.github, issued.profile.person
-    wants = code.wants if code.is_exact else ()
+    person, wants = issued.profile.person, code.wants if code.is_exact else ()
+    bound = SealedRefreshToken("", code.target, code.client, issued.github.scopes, thumbprint, wants)
+    body = github_answer(broker, issued.github, bound)
+    body["token"] = issued.token
+    body["user"] = user(person.id, person.login, issued.profile.email, person.name, person.avatar_url)
+    if "openid" in code.wants:
+        body["id_token"] = identity.id_token(broker, code, client_id, issued.profile)
+    return body
+
+
+def github_answer(broker: Broker, github: GitHubToken, bound: SealedRefreshToken) -> dict[str, object]:
+    """What every answer with GitHub's own token holds; its refresh token is sealed to whom `bound` names."""
     body: dict[str, object] = {
         "access_token": github.access_token,
         "token_type": "bearer",
-        "scope": " ".join(granted(wants, github.scopes)),
-        "token": issued.token,
-        "user": {
-            "id": person.id,
-            "github_id": person.id,
-            "username": person.login,
-            "email": issued.profile.email,
-            "name": person.name,
-            "avatar_url": person.avatar_url,
-        },
+        "scope": " ".join(granted(bound.wants, github.scopes)),
     }
-    if "openid" in code.wants:
-        body["id_token"] = identity.id_token(broker, code, client_id, issued.profile)
     if github.expires_in_s is not None:
         body["expires_in"] = github.expires_in_s
     if github.refresh_token is not None:
-        body["refresh_token"] = seal_refresh_token(
-            broker,
-            # Sealed: only this service can use it (GitHub wants the client secret), and only for this client.
-            SealedRefreshToken(
-                github.refresh_token,
-                code.target,
-                code.client,
-                github.scopes,
-                thumbprint,
-                wants,
-            ),
-        )
+        # Sealed: only this service can use it (GitHub wants the client secret), and only for this client.
+        sealed = msgspec.structs.replace(bound, refresh_token=github.refresh_token)
+        body["refresh_token"] = seal(broker.ring, Purpose.REFRESH_TOKEN, sealed, broker.clock())
     return body
 
 
@@ -124,20 +113,19 @@ def granted(wants: tuple[str, ...], scopes: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(word for word in wants if word not in KNOWN_SCOPES or word in scopes)
 
 
-def seal_refresh_token(broker: Broker, content: SealedRefreshToken) -> str:
-    """The refresh token as the client holds it."""
-    return seal(broker.ring, Purpose.REFRESH_TOKEN, content, broker.clock())
-
-
 @contextlib.asynccontextmanager
 async def _ended_on_failure(broker: Broker, github: GitHubToken) -> AsyncIterator[None]:
     try:
         yield
     except BaseException:
-        # Nobody will ever hold this token: it must not live on, and not push an older one out.
-        with contextlib.suppress(GitHubError):
-            await broker.github.revoke(github.access_token)
+        await _end(broker, github)
         raise
+
+
+async def _end(broker: Broker, github: GitHubToken) -> None:
+    # Nobody will ever hold this token: it must not live on, and not push an older one out.
+    with contextlib.suppress(GitHubError):
+        await broker.github.revoke(github.access_token)
 
 
 def _claims(

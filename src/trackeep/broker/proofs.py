@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+
 from starlette.requests import Request
 
 from trackeep.broker.oauth_errors import InvalidProof
@@ -25,3 +27,11 @@ def proven_thumbprint(broker: Broker, request: Request, path: str) -> str:
     except TokenRefused as refused:
         raise InvalidProof(refused.sentence, refused.hint) from None
     return found.thumbprint
+
+
+def check_key(what: str, bound_to: str, thumbprint: str) -> None:
+    """Raises InvalidProof unless `what` is bound to no key (""), or to the one that was shown."""
+    if bound_to and not thumbprint:
+        raise InvalidProof(f"{what} is bound to a key.", "Add a DPoP header signed with it.")
+    if bound_to and not hmac.compare_digest(thumbprint, bound_to):
+        raise InvalidProof(f"{what} is bound to another key.", "Sign with the key that began the login.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hmac
 import os
 
 import msgspec
@@ -14,10 +13,11 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from trackeep.broker import access, clients, targets
 from trackeep.broker.clients import Caller
-from trackeep.broker.issuing import SealedRefreshToken, granted, seal_refresh_token
+from trackeep.broker.issuing import SealedRefreshToken, github_answer
 from trackeep.broker.memory import MemoryAway
-from trackeep.broker.oauth_errors import InvalidProof, InvalidScope, OAuthError
+from trackeep.broker.oauth_errors import InvalidScope, OAuthError
 from trackeep.broker.parts import Broker
+from trackeep.broker.proofs import check_key
 from trackeep.errors import GrantRefused, UsageError
 from trackeep.github.oauth import LONGEST_TOKEN
 from trackeep.handshake.messages import Query, single
@@ -83,17 +83,7 @@ async def _ask(broker: Broker, token: SealedRefreshToken) -> dict[str, object]:
         github = await broker.github.refresh(token.refresh_token)
     except GrantRefused:
         raise _wrong_token() from None
-    answer: dict[str, object] = {
-        "access_token": github.access_token,
-        "token_type": "bearer",
-        "scope": " ".join(granted(token.wants, github.scopes)),
-    }
-    if github.expires_in_s is not None:
-        answer["expires_in"] = github.expires_in_s
-    if github.refresh_token is not None:
-        following = msgspec.structs.replace(token, refresh_token=github.refresh_token)
-        answer["refresh_token"] = seal_refresh_token(broker, following)
-    return answer
+    return github_answer(broker, github, token)
 
 
 def _checked(broker: Broker, form: Query, caller: Caller, thumbprint: str) -> SealedRefreshToken:
@@ -115,10 +105,7 @@ def _checked(broker: Broker, form: Query, caller: Caller, thumbprint: str) -> Se
         # The operator does not serve this address any more.
         raise _wrong_token() from None
     # Stolen with the whole database of an instance, it is still of no use without the instance's key.
-    if token.dpop_jkt and not thumbprint:
-        raise InvalidProof("This refresh token is bound to a key.", "Add a DPoP header signed with it.")
-    if token.dpop_jkt and not hmac.compare_digest(thumbprint, token.dpop_jkt):
-        raise InvalidProof("This refresh token is bound to another key.", "Sign with the key of the login.")
+    check_key("This refresh token", token.dpop_jkt, thumbprint)
     # A person has agreed to these scopes; more of them need the person again.
     if not set(single(form, "scope").split()) <= {*token.scopes, *token.wants, "github"}:
         raise InvalidScope("A refresh cannot ask for more than the login did.", "Leave scope out.")

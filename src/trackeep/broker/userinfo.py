@@ -59,27 +59,25 @@ def _signed_in(broker: Broker, unverified_token: str) -> dict[str, str | int]:
     now = broker.clock()
     keys = {key.id: key.key for key in broker.ring.login_keys(now)}
     claims = login_token.read(unverified_token, keys, issuer=broker.issuer, now=now)
-    return {
-        "id": claims.user_id,
-        "github_id": claims.github_id,
-        "username": claims.username,
-        "email": claims.email,
-        "name": claims.name,
-        "avatar_url": claims.avatar_url,
-    }
+    return user(claims.user_id, claims.username, claims.email, claims.name, claims.avatar_url)
 
 
 def _recognised(broker: Broker, unverified_token: str) -> dict[str, str | int]:
     claims = access.read(broker, unverified_token)
     told = {name: str(claims.get(name, "")) for name in ("preferred_username", "email", "name", "picture")}
+    # Empty where the person agreed to tell less.
+    return user(int(claims["sub"]), told["preferred_username"], told["email"], told["name"], told["picture"])
+
+
+def user(github_id: int, username: str, email: str, name: str, avatar_url: str) -> dict[str, str | int]:
+    """A person as every answer of the published contract names them; there is no number but GitHub's."""
     return {
-        "id": int(claims["sub"]),
-        "github_id": int(claims["sub"]),
-        # Empty where the person agreed to tell less.
-        "username": told["preferred_username"],
-        "email": told["email"],
-        "name": told["name"],
-        "avatar_url": told["picture"],
+        "id": github_id,
+        "github_id": github_id,
+        "username": username,
+        "email": email,
+        "name": name,
+        "avatar_url": avatar_url,
     }
 
 
