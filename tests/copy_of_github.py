@@ -10,7 +10,8 @@ from sandbox_control import Sandbox
 from sqlalchemy import select
 
 from trackeep.database import Database
-from trackeep.store.tables import commit, issue, person, pull_request, ref, release, repository, review
+from trackeep.store.tables import person, repository
+from trackeep.store.tables_fetched import commit, issue, pull_request, ref, release, review
 
 
 async def differences(db: Database, sandbox: Sandbox, names: Iterable[str]) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.database import Database
 from trackeep.environment import cookie_name
-from trackeep.store import sessions, tables
+from trackeep.store import sessions, tables, tables_sync
+from trackeep.store import tables_fetched as fetched
 from trackeep.store.reports_access import Reader
 
 ALICE, BOB, CAROL, BOT, MALLORY = 1, 2, 3, 4, 9
@@ -88,7 +89,7 @@ async def _people(conn: AsyncConnection, now: int) -> None:
     known = {"1+alice@users.noreply.github.com": ALICE, "bob@x.example": BOB, "bot@x.example": BOT}
     await _put(
         conn,
-        tables.identity,
+        fetched.identity,
         [{"email": email, "person_id": who, "source": "noreply"} for email, who in known.items()],
     )
 
@@ -118,7 +119,7 @@ async def _repositories(conn: AsyncConnection, now: int) -> None:
     refs = [(ATLAS, main, "a5"), (ATLAS, topic, "a8"), (ATLAS, "refs/tags/v1", "a1"), (HERON, main, "f1")]
     await _put(
         conn,
-        tables.ref,
+        fetched.ref,
         [
             {"repository_id": r, "name": n, "sha": s, "commit_sha": s, "first_seen_at": now, "moved_at": now}
             for r, n, s in refs
@@ -150,7 +151,7 @@ async def _commits(conn: AsyncConnection) -> None:
     ]
     await _put(
         conn,
-        tables.commit,
+        fetched.commit,
         [
             {
                 "repository_id": place,
@@ -186,7 +187,7 @@ async def _pulls(conn: AsyncConnection) -> None:
     ]
     await _put(
         conn,
-        tables.pull_request,
+        fetched.pull_request,
         [
             {
                 **usual,
@@ -218,7 +219,7 @@ async def _reviews(conn: AsyncConnection) -> None:
     ]
     await _put(
         conn,
-        tables.review,
+        fetched.review,
         [
             {
                 "repository_id": ATLAS,
@@ -235,7 +236,7 @@ async def _reviews(conn: AsyncConnection) -> None:
     requests = [(4, ALICE, "2026-11-22 12:00"), (8, BOB, "2026-11-21 15:00")]
     await _put(
         conn,
-        tables.review_request,
+        fetched.review_request,
         [
             {"repository_id": ATLAS, "number": n, "reviewer_id": who, "requested_at": at(t)}
             for n, who, t in requests
@@ -243,7 +244,7 @@ async def _reviews(conn: AsyncConnection) -> None:
     )
     opened = at("2026-11-22 09:00")
     issue = {"number": 20, "title": "Broken", "state": "open", "author_id": ALICE, "created_at": opened}
-    await _put(conn, tables.issue, [{**issue, "repository_id": ATLAS, "updated_at": opened}])
+    await _put(conn, fetched.issue, [{**issue, "repository_id": ATLAS, "updated_at": opened}])
 
 
 async def _sync(conn: AsyncConnection, now: int) -> None:
@@ -252,7 +253,7 @@ async def _sync(conn: AsyncConnection, now: int) -> None:
     ]
     await _put(
         conn,
-        tables.cursor,
+        tables_sync.cursor,
         [
             {
                 "account_id": who,
@@ -265,10 +266,10 @@ async def _sync(conn: AsyncConnection, now: int) -> None:
         ],
     )
     budget = {"resource": "core", "limit": 5000, "remaining": 4812, "reset_at": now + 1800, "seen_at": now}
-    await _put(conn, tables.budget, [{**budget, "account_id": ALICE}])
+    await _put(conn, tables_sync.budget, [{**budget, "account_id": ALICE}])
     await _put(
         conn,
-        tables.run,
+        tables_sync.run,
         [{"account_id": ALICE, "started_at": now - 300, "finished_at": now - 240, "outcome": "done"}],
     )
     connected = {"kind": "token", "state": "ok", "created_at": now - 900}

@@ -10,7 +10,7 @@ from programs import Program
 from small_world import ATLAS, enter, fill
 from sqlalchemy import update
 
-from trackeep.store.tables import commit
+from trackeep.store.tables_fetched import commit
 
 pytestmark = pytest.mark.anyio
 MB = 1 << 20

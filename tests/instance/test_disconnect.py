@@ -16,7 +16,8 @@ from sandbox_control import Sandbox
 from sqlalchemy import func, select
 
 from trackeep.store import people, schedule
-from trackeep.store.tables import commit, connection
+from trackeep.store.tables import connection
+from trackeep.store.tables_fetched import commit
 from trackeep.sync.credentials import Credentials
 from trackeep.sync.worker import Worker
 

@@ -17,7 +17,8 @@ from small_world import ALICE, ATLAS, BOB, MALLORY, NOW, enter, fill
 from sqlalchemy import delete, event, select, update
 
 from trackeep.instance.app import ROUTES
-from trackeep.store import tables
+from trackeep.store import tables, tables_sync
+from trackeep.store import tables_fetched as fetched
 
 pytestmark = pytest.mark.anyio
 NOWHERE = "http://127.0.0.1:1"
@@ -116,8 +117,8 @@ async def test_what_waits_for_me_is_counted_alike_everywhere(tmp_path: Path) -> 
         dashboard = text_of((await alice.open("/")).text)
         queue = text_of((await alice.open("/pulls")).text)
         async with instance.site.db.write() as conn:
-            rest = tables.pull_request.c.number.in_((4, 5, 6))
-            await conn.execute(update(tables.pull_request).where(rest).values(state="closed"))
+            rest = fetched.pull_request.c.number.in_((4, 5, 6))
+            await conn.execute(update(fetched.pull_request).where(rest).values(state="closed"))
         later = text_of((await alice.open("/")).text)
     assert "Waiting for you 3 All pull requests Pull 4" in dashboard
     assert "Not your turn: 2 Pull 8" in dashboard
@@ -195,11 +196,11 @@ async def test_a_repositorys_charts_as_files(tmp_path: Path) -> None:
 async def test_a_repositorys_numbers_name_their_windows(tmp_path: Path) -> None:
     """The sentence names machines, the chart the weeks it adds up, the people what is left out."""
     async with visit(tmp_path) as (instance, alice):
-        early = tables.pull_request.c.number == 3
+        early = fetched.pull_request.c.number == 3
         async with instance.site.db.write() as conn:
             first = NOW - 86 * 86_400
             await conn.execute(
-                update(tables.pull_request).where(early).values(created_at=first, merged_at=first)
+                update(fetched.pull_request).where(early).values(created_at=first, merged_at=first)
             )
         page = text_of((await alice.open("/r/fernhill/atlas")).text)
     assert "Merged pull requests 3 " in page
@@ -213,7 +214,7 @@ async def test_a_repository_is_as_fresh_as_the_dashboard(tmp_path: Path) -> None
     """A look that found nothing new in a repository makes its page as fresh as the dashboard."""
     async with visit(tmp_path) as (instance, alice):
         async with instance.site.db.write() as conn:
-            await conn.execute(update(tables.run).values(finished_at=NOW - 20))
+            await conn.execute(update(tables_sync.run).values(finished_at=NOW - 20))
         pages = [text_of((await alice.open(path)).text) for path in ("/", "/r/fernhill/atlas", "/pulls")]
     assert ["Synced just now ·" in page for page in pages] == [True, True, True]
 
@@ -222,9 +223,9 @@ async def test_a_capped_count_names_no_repositories(tmp_path: Path) -> None:
     """More commits than are counted may be in more repositories than were looked at."""
     async with visit(tmp_path) as (instance, alice):
         async with instance.site.db.write() as conn:
-            row = dict((await conn.execute(select(tables.commit).limit(1))).mappings().one())
+            row = dict((await conn.execute(select(fetched.commit).limit(1))).mappings().one())
             many = [{**row, "repository_id": ATLAS, "sha": f"c{n}"} for n in range(10_001)]
-            await conn.execute(tables.commit.insert(), many)
+            await conn.execute(fetched.commit.insert(), many)
         page = text_of((await alice.open("/commits")).text)
     assert "10,000+ commits . " in page
     assert "10,012 commits in 2 repositories" in page
@@ -234,13 +235,13 @@ async def test_the_last_lines_of_the_dashboard_are_whole(tmp_path: Path) -> None
     """A day of many commits is the same number on the dashboard and in the activity."""
     async with visit(tmp_path) as (instance, alice):
         async with instance.site.db.write() as conn:
-            row = dict((await conn.execute(select(tables.commit).limit(1))).mappings().one())
+            row = dict((await conn.execute(select(fetched.commit).limit(1))).mappings().one())
             row |= {"repository_id": ATLAS, "author_name": "alice", "author_email": "alice@fernhill.example"}
             times = [NOW - 3 * 3600 - 30 * n for n in range(100)]
             many = [
                 {**row, "sha": f"d{n}", "authored_at": at, "committed_at": at} for n, at in enumerate(times)
             ]
-            await conn.execute(tables.commit.insert(), many)
+            await conn.execute(fetched.commit.insert(), many)
         pages = [text_of((await alice.open(path)).text) for path in ("/", "/activity")]
     assert ["You made 101 commits in atlas" in page for page in pages] == [True, True]
 
@@ -284,12 +285,12 @@ async def test_words_of_others_stay_text(tmp_path: Path) -> None:
     nasty = '"><script>alert(1)</script>'
     async with visit(tmp_path) as (instance, alice):
         async with instance.site.db.write() as conn:
-            await conn.execute(update(tables.commit).values(message=nasty, author_name=nasty))
-            await conn.execute(update(tables.pull_request).values(title=nasty, labels=json.dumps([])))
+            await conn.execute(update(fetched.commit).values(message=nasty, author_name=nasty))
+            await conn.execute(update(fetched.pull_request).values(title=nasty, labels=json.dumps([])))
             await conn.execute(update(tables.person).where(tables.person.c.id == BOB).values(login=nasty))
             await conn.execute(update(tables.repository).values(description=nasty, language=nasty))
-            branch = tables.ref.c.name == "refs/heads/topic"
-            await conn.execute(update(tables.ref).where(branch).values(name=f"refs/heads/{nasty}"))
+            branch = fetched.ref.c.name == "refs/heads/topic"
+            await conn.execute(update(fetched.ref).where(branch).values(name=f"refs/heads/{nasty}"))
         for path in [*PAGES, "/commits?q=%3Cscript%3Ealert", "/repos?q=%3Cscript%3Ealert"]:
             answer = await alice.open(path)
             assert answer.status == 200, path
@@ -336,7 +337,7 @@ async def test_somebody_new(tmp_path: Path) -> None:
     async with visit(tmp_path) as (instance, alice):
         async with instance.site.db.write() as conn:
             await conn.execute(delete(tables.follow).where(tables.follow.c.account_id == ALICE))
-            await conn.execute(delete(tables.run))
+            await conn.execute(delete(tables_sync.run))
         page = text_of((await alice.open("/")).text)
         assert "Nothing is followed yet" in page
         assert "Choose repositories" in page
@@ -379,7 +380,7 @@ async def test_sync_now(tmp_path: Path) -> None:
         answer = await alice.send("/sync/now", {})
         assert answer.location.endswith("/sync")
         async with instance.site.db.read() as conn:
-            row = (await conn.execute(select(tables.schedule))).one()
+            row = (await conn.execute(select(tables_sync.schedule))).one()
         assert (row.account_id, row.due_at, row.priority) == (ALICE, pytest.approx(NOW, abs=60), 0)
 
 

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, expect
 from small_world import NOW, enter, fill
 from sqlalchemy import update
 
-from trackeep.store import tables
+from trackeep.store import tables, tables_sync
 
 
 class Running:
@@ -151,14 +151,14 @@ def test_all_and_none(browser: Browser, running: Running) -> None:
 
 def test_a_page_notices_the_first_sync(browser: Browser, running: Running) -> None:
     """While the first sync runs the numbers grow by themselves, and its end shows the dashboard."""
-    running.do(tables.run, finished_at=None)
+    running.do(tables_sync.run, finished_at=None)
     visit = open_page(browser, running, "/")
     page = visit.page
     expect(page.get_by_role("heading", name="Your calendar is filling")).to_be_visible()
     expect(page.locator(".kpi .skel")).to_have_count(5)
-    running.do(tables.cursor, complete=True)
+    running.do(tables_sync.cursor, complete=True)
     expect(page.locator('.fresh [data-live="read"]')).to_have_text("2", timeout=10_000)
-    running.do(tables.run, finished_at=NOW, outcome="done")
+    running.do(tables_sync.run, finished_at=NOW, outcome="done")
     expect(page.get_by_role("heading", name="14 contributions in the last year")).to_be_visible(
         timeout=10_000
     )

@@ -16,7 +16,8 @@ from trackeep.errors import SecretsError
 from trackeep.instance import admission
 from trackeep.model import Person
 from trackeep.store import people
-from trackeep.store.tables import account, account_email, connection, follow, repository, schedule
+from trackeep.store.tables import account, account_email, connection, follow, repository
+from trackeep.store.tables_sync import schedule
 
 pytestmark = pytest.mark.anyio
 

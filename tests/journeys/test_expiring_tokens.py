@@ -21,7 +21,8 @@ from sqlalchemy import select, update
 from witness import Witness
 
 from trackeep.store import people
-from trackeep.store.tables import connection, schedule
+from trackeep.store.tables import connection
+from trackeep.store.tables_sync import schedule
 from trackeep.sync.credentials import Credentials
 from trackeep.sync.engine import Outcome
 from trackeep.sync.worker import Worker

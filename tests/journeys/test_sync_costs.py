@@ -15,7 +15,8 @@ from sqlalchemy import select
 from trackeep.database import Database
 from trackeep.github import graphql
 from trackeep.store import activity
-from trackeep.store.tables import access, pull_request
+from trackeep.store.tables import access
+from trackeep.store.tables_fetched import pull_request
 from trackeep.sync.engine import Outcome
 from trackeep.sync.once import sync_once
 

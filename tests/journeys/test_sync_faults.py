@@ -18,7 +18,8 @@ from sqlalchemy import func, select
 
 from trackeep.database import Database
 from trackeep.errors import GitHubRateLimited, GitHubTokenDead, NotFound
-from trackeep.store.tables import pull_request, run
+from trackeep.store.tables_fetched import pull_request
+from trackeep.store.tables_sync import run
 from trackeep.sync.engine import Outcome
 from trackeep.sync.once import sync_once
 

@@ -12,7 +12,8 @@ from sqlalchemy import select
 from trackeep.database import Database
 from trackeep.model import Issue, Label, Person, PullRequest, Repository, Review, ReviewRequest
 from trackeep.store import activity
-from trackeep.store.tables import account, issue, person, pull_request, repository, review, review_request
+from trackeep.store.tables import account, person, repository
+from trackeep.store.tables_fetched import issue, pull_request, review, review_request
 
 pytestmark = pytest.mark.anyio
 

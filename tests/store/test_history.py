@@ -14,6 +14,7 @@ from trackeep.database import Database, upsert
 from trackeep.github.gitobjects import parse_commit
 from trackeep.model import CoAuthor, Commit, Signature
 from trackeep.store import tables
+from trackeep.store import tables_fetched as fetched
 from trackeep.store.history import commits_to_have, identify, missing_commits, save_commits
 
 pytestmark = pytest.mark.anyio
@@ -48,7 +49,7 @@ async def test_a_commit_is_stored_as_it_is(db: Database) -> None:
     odd = commit(3, 1, 2, committer=bob, message="S\n\n\ufffd", signed=True, co_authors=helpers)
     async with db.write() as conn:
         await save_commits(conn, 1, [commit(1), commit(2), odd], on_default={odd.sha})
-    row = next(row for row in await rows_of(db, tables.commit) if row["sha"] == odd.sha)
+    row = next(row for row in await rows_of(db, fetched.commit) if row["sha"] == odd.sha)
     assert row["parents"].split() == list(odd.parents) and row["parent_count"] == 2
     assert (row["author_name"], row["author_offset_minutes"]) == ("Alice", 120)
     assert (row["committed_at"], row["committer_offset_minutes"]) == (-2_208_988_800, -480)
@@ -58,7 +59,7 @@ async def test_a_commit_is_stored_as_it_is(db: Database) -> None:
         False,
         True,
     )
-    assert {(row["sha"], row["email"], row["name"]) for row in await rows_of(db, tables.co_author)} == {
+    assert {(row["sha"], row["email"], row["name"]) for row in await rows_of(db, fetched.co_author)} == {
         (odd.sha, "carol@x", "Carol"),
         (odd.sha, "dave@x", ""),
     }
@@ -69,15 +70,15 @@ async def test_the_same_page_twice_changes_nothing(db: Database) -> None:
     page = [commit(1, co_authors=(CoAuthor("Bob", "bob@x"),)), commit(2, 1), commit(3, 2)]
     async with db.write() as conn:
         await save_commits(conn, 1, page[:2], reachable=True)
-    once = await rows_of(db, tables.commit)
+    once = await rows_of(db, fetched.commit)
     async with db.write() as conn:
         await save_commits(conn, 1, page[1::-1])
         await save_commits(conn, 1, [])
-    assert await rows_of(db, tables.commit) == once
+    assert await rows_of(db, fetched.commit) == once
     async with db.write() as conn:
         await save_commits(conn, 1, page)
         await save_commits(conn, 2, page)
-    assert len(await rows_of(db, tables.commit)) == 6 and len(await rows_of(db, tables.co_author)) == 2
+    assert len(await rows_of(db, fetched.commit)) == 6 and len(await rows_of(db, fetched.co_author)) == 2
 
 
 async def test_a_page_is_stored_whole_or_not_at_all(db: Database) -> None:
@@ -87,15 +88,15 @@ async def test_a_page_is_stored_whole_or_not_at_all(db: Database) -> None:
             async with db.write() as conn:
                 await save_commits(conn, 1, page)
                 raise ZeroDivisionError
-        assert await rows_of(db, tables.commit) == []
-        assert await rows_of(db, tables.identity) == []
+        assert await rows_of(db, fetched.commit) == []
+        assert await rows_of(db, fetched.identity) == []
     async with db.write() as conn:
         await save_commits(conn, 1, [commit(2)])
     with pytest.raises(ZeroDivisionError):
         async with db.write() as conn:
             await save_commits(conn, 1, [commit(1), commit(2)])
             raise ZeroDivisionError
-    assert len(await rows_of(db, tables.commit)) == 1
+    assert len(await rows_of(db, fetched.commit)) == 1
 
 
 async def test_two_workers_with_the_same_page(db: Database) -> None:
@@ -107,7 +108,7 @@ async def test_two_workers_with_the_same_page(db: Database) -> None:
                 await save_commits(conn, 1, [commit(number) for number in range(start, start + 1_000)])
 
     await asyncio.gather(store(), store(), store())
-    assert len(await rows_of(db, tables.commit)) == 3_000
+    assert len(await rows_of(db, fetched.commit)) == 3_000
 
 
 async def test_whatever_git_can_hold_fits(db: Database) -> None:
@@ -122,7 +123,7 @@ async def test_whatever_git_can_hold_fits(db: Database) -> None:
     async with db.write() as conn:
         await save_commits(conn, 1, odd)
     async with db.read() as conn:
-        assert await conn.scalar(select(func.max(func.length(tables.commit.c.message)))) == 5_000_000
+        assert await conn.scalar(select(func.max(func.length(fetched.commit.c.message)))) == 5_000_000
 
 
 async def test_noreply_addresses_name_their_account(db: Database) -> None:
@@ -146,7 +147,7 @@ async def test_noreply_addresses_name_their_account(db: Database) -> None:
             CoAuthor("", address) for address in [*others, *odd, "mallory@users.noreply.github.com"]
         )
         await save_commits(conn, 1, [commit(1, co_authors=helpers)])
-    known = {row["email"]: row["person_id"] for row in await rows_of(db, tables.identity)}
+    known = {row["email"]: row["person_id"] for row in await rows_of(db, fetched.identity)}
     assert known == {ALICE.email: 1001, others[0]: 1002, others[1]: 1002}
     assert {row["id"] for row in await rows_of(db, tables.person)} == {1002, 1003, 1004}
 
@@ -156,13 +157,13 @@ async def test_an_enterprise_server_has_its_own_noreply_host(db: Database) -> No
     own = "5+al@users.noreply.git.example"
     async with db.write() as conn:
         row = {"email": own, "person_id": 77, "source": "asked"}
-        await upsert(conn, tables.identity, [row], key=("email",))
+        await upsert(conn, fetched.identity, [row], key=("email",))
         await identify(
             conn,
             [own, ALICE.email, "6+bo@users.noreply.git.example"],
             noreply_host="users.noreply.git.example",
         )
-    known = {row["email"]: row["person_id"] for row in await rows_of(db, tables.identity)}
+    known = {row["email"]: row["person_id"] for row in await rows_of(db, fetched.identity)}
     assert known == {own: 77, "6+bo@users.noreply.git.example": 6}
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 from trackeep.database import Database, upsert
 from trackeep.model import Commit, Person, Signature
 from trackeep.store import tables
+from trackeep.store import tables_fetched as fetched
 from trackeep.store.activity import forget_activity
 from trackeep.store.history import NOREPLY_HOST, save_commits
 from trackeep.store.identities import NOBODY_FOR_S, UNSEEN_FOR_S, put_off_unseen, samples, save_answers
@@ -76,7 +77,7 @@ async def wanted(db: Database, account_id: int = ALICE.id, now: int = NOW, limit
 
 async def known(db: Database) -> dict[str, int]:
     async with db.read() as conn:
-        rows: Any = await conn.execute(select(tables.identity.c.email, tables.identity.c.person_id))
+        rows: Any = await conn.execute(select(fetched.identity.c.email, fetched.identity.c.person_id))
         return {row.email: row.person_id for row in rows}
 
 
@@ -95,7 +96,7 @@ async def test_one_commit_stands_for_each_unknown_address(db: Database) -> None:
     assert len(await wanted(db, limit=1)) == 1
     async with db.write() as conn:
         await forget_activity(conn, [ATLAS, SECRET])
-        assert (await conn.execute(select(tables.unclaimed_address))).all() == []
+        assert (await conn.execute(select(fetched.unclaimed_address))).all() == []
 
 
 async def test_what_cannot_be_an_address_is_not_asked(db: Database) -> None:

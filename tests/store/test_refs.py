@@ -12,6 +12,7 @@ from sqlalchemy import select
 from trackeep.database import Database, upsert
 from trackeep.model import Commit, Ref, Signature
 from trackeep.store import tables
+from trackeep.store import tables_fetched as fetched
 from trackeep.store.history import save_commits
 from trackeep.store.refs import HEAD, RefChange, save_refs, stored_refs, with_head
 
@@ -65,9 +66,13 @@ async def sync(
 
 async def flags(db: Database, number: int) -> tuple[set[str], set[str]]:
     """The commits marked reachable, and those marked as on the default branch."""
-    columns = (tables.commit.c.sha, tables.commit.c.reachable, tables.commit.c.on_default)
+    columns = (
+        fetched.commit.c.sha,
+        fetched.commit.c.reachable,
+        fetched.commit.c.on_default,
+    )
     async with db.read() as conn:
-        rows = (await conn.execute(select(*columns).where(tables.commit.c.repository_id == number))).all()
+        rows = (await conn.execute(select(*columns).where(fetched.commit.c.repository_id == number))).all()
     return {row.sha for row in rows if row.reachable}, {row.sha for row in rows if row.on_default}
 
 
@@ -112,7 +117,7 @@ async def test_what_happens_to_a_branch(db: Database) -> None:
     ]
     assert (await flags(db, 1))[0] == {sha(each) for each in (1, 2, 3, 4, 7, 8)}
     async with db.read() as conn:
-        assert len((await conn.execute(select(tables.ref_change))).all()) == 7
+        assert len((await conn.execute(select(fetched.ref_change))).all()) == 7
 
 
 async def test_times_of_a_ref(db: Database) -> None:
@@ -120,7 +125,7 @@ async def test_times_of_a_ref(db: Database) -> None:
     await sync(db, 1, {sha(1): (), **chain(1, 2)}, {MAIN: sha(1), "refs/tags/v1": sha(1)}, seen_at=10)
     await sync(db, 1, {}, {MAIN: sha(2), "refs/tags/v1": sha(1)}, seen_at=20)
     async with db.read() as conn:
-        rows = (await conn.execute(select(tables.ref))).all()
+        rows = (await conn.execute(select(fetched.ref))).all()
     times = {row.name: (row.first_seen_at, row.moved_at) for row in rows}
     assert times == {MAIN: (10, 20), HEAD: (10, 20), "refs/tags/v1": (10, 10)}
 

@@ -21,8 +21,9 @@ from trackeep.store import (
     reports_repositories,
     reports_repository,
     reports_sync,
-    tables,
+    tables_sync,
 )
+from trackeep.store import tables_fetched as fetched
 
 pytestmark = pytest.mark.anyio
 THIRTY = compare("30d", NOW, reader().zone)
@@ -178,7 +179,9 @@ async def test_commits_of_one_person_become_one_line(db: Database) -> None:
     """The commits of one author in one repository on one day are one event that says how many."""
     async with db.write() as conn:
         author = {"author_name": "bob", "author_email": "bob@x.example"}
-        await conn.execute(update(tables.commit).where(tables.commit.c.sha.in_(("a6", "a7"))).values(author))
+        await conn.execute(
+            update(fetched.commit).where(fetched.commit.c.sha.in_(("a6", "a7"))).values(author)
+        )
     async with db.read() as conn:
         page = await reports_events.recent(conn, reader(), reports_events.Wanted(kind="commit"))
     runs = [(event.actor, event.count) for event in page.rows if event.repository == "atlas"]
@@ -188,7 +191,7 @@ async def test_commits_of_one_person_become_one_line(db: Database) -> None:
 async def many_commits(db: Database) -> None:
     """Forty commits of one morning, alice's and bob's in turns."""
     async with db.write() as conn:
-        pattern = dict((await conn.execute(select(tables.commit).limit(1))).mappings().one())
+        pattern = dict((await conn.execute(select(fetched.commit).limit(1))).mappings().one())
         rows = [
             {
                 **pattern,
@@ -201,7 +204,7 @@ async def many_commits(db: Database) -> None:
             }
             for n in range(40)
         ]
-        await conn.execute(tables.commit.insert(), rows)
+        await conn.execute(fetched.commit.insert(), rows)
 
 
 @pytest.mark.parametrize("limit", [2, 3, 5, 50])
@@ -258,8 +261,8 @@ async def test_the_pulse_of_a_repository(db: Database) -> None:
 async def test_a_borrowed_name_is_not_the_account(db: Database) -> None:
     """Who signs with somebody's login from an unknown address stays apart, in figures, weeks and lists."""
     async with db.write() as conn:
-        stranger = tables.commit.c.author_email == "old@college.example"
-        await conn.execute(update(tables.commit).where(stranger).values(author_name="bob"))
+        stranger = fetched.commit.c.author_email == "old@college.example"
+        await conn.execute(update(fetched.commit).where(stranger).values(author_name="bob"))
     async with db.read() as conn:
         authors = await reports_repository.authors(conn, reader(), ATLAS, THIRTY.current)
         weeks = await reports_repository.author_weeks(conn, reader(), ATLAS, date(2026, 8, 25))
@@ -283,11 +286,11 @@ async def test_freshness(db: Database) -> None:
 
 async def test_what_did_not_change_is_as_fresh_as_the_last_look(db: Database) -> None:
     """A repository is up to date as of the last good run, unless something of it is missing or failed."""
-    cursor = tables.cursor.c
-    problem = update(tables.cursor).where(cursor.repository_id == ATLAS, cursor.stream == "issues")
+    cursor = tables_sync.cursor.c
+    problem = update(tables_sync.cursor).where(cursor.repository_id == ATLAS, cursor.stream == "issues")
     seen = []
     async with db.write() as conn:
-        await conn.execute(update(tables.run).values(started_at=NOW - 60, finished_at=NOW - 30))
+        await conn.execute(update(tables_sync.run).values(started_at=NOW - 60, finished_at=NOW - 30))
     for said in ("", "GitHub answered 502."):
         async with db.write() as conn:
             await conn.execute(problem.values(problem=said))

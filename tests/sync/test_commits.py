@@ -21,6 +21,7 @@ from trackeep.database import Database, upsert
 from trackeep.errors import GitHubNoAccess, GitHubUnavailable
 from trackeep.model import Repository
 from trackeep.store import tables
+from trackeep.store import tables_fetched as fetched
 from trackeep.sync.commits import CommitsFound, sync_commits
 
 pytestmark = pytest.mark.anyio
@@ -63,7 +64,7 @@ async def follow(db: Database, repository: Repository) -> None:
 
 
 async def stored(db: Database, repository: Repository = ATLAS, *conditions: Any) -> set[str]:
-    query = select(tables.commit.c.sha).where(tables.commit.c.repository_id == repository.id, *conditions)
+    query = select(fetched.commit.c.sha).where(fetched.commit.c.repository_id == repository.id, *conditions)
     async with db.read() as conn:
         return set(await conn.scalars(query))
 
@@ -84,13 +85,15 @@ class Case:
 
     async def agrees(self) -> bool:
         """Whether both flags of all commits are as `git rev-list` has them."""
-        reachable = await stored(self.db, ATLAS, tables.commit.c.reachable)
-        on_default = await stored(self.db, ATLAS, tables.commit.c.on_default)
+        reachable = await stored(self.db, ATLAS, fetched.commit.c.reachable)
+        on_default = await stored(self.db, ATLAS, fetched.commit.c.on_default)
         return (reachable, on_default) == (self.repo.all_shas(), self.repo.all_shas("main"))
 
     async def kinds(self) -> list[str]:
         async with self.db.read() as conn:
-            return list(await conn.scalars(select(tables.ref_change.c.kind).order_by(tables.ref_change.c.id)))
+            return list(
+                await conn.scalars(select(fetched.ref_change.c.kind).order_by(fetched.ref_change.c.id))
+            )
 
 
 @pytest.fixture
@@ -113,9 +116,9 @@ async def test_every_repository_equals_rev_list(
         git, repo = remote(http, sandbox.url, repository.full_name), GitRepo(Path(each["git_dir"]))
         found = await sync_commits(db, git, repository, now=NOW)
         assert await stored(db, repository) == repo.all_shas()
-        assert await stored(db, repository, tables.commit.c.reachable) == repo.all_shas()
+        assert await stored(db, repository, fetched.commit.c.reachable) == repo.all_shas()
         main = repo.all_shas("main") if each["branches"] else set()
-        assert await stored(db, repository, tables.commit.c.on_default) == main
+        assert await stored(db, repository, fetched.commit.c.on_default) == main
         moved = len(each["branches"]) + len(each["tags"])
         assert (found.commits, found.refs_moved) == (len(repo.all_shas()), moved)
         again = await sync_commits(db, git, repository, now=NOW)
@@ -140,7 +143,7 @@ async def test_a_push_costs_two_posts(case: Case) -> None:
     assert found.bytes < 20_000 and await case.agrees()
     assert await stored(case.db) >= set(pushed["commits"])
     async with case.db.read() as conn:
-        [change] = (await conn.execute(select(tables.ref_change))).all()
+        [change] = (await conn.execute(select(fetched.ref_change))).all()
     assert (change.name, change.kind, change.commits) == ("refs/heads/bob/topic", "created", 3)
     assert (change.after_sha, change.seen_at) == (pushed["commits"][-1], NOW)
 
@@ -150,7 +153,10 @@ async def test_an_old_branch_that_is_merged(case: Case) -> None:
     merged = case.change("merge-old-branch", count=4, days_ago=200)
     found = await case.sync()
     assert (found.commits, found.posts) == (5, 2) and await case.agrees()
-    assert await stored(case.db, ATLAS, tables.commit.c.on_default) >= {*merged["commits"], merged["merge"]}
+    assert await stored(case.db, ATLAS, fetched.commit.c.on_default) >= {
+        *merged["commits"],
+        merged["merge"],
+    }
 
 
 async def test_a_force_push(case: Case) -> None:
@@ -158,7 +164,7 @@ async def test_a_force_push(case: Case) -> None:
     forced = case.change("force-push")
     found = await case.sync()
     assert (found.commits, found.posts) == (1, 2) and await case.agrees()
-    assert await stored(case.db, ATLAS, ~tables.commit.c.reachable) == {forced["before"]}
+    assert await stored(case.db, ATLAS, ~fetched.commit.c.reachable) == {forced["before"]}
     assert await case.kinds() == ["forced"]
 
 
@@ -168,7 +174,7 @@ async def test_a_deleted_branch_and_its_return(case: Case) -> None:
     await case.sync()
     gone = case.change("delete-branch", branch="bob/short")["before"]
     assert (await case.sync()).posts == 1 and await case.agrees()
-    assert len(await stored(case.db, ATLAS, ~tables.commit.c.reachable)) == 2
+    assert len(await stored(case.db, ATLAS, ~fetched.commit.c.reachable)) == 2
     case.repo.point("refs/heads/bob/again", gone)
     assert (await case.sync()).posts == 1 and await case.agrees()
     assert await case.kinds() == ["created", "deleted", "created"]
@@ -181,7 +187,7 @@ async def test_a_default_branch_that_is_rewritten(case: Case) -> None:
     case.repo.point("refs/heads/main", old)
     await case.sync()
     assert await case.kinds() == ["moved", "forced"] and await case.agrees()
-    assert len(await stored(case.db, ATLAS, ~tables.commit.c.reachable)) == 3
+    assert len(await stored(case.db, ATLAS, ~fetched.commit.c.reachable)) == 3
     case.repo.point("refs/heads/main", tip)
 
 
@@ -202,7 +208,7 @@ async def test_rows_lost_behind_our_back(case: Case) -> None:
     """When stored commits are missing in the middle, the next push brings them back."""
     async with case.db.write() as conn:
         old = case.repo.git("rev-list", "--max-count=20", "main").split()
-        await conn.execute(tables.commit.delete().where(tables.commit.c.sha.in_(old)))
+        await conn.execute(fetched.commit.delete().where(fetched.commit.c.sha.in_(old)))
     case.change("push")
     await case.sync()
     assert await case.agrees()
@@ -247,7 +253,7 @@ async def killed_in_the_middle(db: Database, url: str, token: str) -> None:
     while process.poll() is None:
         await asyncio.sleep(0.002)
         async with db.read() as conn:
-            if await conn.scalar(select(tables.commit.c.sha).limit(1)):
+            if await conn.scalar(select(fetched.commit.c.sha).limit(1)):
                 os.kill(process.pid, signal.SIGKILL)
                 break
     process.wait()
@@ -267,13 +273,13 @@ async def test_kill_in_the_middle(changing: Program, http: aiohttp.ClientSession
     assert had and had < everything and not await parents_without_row(db)
     found = await sync_commits(db, git, ALMANAC, now=NOW)
     assert found.commits == len(everything) - len(had)
-    assert await stored(db, ALMANAC) == await stored(db, ALMANAC, tables.commit.c.reachable) == everything
-    assert await stored(db, ALMANAC, tables.commit.c.on_default) == repo.all_shas("main")
+    assert await stored(db, ALMANAC) == await stored(db, ALMANAC, fetched.commit.c.reachable) == everything
+    assert await stored(db, ALMANAC, fetched.commit.c.on_default) == repo.all_shas("main")
 
 
 async def parents_without_row(db: Database) -> set[str]:
     async with db.read() as conn:
         parents = {
-            sha for line in await conn.scalars(select(tables.commit.c.parents)) for sha in line.split()
+            sha for line in await conn.scalars(select(fetched.commit.c.parents)) for sha in line.split()
         }
     return parents - await stored(db, ALMANAC)

@@ -15,6 +15,7 @@ from sqlalchemy import func, literal, select
 from trackeep.database import Database
 from trackeep.model import Budget
 from trackeep.store import tables
+from trackeep.store import tables_fetched as fetched
 from trackeep.sync import identities
 from trackeep.sync.once import sync_once
 from trackeep.sync.work import Way, Wishes, Work, open_work
@@ -50,25 +51,25 @@ async def asked(db: Database, github: Sandbox, http: aiohttp.ClientSession, late
 
 async def forget(db: Database) -> None:
     """As before GitHub was asked for the first time."""
-    commit = tables.commit.c
+    commit = fetched.commit.c
     one_each = select(commit.author_email, commit.repository_id, func.min(commit.sha), literal(0))
     by = (commit.author_email, commit.repository_id)
     names = ["email", "repository_id", "sha", "due_at"]
     async with db.write() as conn:
-        await conn.execute(tables.identity.delete().where(tables.identity.c.source == "github"))
-        await conn.execute(tables.unclaimed_address.delete())
-        await conn.execute(tables.unclaimed_address.insert().from_select(names, one_each.group_by(*by)))
+        await conn.execute(fetched.identity.delete().where(fetched.identity.c.source == "github"))
+        await conn.execute(fetched.unclaimed_address.delete())
+        await conn.execute(fetched.unclaimed_address.insert().from_select(names, one_each.group_by(*by)))
 
 
 async def known(db: Database) -> dict[str, int]:
     async with db.read() as conn:
-        rows = await conn.execute(select(tables.identity.c.email, tables.identity.c.person_id))
+        rows = await conn.execute(select(fetched.identity.c.email, fetched.identity.c.person_id))
         return {row.email: row.person_id for row in rows}
 
 
 async def in_commits(db: Database) -> set[str]:
     async with db.read() as conn:
-        commits = await conn.execute(select(tables.commit.c.author_email, tables.commit.c.committer_email))
+        commits = await conn.execute(select(fetched.commit.c.author_email, fetched.commit.c.committer_email))
         return {address for row in commits for address in row}
 
 

@@ -19,9 +19,11 @@ from trackeep.github.transport import fingerprint
 from trackeep.model import Email, Person
 from trackeep.store import people, schedule
 from trackeep.store.people import Credential
-from trackeep.store.tables import access, commit, connection, run
+from trackeep.store.tables import access, connection
 from trackeep.store.tables import schedule as schedule_table
 from trackeep.store.tables import worker as worker_table
+from trackeep.store.tables_fetched import commit
+from trackeep.store.tables_sync import run
 from trackeep.sync.credentials import Credentials
 from trackeep.sync.processes import process_name
 from trackeep.sync.worker import LEASE_S, Worker, free_the_dead

@@ -76,7 +76,8 @@ async def _figures(conn: AsyncConnection, settings: InstanceSettings, account_id
     from sqlalchemy import select
 
     from trackeep.store import schedule
-    from trackeep.store.tables import connection, person, run
+    from trackeep.store.tables import connection, person
+    from trackeep.store.tables_sync import run
 
     who = (await conn.execute(select(person.c.login).where(person.c.id == account_id))).scalar_one()
     way = (await conn.execute(select(connection).where(connection.c.account_id == account_id))).first()

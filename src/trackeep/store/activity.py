@@ -11,17 +11,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.database import upsert
 from trackeep.model import Issue, Label, Person, PullRequest, Release, Repository
-from trackeep.store.tables import (
-    access,
+from trackeep.store.tables import access, person, repository
+from trackeep.store.tables_fetched import (
     co_author,
     commit,
     issue,
-    person,
     pull_request,
     ref,
     ref_change,
     release,
-    repository,
     review,
     review_request,
     unclaimed_address,

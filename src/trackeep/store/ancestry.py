@@ -16,7 +16,7 @@ from sqlalchemy import Select, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.store.history import chunked
-from trackeep.store.tables import commit
+from trackeep.store.tables_fetched import commit
 
 _ROUNDS_BEFORE_ALL = 64
 _ROWS_AT_ONCE = 10_000

@@ -9,16 +9,15 @@ from sqlalchemy import Select, Table, or_, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.store.reports_access import Reader, readable
-from trackeep.store.tables import (
+from trackeep.store.tables import person, repository
+from trackeep.store.tables_fetched import (
     co_author,
     commit,
     issue,
-    person,
     pull_request,
     ref,
     ref_change,
     release,
-    repository,
     review,
     review_request,
 )

@@ -18,7 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.database import upsert
 from trackeep.model import Commit
-from trackeep.store.tables import co_author, commit, identity, person, unclaimed_address
+from trackeep.store.tables import person
+from trackeep.store.tables_fetched import co_author, commit, identity, unclaimed_address
 
 NOREPLY_HOST = "users.noreply.github.com"
 _NEWEST = 4096

@@ -13,7 +13,8 @@ from trackeep.model import Person
 from trackeep.store.activity import GRANTED, save_people
 from trackeep.store.history import identify
 from trackeep.store.schedule import TRACKED
-from trackeep.store.tables import access, commit, follow, identity, person, repository, unclaimed_address
+from trackeep.store.tables import access, follow, person, repository
+from trackeep.store.tables_fetched import commit, identity, unclaimed_address
 
 # An address that nobody has may be added to an account one day.
 NOBODY_FOR_S = 30 * 86_400

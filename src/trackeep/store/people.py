@@ -20,10 +20,10 @@ from trackeep.store.tables import (
     follow,
     instance,
     person,
-    schedule,
     seen_token,
     session,
 )
+from trackeep.store.tables_sync import schedule
 from trackeep.vault import Vault
 
 BY_COMMAND, BY_SETTING, BY_ORGANISATION = "command", "setting", "organisation"

@@ -16,7 +16,8 @@ from trackeep.database import upsert
 from trackeep.model import Ref
 from trackeep.store.ancestry import Ancestry, Node, on_default, reachable, recompute, set_flag
 from trackeep.store.history import chunked
-from trackeep.store.tables import ref, ref_change, repository
+from trackeep.store.tables import repository
+from trackeep.store.tables_fetched import ref, ref_change
 
 HEAD = "HEAD"
 Refs = Mapping[str, Ref]

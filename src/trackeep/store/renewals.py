@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.store.people import Credential, sealed
 from trackeep.store.schedule import connection_state
-from trackeep.store.tables import connection, validator
+from trackeep.store.tables import connection
+from trackeep.store.tables_sync import validator
 from trackeep.vault import Vault
 
 # A token refused so soon after it was made is no matter of age: another new one would fare no better.

@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, Select, case, func, literal, or_, select, 
 
 from trackeep.metrics.windows import zone_offsets
 from trackeep.store.activity import GRANTED
-from trackeep.store.tables import access, account_email, commit, follow, identity, person, repository
+from trackeep.store.tables import access, account_email, follow, person, repository
+from trackeep.store.tables_fetched import commit, identity
 
 PROOF_HOLDS_S = 86_400
 DAY_S = 86_400

@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.store.reports_access import Reader, beginning_of, followed, is_mine, readable, with_authors
-from trackeep.store.tables import commit, follow, person, repository
+from trackeep.store.tables import follow, person, repository
+from trackeep.store.tables_fetched import commit
 
 COUNTED_UP_TO = 10_000
 

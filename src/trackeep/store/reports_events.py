@@ -23,16 +23,8 @@ from trackeep.store.reports_access import (
     readable,
     with_authors,
 )
-from trackeep.store.tables import (
-    commit,
-    issue,
-    person,
-    pull_request,
-    ref_change,
-    release,
-    repository,
-    review,
-)
+from trackeep.store.tables import person, repository
+from trackeep.store.tables_fetched import commit, issue, pull_request, ref_change, release, review
 
 KINDS = ("commit", "pull", "review", "issue", "release", "branch")
 

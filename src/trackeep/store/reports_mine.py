@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from trackeep.metrics.durations import ready_at, time_to_merge
 from trackeep.metrics.windows import Window, day_from_number, day_number
 from trackeep.store.reports_access import Reader, followed, is_counted, is_mine, local_day
-from trackeep.store.tables import commit, issue, pull_request, repository, review
+from trackeep.store.tables import repository
+from trackeep.store.tables_fetched import commit, issue, pull_request, review
 
 KINDS = ("commit", "pull", "review", "issue")
 

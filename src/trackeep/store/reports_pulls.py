@@ -20,7 +20,8 @@ from trackeep.metrics.pulls import (
     section,
 )
 from trackeep.store.reports_access import Reader, followed, readable
-from trackeep.store.tables import commit, person, pull_request, repository, review, review_request
+from trackeep.store.tables import person, repository
+from trackeep.store.tables_fetched import commit, pull_request, review, review_request
 
 COUNTED_UP_TO = 10_000
 

@@ -20,7 +20,9 @@ from trackeep.store.reports_access import (
     readable,
 )
 from trackeep.store.reports_sync import last_look
-from trackeep.store.tables import access, commit, cursor, follow, pull_request, ref, repository
+from trackeep.store.tables import access, follow, repository
+from trackeep.store.tables_fetched import commit, pull_request, ref
+from trackeep.store.tables_sync import cursor
 
 WEEKS = 26
 

@@ -21,7 +21,8 @@ from trackeep.store.reports_access import (
     readable,
     with_authors,
 )
-from trackeep.store.tables import commit, person, pull_request, ref, repository, review
+from trackeep.store.tables import person, repository
+from trackeep.store.tables_fetched import commit, pull_request, ref, review
 
 BRANCH_PREFIX = "refs/heads/"
 WEEKS_OF_PEOPLE = 13

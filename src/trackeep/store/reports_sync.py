@@ -11,19 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from trackeep.model import Budget
 from trackeep.store.reports_access import Reader, followed, readable
 from trackeep.store.schedule import STREAMS, TRACKED
-from trackeep.store.tables import (
-    account,
-    budget,
-    commit,
-    connection,
-    cursor,
-    follow,
-    pull_request,
-    repository,
-    run,
-    schedule,
-    worker,
-)
+from trackeep.store.tables import account, connection, follow, repository
+from trackeep.store.tables_fetched import commit, pull_request
+from trackeep.store.tables_sync import budget, cursor, run, schedule, worker
 
 RUNS_SHOWN = 200
 # Outcomes of a run that asked GitHub for everything it had to ask for.

@@ -13,20 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from trackeep.database import upsert
 from trackeep.model import Budget, Repository
 from trackeep.store.activity import GRANTED, forget_activity
-from trackeep.store.tables import (
-    access,
-    account,
-    budget,
-    commit,
-    connection,
-    cursor,
-    follow,
-    repository,
-    run,
-    schedule,
-    validator,
-    worker,
-)
+from trackeep.store.tables import access, account, connection, follow, repository
+from trackeep.store.tables_fetched import commit
+from trackeep.store.tables_sync import budget, cursor, run, schedule, validator, worker
 
 CLICK, POLL, BACKFILL = 0, 1, 2
 TRACKED, PAUSED = "tracked", "paused"

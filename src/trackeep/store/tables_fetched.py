@@ -1,0 +1,197 @@
+"""The tables of what was fetched: commits, refs, pull requests, reviews, issues, releases."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, SmallInteger, Table, Text, text
+
+from trackeep.store.tables import (
+    BigId,
+    count_column,
+    flag_column,
+    metadata,
+    repository_key,
+    text_column,
+    time_column,
+)
+
+commit = Table(
+    "commit",
+    metadata,
+    repository_key(),
+    Column("sha", Text, primary_key=True),
+    text_column("parents"),
+    Column("parent_count", SmallInteger, nullable=False, server_default=text("0")),
+    text_column("author_name"),
+    text_column("author_email"),
+    time_column("authored_at", needed=True),
+    Column("author_offset_minutes", Integer, nullable=False, server_default=text("0")),
+    text_column("committer_name"),
+    text_column("committer_email"),
+    time_column("committed_at", needed=True),
+    Column("committer_offset_minutes", Integer, nullable=False, server_default=text("0")),
+    text_column("message"),
+    flag_column("signed"),
+    # Reached from any branch or tag as of the last fetch; from the default branch.
+    flag_column("reachable", default=True),
+    flag_column("on_default"),
+    Column("additions", Integer),
+    Column("deletions", Integer),
+    Column("changed_files", Integer),
+    Index("ix_commit_repository_committed", "repository_id", "committed_at"),
+    Index("ix_commit_author_email_authored", text("lower(author_email)"), "authored_at"),
+    Index("ix_commit_sha", "sha"),
+    Index("ix_commit_committed", "committed_at", "sha"),
+)
+
+co_author = Table(
+    "co_author",
+    metadata,
+    repository_key(),
+    Column("sha", Text, primary_key=True),
+    Column("email", Text, primary_key=True),
+    text_column("name"),
+)
+
+# Which GitHub account an address in a commit belongs to.
+identity = Table(
+    "identity",
+    metadata,
+    Column("email", Text, primary_key=True),
+    Column("person_id", BigInteger, nullable=False, index=True),
+    text_column("source"),
+)
+
+# Addresses of commits whose account is not known yet, with one commit of each repository to ask GitHub by.
+unclaimed_address = Table(
+    "unclaimed_address",
+    metadata,
+    Column("email", Text, primary_key=True),
+    repository_key(),
+    text_column("sha"),
+    # 0: not asked yet; an address that GitHub takes for nobody's is asked again much later.
+    time_column("due_at", needed=True),
+    Index(None, "due_at"),
+    Index(None, "repository_id", "due_at"),
+)
+
+ref = Table(
+    "ref",
+    metadata,
+    repository_key(),
+    Column("name", Text, primary_key=True),
+    text_column("sha"),
+    text_column("commit_sha"),
+    time_column("first_seen_at", needed=True),
+    time_column("moved_at", needed=True),
+)
+
+# What we saw happen to a ref between two fetches: created, deleted, moved, forced.
+ref_change = Table(
+    "ref_change",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("repository_id", ForeignKey("repository.id", ondelete="CASCADE"), nullable=False),
+    text_column("name"),
+    text_column("kind"),
+    text_column("before_sha"),
+    text_column("after_sha"),
+    count_column("commits"),
+    time_column("seen_at", needed=True),
+    Index(None, "repository_id", "seen_at"),
+)
+
+pull_request = Table(
+    "pull_request",
+    metadata,
+    repository_key(),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("id", BigInteger),
+    text_column("node_id"),
+    text_column("title"),
+    text_column("state"),
+    flag_column("draft"),
+    Column("author_id", BigInteger, index=True),
+    text_column("base_ref"),
+    text_column("head_ref"),
+    text_column("head_sha"),
+    time_column("created_at", needed=True),
+    time_column("updated_at", needed=True),
+    time_column("closed_at"),
+    time_column("merged_at"),
+    Column("merged_by_id", BigInteger),
+    text_column("merge_sha"),
+    Column("additions", Integer),
+    Column("deletions", Integer),
+    Column("changed_files", Integer),
+    Column("comments", Integer),
+    text_column("review_decision"),
+    text_column("mergeable"),
+    text_column("checks"),
+    time_column("ready_at"),
+    time_column("first_commit_at"),
+    Column("unresolved_threads", Integer),
+    # JSON list of {name, color}: shown and filtered by name, never joined.
+    text_column("labels"),
+    time_column("detailed_at"),
+    Index(None, "repository_id", "updated_at"),
+    Index(None, "merged_at"),
+    Index(None, "state", "repository_id"),
+)
+
+review = Table(
+    "review",
+    metadata,
+    repository_key(),
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", Integer, nullable=False),
+    Column("author_id", BigInteger),
+    text_column("state"),
+    time_column("submitted_at"),
+    text_column("commit_sha"),
+    count_column("comments"),
+    Index(None, "repository_id", "number"),
+    Index(None, "author_id", "submitted_at"),
+)
+
+# Standing requests; reviewer_id is 0 for a team.
+review_request = Table(
+    "review_request",
+    metadata,
+    repository_key(),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("reviewer_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("team", Text, primary_key=True, server_default=""),
+    time_column("requested_at"),
+    Index(None, "reviewer_id"),
+)
+
+issue = Table(
+    "issue",
+    metadata,
+    repository_key(),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("id", BigInteger),
+    text_column("title"),
+    text_column("state"),
+    Column("author_id", BigInteger),
+    time_column("created_at", needed=True),
+    time_column("updated_at", needed=True),
+    time_column("closed_at"),
+    count_column("comments"),
+    text_column("labels"),
+    Index(None, "author_id", "created_at"),
+)
+
+release = Table(
+    "release",
+    metadata,
+    repository_key(),
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    text_column("tag"),
+    text_column("name"),
+    flag_column("draft"),
+    flag_column("prerelease"),
+    Column("author_id", BigInteger),
+    time_column("created_at", needed=True),
+    time_column("published_at"),
+)

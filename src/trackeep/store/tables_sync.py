@@ -1,0 +1,99 @@
+"""The tables that keep it up to date: who is due, how far each stream came, budgets, runs, workers."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Integer, SmallInteger, Table, Text, text
+
+from trackeep.store.tables import (
+    BigId,
+    account_key,
+    count_column,
+    flag_column,
+    metadata,
+    text_column,
+    time_column,
+)
+
+# One row an account: when it is due, who works on it and until when that holds.
+schedule = Table(
+    "schedule",
+    metadata,
+    account_key(primary_key=True),
+    time_column("due_at", needed=True),
+    # Lower is sooner: 0 a person's click, 1 poll, 2 backfill.
+    Column("priority", SmallInteger, nullable=False, server_default=text("1")),
+    text_column("leased_by"),
+    time_column("lease_until"),
+    count_column("failures"),
+    text_column("problem"),
+    Index(None, "due_at"),
+)
+
+# How far one kind of thing of one repository (0: of the account itself) has been fetched.
+cursor = Table(
+    "cursor",
+    metadata,
+    account_key(primary_key=True),
+    Column("repository_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("stream", Text, primary_key=True),
+    # JSON, read and written by that stream alone.
+    text_column("position"),
+    flag_column("complete"),
+    time_column("due_at"),
+    time_column("attempted_at"),
+    time_column("succeeded_at"),
+    count_column("failures"),
+    text_column("problem"),
+    count_column("items"),
+    count_column("expected"),
+)
+
+# GitHub's validators belong to the token, so they are kept by its fingerprint.
+validator = Table(
+    "validator",
+    metadata,
+    Column("token_fingerprint", Text, primary_key=True),
+    Column("url", Text, primary_key=True),
+    text_column("etag"),
+    time_column("seen_at", needed=True),
+)
+
+budget = Table(
+    "budget",
+    metadata,
+    account_key(primary_key=True),
+    Column("resource", Text, primary_key=True),
+    Column("limit", Integer, nullable=False),
+    Column("remaining", Integer, nullable=False),
+    time_column("reset_at", needed=True),
+    time_column("seen_at", needed=True),
+)
+
+run = Table(
+    "run",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    account_key(nullable=False),
+    time_column("started_at", needed=True),
+    time_column("finished_at"),
+    text_column("trigger"),
+    count_column("rest_requests"),
+    count_column("not_modified"),
+    count_column("graphql_points"),
+    count_column("git_posts"),
+    count_column("bytes"),
+    count_column("commits"),
+    count_column("pull_requests"),
+    count_column("reviews"),
+    text_column("outcome"),
+    text_column("problem"),
+    Index(None, "account_id", "started_at"),
+)
+
+worker = Table(
+    "worker",
+    metadata,
+    Column("name", Text, primary_key=True),
+    time_column("started_at", needed=True),
+    time_column("seen_at", needed=True),
+)
