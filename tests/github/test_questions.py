@@ -47,19 +47,6 @@ async def test_viewer_without_mail_scope(control: Sandbox) -> None:
     assert (viewer.person.login, viewer.emails, viewer.scopes) == ("bob", (), ("repo",))
 
 
-async def test_endpoints_of_the_integration_guide(github: GitHub, control: Sandbox) -> None:
-    """Repositories, commits, pull requests and branches come page after page, complete."""
-    truth = control.repository("fernhill/atlas")
-    names = [each.full_name async for each in rest.all_repositories(github)]
-    pulls = [each.number async for each in rest.pulls(github, "fernhill/atlas")]
-    branches = [each.name async for each in rest.branches(github, "fernhill/atlas")]
-    commits = [each.sha async for each in rest.commits(github, "fernhill/atlas", sha=truth["default_branch"])]
-    assert "fernhill/atlas" in names and "alice/almanac" in names
-    assert sorted(pulls) == sorted(each["number"] for each in truth["pulls"])
-    assert {f"refs/heads/{name}" for name in truth["branches"]} == set(branches)
-    assert commits[0] == truth["branches"][truth["default_branch"]] and len(commits) == len(set(commits))
-
-
 @pytest.mark.parametrize("teams", [True, False])
 def test_assembled_queries_are_valid(teams: bool) -> None:
     """GitHub's published schema accepts the queries that are put together at run time."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 from urllib.parse import quote
@@ -69,6 +69,39 @@ async def repositories(
     return _parsed(answer, [each.listed() for each in _items(answer, list[parse.RestRepository])])
 
 
+async def commits(
+    github: GitHub, full_name: str, sha: str = "", next_url: str | None = None, *, conditional: bool = False
+) -> Page[Commit]:
+    """One page of the commits that `sha` reaches (else the default branch), last committed first.
+
+    Raises GitHubError (409) for a repository without any commit.
+    """
+    params = {"sha": sha, "per_page": PER_PAGE} if sha else {"per_page": PER_PAGE}
+    answer = await _page(github, next_url or f"/repos/{full_name}/commits", params, conditional)
+    return _parsed(answer, [each.noun() for each in _items(answer, list[parse.RestCommit])])
+
+
+async def branches(
+    github: GitHub, full_name: str, next_url: str | None = None, *, conditional: bool = False
+) -> Page[Ref]:
+    """One page of a repository's branches, by name."""
+    params = {"per_page": PER_PAGE}
+    answer = await _page(github, next_url or f"/repos/{full_name}/branches", params, conditional)
+    return _parsed(answer, [each.noun() for each in _items(answer, list[parse.RestBranch])])
+
+
+async def pulls(
+    github: GitHub, full_name: str, next_url: str | None = None, *, conditional: bool = False
+) -> Page[PullRequest]:
+    """One page of a repository's pull requests of all states, last changed first.
+
+    As the list shows them: without reviews, sizes and who merged.
+    """
+    params = {"state": "all", "sort": "updated", "direction": "desc", "per_page": PER_PAGE}
+    answer = await _page(github, next_url or f"/repos/{full_name}/pulls", params, conditional)
+    return _parsed(answer, [each.noun() for each in _items(answer, list[parse.RestPull])])
+
+
 async def changed_issues(
     github: GitHub, since: int, next_url: str | None = None, *, conditional: bool = False
 ) -> Page[Changed]:
@@ -127,45 +160,17 @@ async def releases(github: GitHub, full_name: str) -> tuple[Release, ...]:
     return tuple([each.noun() async for each in found])
 
 
-# ---- the endpoints of the published integration guide, page after page ----------------------------
-
-
-async def all_repositories(github: GitHub) -> AsyncIterator[Repository]:
-    """GET /user/repos"""
-    async for each in _all(github, "/user/repos", list[parse.RestRepository]):
-        yield each.noun()
-
-
-async def commits(github: GitHub, full_name: str, *, sha: str = "") -> AsyncIterator[Commit]:
-    """GET /repos/{owner}/{repo}/commits: from `sha` (else the default branch), newest first."""
-    params = {"sha": sha} if sha else {}
-    async for each in _all(github, f"/repos/{full_name}/commits", list[parse.RestCommit], **params):
-        yield each.noun()
-
-
-async def pulls(github: GitHub, full_name: str, *, state: str = "all") -> AsyncIterator[PullRequest]:
-    """GET /repos/{owner}/{repo}/pulls"""
-    async for each in _all(github, f"/repos/{full_name}/pulls", list[parse.RestPull], state=state):
-        yield each.noun()
-
-
-async def branches(github: GitHub, full_name: str) -> AsyncIterator[Ref]:
-    """GET /repos/{owner}/{repo}/branches"""
-    async for each in _all(github, f"/repos/{full_name}/branches", list[parse.RestBranch]):
-        yield each.noun()
-
-
-async def _all(github: GitHub, path: str, shape: type[list[T]], **params: str) -> AsyncIterator[T]:
+async def _all(github: GitHub, path: str, shape: type[list[T]]) -> AsyncIterator[T]:
     url: str | None = path
     while url is not None:
-        answer = await _page(github, url, {**params, "per_page": PER_PAGE}, False)
+        answer = await _page(github, url, {"per_page": PER_PAGE}, False)
         for item in parse.decoded(answer.body, shape):
             yield item
         url = answer.next_url
 
 
 async def _page(
-    github: GitHub, path_or_url: str, params: dict[str, str | int] | dict[str, object], conditional: bool
+    github: GitHub, path_or_url: str, params: Mapping[str, object], conditional: bool
 ) -> Answer:
     """A next page's URL already holds its parameters."""
     given = {name: str(value) for name, value in params.items()} if path_or_url.startswith("/") else None
