@@ -21,8 +21,8 @@ from trackeep.github.graphql import (
     numbers_query,
     pages_query,
     signers_query,
-    text,
 )
+from trackeep.github.graphql_asking import text
 from trackeep.sandbox.points import NODE_LIMIT, Price, price
 
 QUERIES = sorted((Path(trackeep.__file__).parent / "github" / "queries").glob("*.graphql"))

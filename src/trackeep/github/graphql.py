@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import msgspec
 
-from trackeep.errors import GitHubError, GitHubUnavailable
 from trackeep.github import parse_graphql as shapes
+from trackeep.github.graphql_asking import Result, TooMuch, aliased, ask, ask_again, halving, text
 from trackeep.github.parse import decoded
 from trackeep.github.parse_graphql import ParsedPull, Pulse
 from trackeep.github.transport import GitHub
@@ -24,7 +21,6 @@ LIST_PAGE = 148 // 3
 DETAIL_PAGE = 148 // 7
 PULSE_PAGE = 100
 SIGNERS_PAGE = 100
-PAUSES_S = (0.5, 2.0)
 _TEAM = "... on Team { combinedSlug }"
 
 
@@ -68,13 +64,6 @@ class Signers:
     committer: Person | None
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """Each alias with its JSON; those GitHub knows nothing of (deleted, no access) are missing."""
-
-    data: Mapping[str, msgspec.Raw]
-
-
 async def pulse(github: GitHub, node_ids: Sequence[str], *, releases: bool = False) -> dict[str, Pulse]:
     """What moved in these repositories, by node id, on request with their newest 20 releases.
 
@@ -86,7 +75,7 @@ async def pulse(github: GitHub, node_ids: Sequence[str], *, releases: bool = Fal
 
     found: dict[str, Pulse] = {}
     for start in range(0, len(node_ids), PULSE_PAGE):
-        for part in await _halving(github, list(node_ids[start : start + PULSE_PAGE]), request):
+        for part in await halving(github, list(node_ids[start : start + PULSE_PAGE]), request):
             nodes = decoded(part.data["nodes"], list[shapes.PulseNode | None])
             found |= {node.id: node.noun() for node in nodes if node is not None and node.id}
     return found
@@ -99,8 +88,8 @@ async def pull_pages(github: GitHub, wanted: Sequence[WantedPage], *, teams: boo
     """
     is_least = len(wanted) == 1 and wanted[0].first == 1
     try:
-        result = await (_ask_again if is_least else _ask)(github, *pages_query(wanted, teams=teams))
-    except _TooMuch:
+        result = await (ask_again if is_least else ask)(github, *pages_query(wanted, teams=teams))
+    except TooMuch:
         if is_least:
             raise
         return await _smaller_pages(github, wanted, teams)
@@ -122,7 +111,7 @@ async def pulls_by_number(
         def request(part: Sequence[WantedPull]) -> tuple[str, dict[str, Any]]:
             return numbers_query(part, teams=teams)
 
-        for result in await _halving(github, some, request):
+        for result in await halving(github, some, request):
             found |= _numbered(result)
     return found
 
@@ -132,7 +121,7 @@ async def signers(github: GitHub, wanted: Sequence[WantedCommit]) -> dict[Wanted
     found: dict[WantedCommit, Signers] = {}
     for start in range(0, len(wanted), SIGNERS_PAGE):
         some = list(wanted[start : start + SIGNERS_PAGE])
-        for result in await _halving(github, some, signers_query):
+        for result in await halving(github, some, signers_query):
             found |= _signed(result)
     return found
 
@@ -187,12 +176,6 @@ def signers_query(wanted: Sequence[WantedCommit]) -> tuple[str, dict[str, Any]]:
     return _document("WhoIsWho", declared, parts, ("signers",), teams=True), variables
 
 
-@cache
-def text(name: str) -> str:
-    """The text of `queries/{name}.graphql`."""
-    return (files("trackeep.github") / "queries" / f"{name}.graphql").read_text(encoding="utf-8")
-
-
 def _document(
     name: str, declared: Sequence[str], parts: Sequence[str], fragments: Sequence[str], teams: bool
 ) -> str:
@@ -202,82 +185,7 @@ def _document(
     return document if teams else document.replace(_TEAM, "")
 
 
-# ---- asking -------------------------------------------------------------------------------------
-
-
-class _TooMuch(GitHubUnavailable):
-    """GitHub ran out of its ten seconds: the same question has to be asked in smaller parts."""
-
-
-class _Problem(msgspec.Struct):
-    message: str = ""
-    type: str = ""
-    path: list[str | int] | None = None
-
-
-class _Cost(msgspec.Struct):
-    cost: int = 1
-
-
-class _Envelope(msgspec.Struct):
-    data: dict[str, msgspec.Raw] | None = None
-    errors: list[_Problem] = []
-    message: str = ""
-
-
-async def _ask(github: GitHub, query: str, variables: Mapping[str, Any]) -> Result:
-    """Raises _TooMuch when the answer did not get ready in time, GitHubError for a refused query."""
-    answer = await github.post_graphql(msgspec.json.encode({"query": query, "variables": variables}))
-    if answer.status != 200:
-        github.costs.graphql_points += 1
-        raise _TooMuch(f"GitHub needed too long for this question ({answer.status}).", "It is asked again.")
-    envelope = decoded(answer.body, _Envelope)
-    data = envelope.data or {}
-    # `null` where GitHub wrote an error for one alias: that alias has no access, the others hold.
-    cost = decoded(data["rateLimit"], _Cost | None) if "rateLimit" in data else None  # type: ignore[arg-type]
-    github.costs.graphql_points += cost.cost if cost else 1
-    _check(github, envelope)
-    return Result({name: raw for name, raw in data.items() if bytes(raw) != b"null"})
-
-
-def _check(github: GitHub, envelope: _Envelope) -> None:
-    for problem in envelope.errors:
-        limited = github.refused_in_body(problem.type, problem.message)
-        if limited:
-            raise limited
-    others = [
-        each for each in envelope.errors if each.type not in ("NOT_FOUND", "FORBIDDEN") or not each.path
-    ]
-    if not others:
-        return
-    first = others[0]
-    if not first.type:
-        # An error without a type is GitHub's own failure, in practice its time limit.
-        raise _TooMuch(f"GitHub could not finish a question: {first.message}", "It is asked again later.")
-    raise GitHubError(f"GitHub refused a question: {first.message}", "Check the token's scopes.")
-
-
-async def _ask_again(github: GitHub, query: str, variables: Mapping[str, Any]) -> Result:
-    """Ask what cannot be asked in smaller parts; GitHub may only have stumbled."""
-    for pause_s in PAUSES_S:
-        try:
-            return await _ask(github, query, variables)
-        except _TooMuch:
-            await asyncio.sleep(pause_s)
-    return await _ask(github, query, variables)
-
-
-async def _halving(github: GitHub, items: list[Any], request: Any, *, least: int = 1) -> list[Result]:
-    """The results for `items`, asked at once if GitHub manages, else in halves."""
-    if len(items) == 1:
-        return [await _ask_again(github, *request(items))]
-    try:
-        return [await _ask(github, *request(items))]
-    except _TooMuch:
-        pass  # the same in halves, below
-    middle = len(items) // 2
-    left = await _halving(github, items[:middle], request)
-    return left + await _halving(github, items[middle:], request)
+# ---- the answers --------------------------------------------------------------------------------
 
 
 async def _smaller_pages(github: GitHub, wanted: Sequence[WantedPage], teams: bool) -> list[PullPage]:
@@ -299,7 +207,7 @@ def _pull_page(wanted: WantedPage, raw: msgspec.Raw) -> PullPage:
 
 def _numbered(result: Result) -> dict[WantedPull, ParsedPull]:
     found = {}
-    for node_id, _, inner in _aliased(result, "p"):
+    for node_id, _, inner in aliased(result, "p"):
         pull = decoded(inner, shapes.PullNode).parsed()
         found[WantedPull(node_id, pull.pull.number)] = pull
     return found
@@ -308,17 +216,5 @@ def _numbered(result: Result) -> dict[WantedPull, ParsedPull]:
 def _signed(result: Result) -> dict[WantedCommit, Signers]:
     return {
         WantedCommit(node_id, sha): Signers(*decoded(inner, shapes.SignedNode).people())
-        for node_id, sha, inner in _aliased(result, "c")
+        for node_id, sha, inner in aliased(result, "c")
     }
-
-
-def _aliased(result: Result, letter: str) -> Iterator[tuple[str, str, msgspec.Raw]]:
-    """(repository's node id, alias without its letter, answer) of everything asked for by alias."""
-    for name, raw in result.data.items():
-        if name == "rateLimit":
-            continue
-        fields = decoded(raw, dict[str, msgspec.Raw])
-        node_id = decoded(fields["id"], str)
-        for alias, inner in fields.items():
-            if alias.startswith(letter) and bytes(inner) != b"null":
-                yield node_id, alias[1:], inner

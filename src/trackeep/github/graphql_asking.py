@@ -1,0 +1,118 @@
+"""Asks GraphQL: one question, smaller when GitHub runs out of its ten seconds, with what it cost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+
+from trackeep.errors import GitHubError, GitHubUnavailable
+from trackeep.github.parse import decoded
+from trackeep.github.transport import GitHub
+
+PAUSES_S = (0.5, 2.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Each alias with its JSON; those GitHub knows nothing of (deleted, no access) are missing."""
+
+    data: Mapping[str, msgspec.Raw]
+
+
+@cache
+def text(name: str) -> str:
+    """The text of `queries/{name}.graphql`."""
+    return (files("trackeep.github") / "queries" / f"{name}.graphql").read_text(encoding="utf-8")
+
+
+class TooMuch(GitHubUnavailable):
+    """GitHub ran out of its ten seconds: the same question has to be asked in smaller parts."""
+
+
+class _Problem(msgspec.Struct):
+    message: str = ""
+    type: str = ""
+    path: list[str | int] | None = None
+
+
+class _Cost(msgspec.Struct):
+    cost: int = 1
+
+
+class _Envelope(msgspec.Struct):
+    data: dict[str, msgspec.Raw] | None = None
+    errors: list[_Problem] = []
+    message: str = ""
+
+
+async def ask(github: GitHub, query: str, variables: Mapping[str, Any]) -> Result:
+    """Raises TooMuch when the answer did not get ready in time, GitHubError for a refused query."""
+    answer = await github.post_graphql(msgspec.json.encode({"query": query, "variables": variables}))
+    if answer.status != 200:
+        github.costs.graphql_points += 1
+        raise TooMuch(f"GitHub needed too long for this question ({answer.status}).", "It is asked again.")
+    envelope = decoded(answer.body, _Envelope)
+    data = envelope.data or {}
+    # `null` where GitHub wrote an error for one alias: that alias has no access, the others hold.
+    cost = decoded(data["rateLimit"], _Cost | None) if "rateLimit" in data else None  # type: ignore[arg-type]
+    github.costs.graphql_points += cost.cost if cost else 1
+    _check(github, envelope)
+    return Result({name: raw for name, raw in data.items() if bytes(raw) != b"null"})
+
+
+def _check(github: GitHub, envelope: _Envelope) -> None:
+    for problem in envelope.errors:
+        limited = github.refused_in_body(problem.type, problem.message)
+        if limited:
+            raise limited
+    others = [
+        each for each in envelope.errors if each.type not in ("NOT_FOUND", "FORBIDDEN") or not each.path
+    ]
+    if not others:
+        return
+    first = others[0]
+    if not first.type:
+        # An error without a type is GitHub's own failure, in practice its time limit.
+        raise TooMuch(f"GitHub could not finish a question: {first.message}", "It is asked again later.")
+    raise GitHubError(f"GitHub refused a question: {first.message}", "Check the token's scopes.")
+
+
+async def ask_again(github: GitHub, query: str, variables: Mapping[str, Any]) -> Result:
+    """Ask what cannot be asked in smaller parts; GitHub may only have stumbled."""
+    for pause_s in PAUSES_S:
+        try:
+            return await ask(github, query, variables)
+        except TooMuch:
+            await asyncio.sleep(pause_s)
+    return await ask(github, query, variables)
+
+
+async def halving(github: GitHub, items: list[Any], request: Any, *, least: int = 1) -> list[Result]:
+    """The results for `items`, asked at once if GitHub manages, else in halves."""
+    if len(items) == 1:
+        return [await ask_again(github, *request(items))]
+    try:
+        return [await ask(github, *request(items))]
+    except TooMuch:
+        pass  # the same in halves, below
+    middle = len(items) // 2
+    left = await halving(github, items[:middle], request)
+    return left + await halving(github, items[middle:], request)
+
+
+def aliased(result: Result, letter: str) -> Iterator[tuple[str, str, msgspec.Raw]]:
+    """(repository's node id, alias without its letter, answer) of everything asked for by alias."""
+    for name, raw in result.data.items():
+        if name == "rateLimit":
+            continue
+        fields = decoded(raw, dict[str, msgspec.Raw])
+        node_id = decoded(fields["id"], str)
+        for alias, inner in fields.items():
+            if alias.startswith(letter) and bytes(inner) != b"null":
+                yield node_id, alias[1:], inner
