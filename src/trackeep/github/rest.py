@@ -169,9 +169,7 @@ async def _all(github: GitHub, path: str, shape: type[list[T]]) -> AsyncIterator
         url = answer.next_url
 
 
-async def _page(
-    github: GitHub, path_or_url: str, params: Mapping[str, object], conditional: bool
-) -> Answer:
+async def _page(github: GitHub, path_or_url: str, params: Mapping[str, object], conditional: bool) -> Answer:
     """A next page's URL already holds its parameters."""
     given = {name: str(value) for name, value in params.items()} if path_or_url.startswith("/") else None
     return await github.get(path_or_url, given, conditional=conditional)
