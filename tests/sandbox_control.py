@@ -46,6 +46,12 @@ class Sandbox:
         changed: dict[str, Any] = self.ask(f"/repos/{full_name}/change", {"kind": kind, **more})
         return changed
 
+    def make(self, full_name: str, kind: str = "empty", **more: Any) -> dict[str, Any]:
+        """A new repository of this kind: its id, full_name and git_dir."""
+        owner, name = full_name.split("/")
+        made: dict[str, Any] = self.ask("/repositories", {"owner": owner, "name": name, "kind": kind, **more})
+        return made
+
     def fault(self, match: str, kind: str, times: int = 1, **more: Any) -> None:
         self.ask("/faults", {"match": match, "kind": kind, "times": times, **more})
 

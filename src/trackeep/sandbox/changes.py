@@ -45,6 +45,7 @@ class Changes:
             "merge-old-branch": self.merge_old_branch,
             "force-push": self.force_push,
             "delete-branch": self.delete_branch,
+            "delete-refs": self.delete_refs,
             "tag": self.tag,
             "rename": self.rename,
             "access": self.access,
@@ -114,6 +115,21 @@ class Changes:
             self._close(pull, asked.get("author", "alice"))
         repository.pushed_at = repository.updated_at = self._now()
         return {"branch": branch, "before": tip}
+
+    def delete_refs(self, repository: Repository, asked: Asked) -> dict[str, Any]:
+        """`count` (300) branches and tags by turns, the last in the alphabet first; the default one stays."""
+        branches = sorted(name for name in repository.branches if name != repository.default_branch)
+        tags, gone = sorted(repository.tags), []
+        for _ in range(int(asked.get("count", 300))):
+            if not branches and not tags:
+                raise ChangeRefused(f"{repository.full_name} has only {len(gone)} refs to delete")
+            if branches and (len(branches) >= len(tags) or not tags):
+                gone.append(f"refs/heads/{branches.pop()}")
+            else:
+                gone.append(f"refs/tags/{tags.pop()}")
+        rewriting.delete_refs(repository, gone)
+        repository.pushed_at = repository.updated_at = self._now()
+        return {"refs": gone}
 
     def tag(self, repository: Repository, asked: Asked) -> dict[str, Any]:
         """`name`, `author` (alice), `release` (true): an annotated tag on the trunk, and a release of it."""

@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from trackeep.sandbox import truth
 from trackeep.sandbox.changes import ChangeRefused, Changes
 from trackeep.sandbox.oauth import ready_made_token
+from trackeep.sandbox.relics import RelicRefused, Relics
 from trackeep.sandbox.state import SandboxState
 
 PREFIX = "/_sandbox"
@@ -42,6 +43,7 @@ def routes(state: SandboxState) -> list[BaseRoute]:
         ("GET", "/issued"): control.issued,
         ("POST", "/apps"): control.add_app,
         ("POST", "/latency"): control.latency,
+        ("POST", "/repositories"): control.add_repository,
         ("POST", "/repos/{owner}/{name}/change"): control.change,
     }
     return [Route(PREFIX + path, _json(how), methods=[method]) for (method, path), how in table.items()]
@@ -51,7 +53,7 @@ def _json(how: Callable[[Request], Awaitable[Any]]) -> Callable[[Request], Await
     async def answer(request: Request) -> Response:
         try:
             return JSONResponse(await how(request))
-        except (_BadControl, ChangeRefused, ValueError, KeyError, TypeError) as error:
+        except (_BadControl, ChangeRefused, RelicRefused, ValueError, KeyError, TypeError) as error:
             return JSONResponse({"error": f"{type(error).__name__}: {error}"}, 422)
 
     return answer
@@ -61,6 +63,7 @@ class _Control:
     def __init__(self, state: SandboxState) -> None:
         self._state = state
         self._changes = Changes(state.world, state.clock)
+        self._relics = Relics(state.world, state.clock)
 
     async def people(self, request: Request) -> Any:
         users = [p.login for p in self._state.world.people.values() if p.kind == "User"]
@@ -147,6 +150,13 @@ class _Control:
     async def latency(self, request: Request) -> Any:
         self._state.latency_s = float((await _read(request))["ms"]) / 1000
         return {"ms": self._state.latency_s * 1000}
+
+    async def add_repository(self, request: Request) -> Any:
+        """`{"owner": ..., "name": ..., "kind": ...}`: see `relics.py` for the kinds and their fields."""
+        made = await asyncio.to_thread(self._relics.make, await _read(request))
+        # Here, where nobody else is going through the world's repositories.
+        self._state.world.repositories[made.id] = made
+        return {"id": made.id, "full_name": made.full_name, "git_dir": str(made.git_dir)}
 
     async def change(self, request: Request) -> Any:
         """`{"kind": ..., ...}`: see `changes.py` for the kinds and their fields."""

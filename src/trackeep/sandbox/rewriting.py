@@ -1,5 +1,6 @@
 """Adds single commits to a repository that exists: writes them, moves refs, counts lines, all by git."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,6 +78,15 @@ def move_branch(repository: Repository, name: str, sha: str | None) -> None:
         return
     git(repository.git_dir, "update-ref", ref, sha)
     repository.branches[name] = sha
+
+
+def delete_refs(repository: Repository, names: Sequence[str]) -> None:
+    """Delete branches and tags by their full names, all at once."""
+    lines = "".join(f"delete {name}\n" for name in names)
+    git(repository.git_dir, "update-ref", "--stdin", stdin=lines.encode())
+    for name in names:
+        repository.branches.pop(name.removeprefix("refs/heads/"), None)
+        repository.tags.pop(name.removeprefix("refs/tags/"), None)
 
 
 def tag(repository: Repository, name: str, sha: str, tagger: Signature) -> Tag:
