@@ -23,6 +23,7 @@ from trackeep.github.graphql import (
     signers_query,
 )
 from trackeep.github.graphql_asking import text
+from trackeep.github.graphql_inventory import ISSUES, PAGES_AT_ONCE, PULLS, WantedList, inventory_query
 from trackeep.sandbox.points import NODE_LIMIT, Price, price
 
 QUERIES = sorted((Path(trackeep.__file__).parent / "github" / "queries").glob("*.graphql"))
@@ -40,7 +41,12 @@ def composed() -> list[Any]:
         pulls = [WantedPull(f"R_{n % 2}", n) for n in range(1, 1 + DETAIL_PAGE)]
         found.append(pytest.param(*pages_query(pages, teams=teams), id=f"pages-{teams}"))
         found.append(pytest.param(*numbers_query(pulls, teams=teams), id=f"numbers-{teams}"))
+    found.append(pytest.param(*inventory_query(lists(PAGES_AT_ONCE)), id="inventory"))
     return [*found, pytest.param(*signers_query(commits(SIGNERS_PAGE)), id="signers")]
+
+
+def lists(count: int) -> list[WantedList]:
+    return [WantedList(f"R_{n}", ISSUES if n % 2 else PULLS, "cursor") for n in range(count)]
 
 
 def commits(count: int) -> list[WantedCommit]:
@@ -75,10 +81,11 @@ def test_composed_query_is_valid_and_within_the_limits(query: str, variables: di
 
 
 def test_planned_prices() -> None:
-    """One point: a page of the list, one of details, a hundred commits' people; a heartbeat of 100 is two."""
+    """One point: a page of the list, of details, 100 commits' people, 4,000 numbers; a heartbeat is two."""
     page = pages_query([WantedPage("R_1", LIST_PAGE)], teams=True)
     details = numbers_query([WantedPull("R_1", n) for n in range(DETAIL_PAGE)], teams=True)
     assert priced(*page).points == 1
     assert priced(*details).points == 1
     assert priced(*signers_query(commits(SIGNERS_PAGE))).points == 1
+    assert priced(*inventory_query(lists(PAGES_AT_ONCE))).points == 1
     assert priced(text("heartbeat"), {"ids": ["R"] * PULSE_PAGE}).points == 2

@@ -15,7 +15,7 @@ from trackeep.github.transport import Costs
 from trackeep.model import Repository
 from trackeep.store import renewals, schedule
 from trackeep.store.schedule import Cursor
-from trackeep.sync import identities, issues, plan, pulls, repositories
+from trackeep.sync import identities, issues, plan, pulls, reconcile, repositories
 from trackeep.sync.commits import sync_commits
 from trackeep.sync.stopping import in_full
 from trackeep.sync.work import Found, Work
@@ -87,6 +87,7 @@ async def _pass(work: Work) -> None:
         await issues.poll_changed(work, followed)
     async with limits.put_off():
         await pulls.details(work, chosen)
+        await reconcile.run(work, chosen)
     if limits.reached:
         raise limits.reached[0]
     await identities.resolve(work)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from trackeep.github.graphql import LIST_PAGE, WantedPage
 from trackeep.model import Repository
-from trackeep.store.schedule import Cursor
+from trackeep.store.schedule import STREAMS, Cursor
 
 Cursors = Mapping[tuple[int, str], Cursor]
 
@@ -16,6 +16,7 @@ FULL_WALK_EVERY_S = 12 * 3600
 # Once a day every repository is asked for its releases, and whether anything was missed.
 DAILY = "releases"
 LOOK_EVERY_S = 24 * 3600
+RECONCILE_EVERY_S = 7 * 24 * 3600
 MOST_ALIASES = 40
 FEW = 10
 LONGEST_BACKOFF_S = 6 * 3600
@@ -90,8 +91,9 @@ def grown(limit: int, asked: int, answered: int) -> int:
     return answered if answered < asked else min(LIST_PAGE, limit + max(1, limit // 8))
 
 
-def is_walk_due(full_at: int, now: int) -> bool:
-    return now - full_at >= FULL_WALK_EVERY_S
+def is_walk_due(full_at: int, now: int, *, asked_at: int = 0) -> bool:
+    """True when the last whole walk, begun at `full_at`, is long ago or no younger than the wish for one."""
+    return now - full_at >= FULL_WALK_EVERY_S or full_at <= asked_at
 
 
 def stop_walk(pushed: Sequence[tuple[int, int]], stored: Mapping[int, int]) -> bool:
@@ -100,6 +102,17 @@ def stop_walk(pushed: Sequence[tuple[int, int]], stored: Mapping[int, int]) -> b
     Only the last one tells: an earlier one may have been stored for another account a moment ago.
     """
     return bool(pushed) and stored.get(pushed[-1][0]) == pushed[-1][1]
+
+
+def is_reconcile_due(cursors: Cursors, repository_id: int, now: int) -> bool:
+    """True when a week has passed since the first look or the last comparison, or one has begun."""
+    looked, at = (cursors.get((repository_id, stream), Cursor()) for stream in (DAILY, "reconcile"))
+    if not all(cursors.get((repository_id, stream), Cursor()).complete for stream in STREAMS):
+        return False
+    if at.position and not at.complete:
+        return True
+    last_at = at.position.get("done_at") or looked.position.get("first_at", now)
+    return now - int(last_at) >= RECONCILE_EVERY_S
 
 
 def backoff_s(failures: int) -> int:

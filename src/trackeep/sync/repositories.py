@@ -13,7 +13,7 @@ from trackeep.github import graphql, rest
 from trackeep.github.parse import Listed
 from trackeep.github.parse_graphql import Pulse
 from trackeep.model import Release, Repository
-from trackeep.store import activity, schedule
+from trackeep.store import activity, hints, schedule
 from trackeep.store.schedule import Cursor
 from trackeep.sync import plan
 from trackeep.sync.work import Work
@@ -29,12 +29,16 @@ async def poll_list(work: Work) -> frozenset[int]:
     """
     at = work.cursor(ACCOUNT, STREAM)
     walk: dict[str, Any] | None = at.position.get("walk")
-    if walk is not None:
+    async with work.db.read() as conn:
+        asked_at = await hints.walk_asked_at(conn, work.account_id)
+    # One that began before the wish may have passed what it is about.
+    if walk is not None and walk.get("at", work.now) > asked_at:
         page = await rest.repositories(work.github, walk["next"])
     else:
-        full = plan.is_walk_due(at.position.get("full_at", 0), work.now)
+        began_at = work.now
+        full = plan.is_walk_due(at.position.get("full_at", 0), began_at, asked_at=asked_at)
         page = await rest.repositories(work.github, conditional=not full)
-        walk = {"full": full, "url": page.url, "etag": page.etag, "ids": []}
+        walk = {"full": full, "url": page.url, "etag": page.etag, "ids": [], "at": began_at}
     if page.not_modified:
         return await _unchanged(work)
     while await _save_page(work, page, walk):
@@ -109,7 +113,9 @@ async def _save_releases(work: Work, conn: AsyncConnection, listed: dict[int, Se
     await activity.save_people(conn, (each.author for each in chain.from_iterable(listed.values())))
     for repository_id, releases in sorted(listed.items()):
         await activity.save_releases(conn, repository_id, releases)
-        new = Cursor({"looked_at": work.now}, complete=True, items=len(releases))
+        first_at = work.cursor(repository_id, plan.DAILY).position.get("first_at", work.now)
+        position = {"looked_at": work.now, "first_at": first_at}
+        new = Cursor(position, complete=True, items=len(releases))
         await work.advance(conn, repository_id, plan.DAILY, new)
 
 
@@ -156,7 +162,7 @@ async def _finish(
         await activity.lose_access(conn, work.account_id, known - ids - tracked, work.now)
     await schedule.save_validator(conn, work.github.token_fingerprint, walk["url"], walk["etag"], work.now)
     work.validators[walk["url"]] = walk["etag"]
-    full_at = work.now if is_whole else before.get("full_at", 0)
+    full_at = walk.get("at", work.now) if is_whole else before.get("full_at", 0)
     return {"ids": sorted(ids if is_whole else ids | known), "full_at": full_at}
 
 

@@ -1,0 +1,131 @@
+"""Once a week compares every number of a repository with GitHub's own list, in case anything was missed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+from sqlalchemy import Table
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from trackeep.errors import GitHubError, GitHubNoAccess, GitHubRateLimited, GitHubTokenDead
+from trackeep.github.graphql_inventory import (
+    ISSUES,
+    PAGES_AT_ONCE,
+    PULLS,
+    Listed,
+    WantedList,
+    inventory,
+)
+from trackeep.model import PullRequest, Repository
+from trackeep.store import activity
+from trackeep.store import inventory as stored
+from trackeep.store.schedule import Cursor
+from trackeep.store.tables_fetched import issue, pull_request
+from trackeep.sync import plan, pulls
+from trackeep.sync.work import Work
+
+STREAM = "reconcile"
+# What GitHub lists, the table that holds it, the stream that fills it.
+_KINDS: dict[str, tuple[Table, str]] = {PULLS: (pull_request, pulls.STREAM), ISSUES: (issue, "issues")}
+
+log = structlog.get_logger()
+
+
+async def run(work: Work, repositories: Sequence[Repository]) -> None:
+    """Compare, fetch what is missing or behind, forget what is gone, and have git look anew.
+
+    A page of a list is one transaction with its cursor. What fails here waits and fails nothing else.
+    Raises GitHubTokenDead, GitHubRateLimited, and whatever ends a pass that is told to stop.
+    """
+    waiting = [each for each in repositories if plan.is_reconcile_due(work.cursors, each.id, work.now)]
+    try:
+        while waiting:
+            some, waiting = waiting[:PAGES_AT_ONCE], waiting[PAGES_AT_ONCE:]
+            waiting += await _next_pages(work, some)
+    except (GitHubTokenDead, GitHubRateLimited):
+        raise
+    except GitHubError as error:
+        if work.github.is_closed:
+            raise
+        log.warning("weekly comparison put off", account=work.account_id, problem=error.sentence)
+
+
+async def _next_pages(work: Work, some: Sequence[Repository]) -> list[Repository]:
+    """The next page of each of these; returns those that are not done."""
+    wanted = {each.id: _wanted(work, each) for each in some}
+    pages = await inventory(work.github, list(wanted.values()))
+    unfinished = []
+    for repository in some:
+        asked = wanted[repository.id]
+        page = pages.get((asked.node_id, asked.kind))
+        if page is not None:
+            await _compare(work, repository, asked, page)
+        if page is not None and not work.cursor(repository.id, STREAM).complete:
+            unfinished.append(repository)
+    return unfinished
+
+
+def _wanted(work: Work, repository: Repository) -> WantedList:
+    at = work.cursor(repository.id, STREAM)
+    begun = {} if at.complete else at.position
+    return WantedList(repository.node_id, begun.get("kind", PULLS), begun.get("after"))
+
+
+async def _compare(work: Work, repository: Repository, asked: WantedList, page: Listed) -> None:
+    table, stream = _KINDS[asked.kind]
+    at = work.cursor(repository.id, STREAM)
+    begun_at = work.now if at.complete else at.position.get("begun_at", work.now)
+    async with work.db.read() as conn:
+        late = await stored.behind(conn, table, repository.id, page.updated)
+        too_many = page.after is None and await stored.count(conn, table, repository.id) > page.total
+    fetched = await _fetched(work, repository, late if asked.kind == PULLS else [])
+    numbers = await _every_number(work, asked) if too_many else None
+    async with work.db.write() as conn:
+        await activity.save_people(conn, activity.people_in(fetched.get(repository.id, ())))
+        await pulls.save_numbers(work, conn, fetched)
+        if late and asked.kind == ISSUES:
+            restarted = {**work.cursor(repository.id, stream).position, "next": None}
+            await work.advance(conn, repository.id, stream, Cursor(restarted))
+        if numbers is not None:
+            await stored.forget_others(conn, table, repository.id, numbers, begun_at)
+        await work.advance(conn, repository.id, STREAM, _after(asked, page, begun_at))
+        if work.cursor(repository.id, STREAM).complete:
+            await _look_at_git_anew(work, conn, repository)
+    work.notify()
+
+
+def _after(asked: WantedList, page: Listed, begun_at: int) -> Cursor:
+    if page.after is not None:
+        return Cursor({"begun_at": begun_at, "kind": asked.kind, "after": page.after})
+    if asked.kind == PULLS:
+        return Cursor({"begun_at": begun_at, "kind": ISSUES, "after": None})
+    return Cursor({"done_at": begun_at}, complete=True)
+
+
+async def _fetched(
+    work: Work, repository: Repository, numbers: Sequence[int]
+) -> dict[int, list[PullRequest]]:
+    return await pulls.fetch_numbers(work, [(repository, each) for each in numbers]) if numbers else {}
+
+
+async def _every_number(work: Work, asked: WantedList) -> set[int]:
+    """All numbers of a list at once; more are stored than GitHub has, so only the whole list tells which."""
+    numbers: set[int] = set()
+    after: str | None = None
+    while True:
+        wanted = WantedList(asked.node_id, asked.kind, after)
+        page = (await inventory(work.github, [wanted])).get((asked.node_id, asked.kind))
+        if page is None:
+            raise GitHubNoAccess("GitHub does not list this repository to this token.")
+        numbers |= page.updated.keys()
+        if page.after is None:
+            return numbers
+        after = page.after
+
+
+async def _look_at_git_anew(work: Work, conn: AsyncConnection, repository: Repository) -> None:
+    """Forget up to which push git was read: the next pass asks for the refs, which costs one POST."""
+    at = work.cursor(repository.id, "commits")
+    position = {name: value for name, value in at.position.items() if name != "pushed_at"}
+    await work.advance(conn, repository.id, "commits", Cursor(position, at.complete, items=at.items))
