@@ -23,6 +23,7 @@ TrackeepError
     ├── GitHubRateLimited    wait until `retry_at`              429, exit 5
     ├── GitHubTokenDead      401: expired or revoked            401, exit 4
     ├── GitHubNoAccess       404, 410, 451 or a refused scope   404, exit 6
+    ├── GitHubGraphQLRefused no question by GraphQL at all      502, exit 1
     ├── GitHubTooLarge       more bytes than we take at once    502, exit 1
     ├── GitHubTooManyCommits more commits than we take at once  502, exit 1
     └── GitHubTooSlow        longer than we wait for one fetch  503, exit 1
@@ -179,6 +180,10 @@ class GitHubNoAccess(GitHubError):
     status = 404
     exit_code = 6
     code = "github_no_access"
+
+
+class GitHubGraphQLRefused(GitHubError):
+    code = "github_graphql_refused"
 
 
 class GitHubTooLarge(GitHubError):

@@ -11,11 +11,13 @@ from typing import Any
 
 import msgspec
 
-from trackeep.errors import GitHubError, GitHubUnavailable
+from trackeep.errors import GitHubError, GitHubGraphQLRefused, GitHubNoAccess, GitHubUnavailable
 from trackeep.github.parse import decoded
 from trackeep.github.transport import GitHub
 
 PAUSES_S = (0.5, 2.0)
+# What a token may not ask for at all; below a path it concerns one alias only.
+_REFUSALS = ("FORBIDDEN", "INSUFFICIENT_SCOPES")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,12 @@ class _Envelope(msgspec.Struct):
 
 
 async def ask(github: GitHub, query: str, variables: Mapping[str, Any]) -> Result:
-    """Raises TooMuch when the answer did not get ready in time, GitHubError for a refused query."""
-    answer = await github.post_graphql(msgspec.json.encode({"query": query, "variables": variables}))
+    """Raises TooMuch when the answer did not get ready in time, GitHubGraphQLRefused when GitHub, or
+    something on the way to it, answers no question of this token, GitHubError for any other refusal."""
+    try:
+        answer = await github.post_graphql(msgspec.json.encode({"query": query, "variables": variables}))
+    except GitHubNoAccess as error:
+        raise GitHubGraphQLRefused(f"GraphQL is refused: {error.sentence}", error.hint) from error
     if answer.status != 200:
         github.costs.graphql_points += 1
         raise TooMuch(f"GitHub needed too long for this question ({answer.status}).", "It is asked again.")
@@ -74,9 +80,11 @@ def _check(github: GitHub, envelope: _Envelope) -> None:
     others = [
         each for each in envelope.errors if each.type not in ("NOT_FOUND", "FORBIDDEN") or not each.path
     ]
-    if not others:
+    if not others and (envelope.data or not envelope.errors):
         return
-    first = others[0]
+    first = (others or envelope.errors)[0]
+    if first.type in _REFUSALS:
+        raise GitHubGraphQLRefused(f"GraphQL is refused: {first.message}", "Check the token's scopes.")
     if not first.type:
         # An error without a type is GitHub's own failure, in practice its time limit.
         raise TooMuch(f"GitHub could not finish a question: {first.message}", "It is asked again later.")

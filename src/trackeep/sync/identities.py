@@ -14,8 +14,7 @@ from trackeep.store import identities, schedule
 from trackeep.store.identities import Sample
 from trackeep.store.schedule import Cursor
 from trackeep.sync import plan
-from trackeep.sync.repositories import ACCOUNT
-from trackeep.sync.work import Work
+from trackeep.sync.work import ACCOUNT, Work
 
 STREAM = "identities"
 # The next pass goes on; a thousand repositories with all their people must not hold up the poll.

@@ -14,8 +14,7 @@ from trackeep.model import Issue, PullRequest, Repository
 from trackeep.store import activity, schedule
 from trackeep.store.schedule import Cursor
 from trackeep.sync import pulls
-from trackeep.sync.repositories import ACCOUNT
-from trackeep.sync.work import Work
+from trackeep.sync.work import ACCOUNT, Work
 
 STREAM, CHANGED = "issues", "changed"
 # `since` moves on only when the list behind it has grown, so that its validator stays good.

@@ -12,7 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.database import Database
 from trackeep.environment import GitHubAddresses
-from trackeep.errors import GitHubError, GitHubRateLimited, GitHubTokenDead, GitHubUnavailable
+from trackeep.errors import (
+    GitHubError,
+    GitHubGraphQLRefused,
+    GitHubRateLimited,
+    GitHubTokenDead,
+    GitHubUnavailable,
+)
 from trackeep.github.gitwire import GitRemote
 from trackeep.github.transport import GitHub
 from trackeep.model import Budget, Repository
@@ -20,6 +26,8 @@ from trackeep.store import schedule
 from trackeep.store.schedule import Cursor
 from trackeep.sync import plan
 
+# The place of cursors that belong to the account and to no repository.
+ACCOUNT = 0
 MOST_UNAVAILABLE = 3
 
 
@@ -61,7 +69,11 @@ class Work:
     git_posts: int = 0
     git_bytes: int = 0
     last_visit_at: int | None = None
+    began_at: int = field(init=False)
     _unavailable: int = 0
+
+    def __post_init__(self) -> None:
+        self.began_at = self.now
 
     @property
     def now(self) -> int:
@@ -83,12 +95,13 @@ class Work:
     async def guarded(self, repository: Repository, stream: str) -> AsyncIterator[None]:
         """A failure of one repository is written down and the others go on.
 
-        Limits and a dead token concern all of them, and so does a GitHub that fails again and again.
+        Limits, a dead token and refused GraphQL concern all of them, and so does a GitHub that fails again
+        and again.
         """
         try:
             yield
             self._unavailable = 0
-        except (GitHubRateLimited, GitHubTokenDead):
+        except (GitHubRateLimited, GitHubTokenDead, GitHubGraphQLRefused):
             raise
         except GitHubError as error:
             if self.github.is_closed:
