@@ -64,6 +64,7 @@ class InstanceSettings:
     allowed_orgs: tuple[str, ...]
     poll_seconds: int
     trusted_proxies: tuple[Network, ...]
+    webhook_secret: str
     github_token: str
     github: GitHubAddresses
     log: LogSettings
@@ -119,6 +120,7 @@ def instance_settings(environ: Mapping[str, str]) -> InstanceSettings:
         allowed_orgs=env.names("TRACKEEP_ALLOWED_ORGS"),
         poll_seconds=env.number("TRACKEEP_POLL_SECONDS", 60, 1, 86_400),
         trusted_proxies=env.networks("TRACKEEP_TRUSTED_PROXIES", LOOPBACK),
+        webhook_secret=env.secret("TRACKEEP_WEBHOOK_SECRET", least=16),
         github_token=env.secret("GITHUB_TOKEN"),
         github=env.github(),
         log=env.log(),
@@ -182,7 +184,7 @@ def cookie_name(base_url: str, name: str) -> str:
 KNOWN_NAMES = (
     *("TRACKEEP_BASE_URL", "TRACKEEP_HOST", "TRACKEEP_PORT", "TRACKEEP_DATA_DIR", "TRACKEEP_DATABASE_URL"),
     *("TRACKEEP_SECRET_KEY", "TRACKEEP_BROKER_URL", "TRACKEEP_ALLOWED_USERS", "TRACKEEP_ALLOWED_ORGS"),
-    *("TRACKEEP_POLL_SECONDS", "TRACKEEP_TRUSTED_PROXIES"),
+    *("TRACKEEP_POLL_SECONDS", "TRACKEEP_TRUSTED_PROXIES", "TRACKEEP_WEBHOOK_SECRET"),
     *(
         "TRACKEEP_BROKER_BASE_URL",
         "TRACKEEP_BROKER_HOST",

@@ -77,6 +77,7 @@ async def _examine(settings: InstanceSettings) -> list[Finding]:
         findings = [Finding("settings", "ok", f"public address {settings.base_url}, no mistakes.")]
         findings += [Finding("settings", "warning", warning) for warning in settings.warnings]
         findings += _cleartext(settings)
+        findings += _webhook(settings)
         findings.append(await _checked("database", lambda: _database(settings)))
         findings.append(await _checked("key", lambda: _key(settings)))
         findings.append(_disk(settings))
@@ -96,6 +97,20 @@ def _cleartext(settings: InstanceSettings) -> list[Finding]:
         return []
     hint = "Put a proxy with https before it; a public address cannot sign in without."
     return [Finding("settings", "warning", "The public address is not encrypted.", hint)]
+
+
+def _webhook(settings: InstanceSettings) -> list[Finding]:
+    from urllib.parse import urlsplit
+
+    from trackeep.instance.client_document import is_public_host
+    from trackeep.instance.webhooks import PATH
+
+    if not settings.webhook_secret:
+        return []
+    if not is_public_host(urlsplit(settings.base_url).hostname or ""):
+        sentence = f"GitHub cannot deliver to {settings.base_url}{PATH}."
+        return [Finding("webhook", "warning", sentence, "It needs an address that the internet reaches.")]
+    return [Finding("webhook", "ok", f"GitHub may deliver to {settings.base_url}{PATH}.")]
 
 
 async def _checked(name: str, check: Callable[[], Awaitable[Finding]]) -> Finding:

@@ -20,6 +20,7 @@ from trackeep.instance import (
     client_document,
     connect,
     dashboard,
+    deliveries,
     disconnect,
     frame,
     health,
@@ -35,6 +36,7 @@ from trackeep.instance import (
     setup,
     signin,
     sync_page,
+    webhooks,
 )
 from trackeep.instance.sessions import anybody, signed_in
 from trackeep.instance.site import Site
@@ -81,6 +83,8 @@ ROUTES = (
     Route("/shortcuts", signed_in(settings_page.shortcuts), methods=["GET"]),
     # For machines.
     Route(client_document.PATH, client_document.show, methods=["GET"]),
+    # The one address that takes a message without a page of ours behind it: its signature stands for that.
+    Route(webhooks.PATH, webhooks.receive, methods=["POST"], max_body_size=deliveries.LONGEST_BODY),
     Route("/healthz", health.healthz),
     Route("/readyz", health.readyz),
 )

@@ -48,11 +48,17 @@ def client_id_of(base_url: str) -> str:
     """
     parts = urlsplit(base_url)
     host = parts.hostname or ""
-    if parts.scheme != "https" or parts.netloc != host or is_loopback_host(host):
-        return ""
-    if "." not in host or host.endswith(LOCAL_SUFFIXES) or _is_number(host):
+    if parts.scheme != "https" or parts.netloc != host or _is_number(host) or not is_public_host(host):
         return ""
     return base_url + PATH
+
+
+def is_public_host(host: str) -> bool:
+    """True for a name or number that the internet can be expected to reach."""
+    try:
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        return "." in host and not is_loopback_host(host) and not host.endswith(LOCAL_SUFFIXES)
 
 
 def _is_number(host: str) -> bool:

@@ -51,6 +51,8 @@ class Site:
     is_demo: bool = False
     broker_keys: BrokerKeys = field(default_factory=BrokerKeys)
     document_refusal: DocumentRefusal = field(default_factory=DocumentRefusal)
+    delivery_tries: Tries = field(default_factory=lambda: Tries(most=60, per_s=60))
+    long_deliveries: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
     token_tries: Tries = field(default_factory=lambda: Tries(most=10, per_s=600))
     # Each is a request of ours to the OAuth service, which gives all of us together 1,200 in a minute, and
     # 400 that are wrong; renewals must always find room.

@@ -24,9 +24,23 @@ schedule = Table(
     Column("priority", SmallInteger, nullable=False, server_default=text("1")),
     text_column("leased_by"),
     time_column("lease_until"),
+    time_column("claimed_at"),
+    # Something moved at GitHub that no pass has looked at yet: when one may begin.
+    time_column("hinted_at"),
+    # Who may read what may have changed: the whole list is walked unless a later walk has done so.
+    time_column("walk_asked_at"),
     count_column("failures"),
     text_column("problem"),
     Index(None, "due_at"),
+)
+
+# What GitHub has delivered to the webhook: its number and when, never its content.
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("id", Text, primary_key=True),
+    time_column("seen_at", needed=True),
+    Index(None, "seen_at"),
 )
 
 # How far one kind of thing of one repository (0: of the account itself) has been fetched.
