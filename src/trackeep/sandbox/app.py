@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from trackeep.sandbox import control, git, graphql, oauth_pages, pages, rest, token_pages
 from trackeep.sandbox.build import build
 from trackeep.sandbox.faults import FaultMiddleware, Faults
+from trackeep.sandbox.masses import LARGE, Masses, build_masses
 from trackeep.sandbox.oauth import DEFAULT_APPS, Authority
 from trackeep.sandbox.quota import Clock, Quota
 from trackeep.sandbox.requestlog import RequestLog
@@ -31,6 +32,7 @@ _DAY_S = 86_400
 class Options:
     """Port 0 lets the system choose. `now` (unix seconds) is where the past ends; None is this moment.
 
+    Size is `small`, `full` or `large`; `masses` asks for a generated world of another size instead.
     A restart within a day in the same data directory rebuilds the same world; without one all is temporary.
     """
 
@@ -41,6 +43,11 @@ class Options:
     data_dir: Path | None = None
     now: int | None = None
     quiet: bool = False
+    masses: Masses | None = None
+
+    @property
+    def generated(self) -> Masses | None:
+        return self.masses or (LARGE if self.size == "large" else None)
 
 
 class CannotListen(Exception):
@@ -64,7 +71,11 @@ def run(options: Options) -> None:
 
 def create_state(options: Options, folder: Path, url: str) -> SandboxState:
     """A new world in `folder` and everything around it, with a clock that shows the real time."""
-    world = build(options.seed, _end_of_past(options, folder), options.size, folder)
+    now, generated = _end_of_past(options, folder), options.generated
+    if generated:
+        world = build_masses(options.seed, now, generated, folder)
+    else:
+        world = build(options.seed, now, options.size, folder)
     clock = Clock()
     return SandboxState(world, clock, Authority(world, clock), Quota(clock), Faults(), RequestLog(), url)
 
@@ -173,7 +184,7 @@ def _end_of_past(options: Options, folder: Path) -> int:
     if options.now is not None:
         return options.now
     note = folder / "sandbox.json"
-    now, wanted = int(time.time()), {"seed": options.seed, "size": options.size}
+    now, wanted = int(time.time()), {"seed": options.seed, "size": str(options.generated or options.size)}
     if note.exists():
         kept = json.loads(note.read_text())
         if wanted.items() <= kept.items() and 0 <= now - kept["now"] < _DAY_S:

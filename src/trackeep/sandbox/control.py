@@ -70,9 +70,19 @@ class _Control:
         return truth.people(self._state.world, {login: ready_made_token(login) for login in users})
 
     async def truth(self, request: Request) -> Any:
-        """`?commits=1` adds every commit that branches and tags reach."""
-        with_commits = request.query_params.get("commits", "") not in ("", "0")
-        return await asyncio.to_thread(truth.truth, self._state.world, with_commits=with_commits)
+        """`?commits=1` adds every commit that branches and tags reach.
+
+        `?repository=owner/name` tells of that one alone, `?numbers=1` how many there are of everything.
+        """
+        asked, world = request.query_params, self._state.world
+        if asked.get("numbers", "") not in ("", "0"):
+            return await asyncio.to_thread(truth.numbers, world)
+        with_commits, only = asked.get("commits", "") not in ("", "0"), None
+        if "repository" in asked:
+            only = world.repository(*asked["repository"].split("/"))
+            if only is None:
+                raise _BadControl("there is no such repository")
+        return await asyncio.to_thread(truth.truth, world, with_commits=with_commits, only=only)
 
     async def log(self, request: Request) -> Any:
         since = int(request.query_params.get("since", "0"))

@@ -4,12 +4,12 @@ from trackeep.sandbox.cast import BOT, ORGANIZATION
 from trackeep.sandbox.plan import Spec
 from trackeep.sandbox.words import FLAVOURS
 
-SIZES = ("small", "full")
+SIZES = ("small", "full", "large")
 _EVERYBODY = {"alice": "admin", "bob": "push", "carol": "push", "zoe-l": "push"}
 
 
 def specs(size: str) -> list[Spec]:
-    """All repositories; parents come before their forks. Size is `small` or `full`."""
+    """All repositories, parents before their forks; size is `small` or `full` (see masses.py for `large`)."""
     return [*_fernhill(full=size == "full"), *_personal(), *_of_others()]
 
 

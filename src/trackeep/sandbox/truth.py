@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from trackeep.sandbox import history
 from trackeep.sandbox.world import Issue, Person, PullRequest, Release, Repository, World, ancestors
 
 
@@ -22,12 +23,31 @@ def people(world: World, tokens: dict[str, str]) -> list[dict[str, Any]]:
     ]
 
 
-def truth(world: World, *, with_commits: bool = False) -> dict[str, Any]:
-    """All repositories with their contents; with commits also the ids that branches and tags reach."""
+def truth(world: World, *, with_commits: bool = False, only: Repository | None = None) -> dict[str, Any]:
+    """All repositories with their contents, or one; with commits also those that branches and tags reach."""
+    wanted = world.repositories.values() if only is None else [only]
     return {
         "seed": world.seed,
         "now": world.now,
-        "repositories": [_repository(world, r, with_commits) for r in world.repositories.values()],
+        "repositories": [_repository(world, r, with_commits) for r in wanted],
+    }
+
+
+def numbers(world: World) -> dict[str, int]:
+    """How many there are of everything; commits are counted by git, in each repository for itself."""
+    repositories = list(world.repositories.values())
+    pulls = [pull for each in repositories for pull in each.pulls.values()]
+    count = ("rev-list", "--count", "--branches", "--tags")
+    return {
+        "people": len(world.people),
+        "repositories": len(repositories),
+        "commits": sum(int(history.git(each.git_dir, *count)) for each in repositories),
+        "branches": sum(len(each.branches) for each in repositories),
+        "tags": sum(len(each.tags) for each in repositories),
+        "pulls": len(pulls),
+        "reviews": sum(len(pull.reviews) for pull in pulls),
+        "issues": sum(len(each.issues) for each in repositories),
+        "releases": sum(len(each.releases) for each in repositories),
     }
 
 

@@ -3,7 +3,7 @@
 import base64
 import heapq
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -216,7 +216,7 @@ class Repository:
     issues: dict[int, Issue] = field(default_factory=dict)
     labels: list[Label] = field(default_factory=list)
     releases: list[Release] = field(default_factory=list)
-    commits: dict[str, Commit] = field(default_factory=dict)
+    commits: MutableMapping[str, Commit] = field(default_factory=dict)
     branches: dict[str, str] = field(default_factory=dict)
     tags: dict[str, Tag] = field(default_factory=dict)
 
