@@ -23,11 +23,12 @@ from trackeep.store.tables_fetched import (
     review,
     review_request,
     unclaimed_address,
+    walked,
 )
 
 GRANTED, LOST = "granted", "lost"
 _FETCHED = (
-    *(commit, co_author, unclaimed_address, ref, ref_change),
+    *(commit, walked, co_author, unclaimed_address, ref, ref_change),
     *(pull_request, review, review_request, issue, release),
 )
 # Pull requests merged this recently are asked for their details, which the time charts need.

@@ -1,8 +1,9 @@
 """Writes the commits of a repository, with their co-authors and the addresses that they carry.
 
-What a reader may rely on: a stored commit has all of its ancestors stored. Commits arrive parents first
-and a transaction holds whole commits, so this holds after a kill at any moment, and every stored commit
-may be named to git as one we have.
+What a reader may rely on: a stored commit has all of its ancestors stored, unless it is marked in `walked`.
+Git's commits arrive parents first and a transaction holds whole commits, so this holds after a kill at any
+moment, and every unmarked commit may be named to git as one we have. Those that GitHub's API gives arrive
+newest first and are marked until their walk is through (see walks.py).
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import CreateTableAs, func, select, text
+from sqlalchemy import ColumnElement, CreateTableAs, exists, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.database import upsert
 from trackeep.model import Commit
 from trackeep.store.tables import person
-from trackeep.store.tables_fetched import co_author, commit, identity, unclaimed_address
+from trackeep.store.tables_fetched import co_author, commit, identity, unclaimed_address, walked
 
 NOREPLY_HOST = "users.noreply.github.com"
 _NEWEST = 4096
@@ -58,7 +59,7 @@ async def save_commits(
     on_default: Collection[str] = (),
     noreply_host: str = NOREPLY_HOST,
 ) -> None:
-    """Insert those of `commits` that are not stored yet; each comes after its parents.
+    """Insert those of `commits` that are not stored yet; each comes after its parents, or gets marked.
 
     `reachable` and `on_default` (shas) are what is known already; `refs.save_refs` corrects both.
     """
@@ -126,12 +127,17 @@ async def _note_unclaimed(conn: AsyncConnection, repository_id: int, commits: Se
 
 
 async def missing_commits(conn: AsyncConnection, repository_id: int, shas: Iterable[str]) -> set[str]:
-    """Those of `shas` that are not stored as commits of the repository."""
+    """Those of `shas` that are not stored as commits of the repository, together with their ancestors."""
     missing = set(shas)
     for chunk in chunked(list(missing)):
         stored = select(commit.c.sha).where(commit.c.repository_id == repository_id, commit.c.sha.in_(chunk))
-        missing.difference_update(await conn.scalars(stored))
+        missing.difference_update(await conn.scalars(stored.where(~is_marked())))
     return missing
+
+
+def is_marked() -> ColumnElement[bool]:
+    """Of a row of `commit`: an ancestor of it may be missing."""
+    return exists().where(walked.c.repository_id == commit.c.repository_id, walked.c.sha == commit.c.sha)
 
 
 async def commits_to_have(conn: AsyncConnection, repository_id: int, tips: Sequence[str]) -> list[str]:
@@ -142,7 +148,7 @@ async def commits_to_have(conn: AsyncConnection, repository_id: int, tips: Seque
     """
     newest = await conn.execute(
         select(commit.c.sha, commit.c.parents)
-        .where(commit.c.repository_id == repository_id)
+        .where(commit.c.repository_id == repository_id, ~is_marked())
         .order_by(commit.c.committed_at.desc())
         .limit(_NEWEST)
     )

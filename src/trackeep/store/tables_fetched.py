@@ -1,4 +1,4 @@
-"""The tables of what was fetched: commits, refs, pull requests, reviews, issues, releases."""
+"""The tables of what was fetched: commits, refs, pull requests, reviews, issues, releases, languages."""
 
 from __future__ import annotations
 
@@ -34,13 +34,36 @@ commit = Table(
     # Reached from any branch or tag as of the last fetch; from the default branch.
     flag_column("reachable", default=True),
     flag_column("on_default"),
+    # Against the first parent; null until GitHub was asked.
     Column("additions", Integer),
     Column("deletions", Integer),
     Column("changed_files", Integer),
+    # 0: not asked for its lines yet; later when GitHub was asked in vain.
+    Column("counts_due_at", BigInteger, nullable=False, server_default=text("0")),
     Index("ix_commit_repository_committed", "repository_id", "committed_at"),
     Index("ix_commit_author_email_authored", text("lower(author_email)"), "authored_at"),
     Index("ix_commit_sha", "sha"),
     Index("ix_commit_committed", "committed_at", "sha"),
+)
+# Only commits whose lines are not counted, so that it is empty once all are, however many there are.
+Index(
+    "ix_commit_uncounted",
+    commit.c.repository_id,
+    commit.c.counts_due_at,
+    commit.c.committed_at,
+    sqlite_where=commit.c.additions.is_(None),
+    postgresql_where=commit.c.additions.is_(None),
+)
+
+# Commits that an unfinished walk of an account over GitHub's API has stored, newest first: some ancestor
+# may still be missing. All other stored commits have all of theirs. Account 0: a walk that was given up.
+# No key to the account: these marks must outlive it, or its half of a history would pass for a whole one.
+walked = Table(
+    "walked",
+    metadata,
+    repository_key(),
+    Column("sha", Text, primary_key=True),
+    Column("account_id", BigInteger, primary_key=True, autoincrement=False),
 )
 
 co_author = Table(
@@ -153,6 +176,22 @@ review = Table(
     Index(None, "author_id", "submitted_at"),
 )
 
+# Comments on lines of a pull request; review.comments counts them.
+review_comment = Table(
+    "review_comment",
+    metadata,
+    repository_key(),
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", Integer, nullable=False),
+    Column("review_id", BigInteger),
+    Column("author_id", BigInteger),
+    time_column("created_at", needed=True),
+    time_column("updated_at", needed=True),
+    # When GitHub last listed it; what a whole list does not hold any more was deleted there.
+    time_column("seen_at", needed=True),
+    Index(None, "repository_id", "number"),
+)
+
 # Standing requests; reviewer_id is 0 for a team.
 review_request = Table(
     "review_request",
@@ -194,4 +233,14 @@ release = Table(
     Column("author_id", BigInteger),
     time_column("created_at", needed=True),
     time_column("published_at"),
+)
+
+# How many bytes of a repository are written in what; `color` as GitHub draws it, such as #3572A5.
+language = Table(
+    "language",
+    metadata,
+    repository_key(),
+    Column("name", Text, primary_key=True),
+    Column("bytes", BigInteger, nullable=False),
+    text_column("color"),
 )
