@@ -25,6 +25,8 @@ def parse_commit(sha: str, raw: bytes) -> Commit:
     """The commit `sha` from the bytes of its object; never raises, missing parts are empty.
 
     Text is read by the declared `encoding`, else as UTF-8, else as Latin-1, and U+0000 becomes U+FFFD.
+    Line breaks at the end of a message are left out, as GitHub's API does, so that a commit is the same
+    wherever it came from.
     Layout: https://git-scm.com/docs/git-commit-tree and the gpgsig and encoding headers of git-commit.
     """
     head, _, body = raw.partition(b"\n\n")
@@ -41,7 +43,7 @@ def parse_commit(sha: str, raw: bytes) -> Commit:
             encoding = _encoding(value)
         elif key.startswith(b"gpgsig"):
             signed = True
-    message = _text(body, encoding)
+    message = plain_message(_text(body, encoding))
     return Commit(
         sha=sha,
         parents=tuple(parent.hex() for parent in parents_of(raw)),
@@ -49,7 +51,7 @@ def parse_commit(sha: str, raw: bytes) -> Commit:
         committer=_signature(committer, encoding),
         message=message,
         signed=signed,
-        co_authors=_co_authors(message),
+        co_authors=co_authors_of(message),
     )
 
 
@@ -68,6 +70,29 @@ def parents_of(raw: bytes) -> list[bytes]:
         parents.append(sha)
         position = end + 1
     return parents
+
+
+def plain_message(text: str) -> str:
+    """A message as it is stored: nothing a database refuses, no line breaks at its end."""
+    return _without_nul(text).rstrip("\r\n")
+
+
+def plain_signature(name: str, email: str, at: int, offset_minutes: int) -> Signature:
+    """A signature as it is stored, from what GitHub's API says."""
+    address = _without_nul(email).strip()[:_LONGEST_ADDRESS]
+    return Signature(_without_nul(name).strip(), address, at, offset_minutes)
+
+
+def co_authors_of(message: str) -> tuple[CoAuthor, ...]:
+    """Whom the trailers of a message name, each address once."""
+    if "o-authored-by:" not in message and "o-authored-by:" not in message.lower():
+        return ()
+    found: dict[str, CoAuthor] = {}
+    for name, email in _CO_AUTHOR.findall(message):
+        address = email.strip()[:_LONGEST_ADDRESS]
+        if address and len(found) < _MOST_CO_AUTHORS:
+            found.setdefault(address, CoAuthor(name.strip(), address))
+    return tuple(found.values())
 
 
 def _signature(line: bytes, encoding: str) -> Signature:
@@ -106,7 +131,10 @@ def _offset(zone: bytes) -> int:
 
 
 def _text(raw: bytes, encoding: str) -> str:
-    text = _decoded(raw, encoding)
+    return _without_nul(_decoded(raw, encoding))
+
+
+def _without_nul(text: str) -> str:
     return text.replace("\0", "\ufffd") if "\0" in text else text
 
 
@@ -132,14 +160,3 @@ def _encoding(name: bytes) -> str:
     except (LookupError, ValueError):
         return ""
     return "" if codec == "utf-8" or codec in _NO_ENCODINGS else codec
-
-
-def _co_authors(message: str) -> tuple[CoAuthor, ...]:
-    if "o-authored-by:" not in message and "o-authored-by:" not in message.lower():
-        return ()
-    found: dict[str, CoAuthor] = {}
-    for name, email in _CO_AUTHOR.findall(message):
-        address = email.strip()[:_LONGEST_ADDRESS]
-        if address and len(found) < _MOST_CO_AUTHORS:
-            found.setdefault(address, CoAuthor(name.strip(), address))
-    return tuple(found.values())
