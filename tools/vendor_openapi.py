@@ -42,6 +42,7 @@ READ = (
             "/contributors",
             "/issues",
             "/issues/{issue_number}",
+            "/issues/{issue_number}/events",
             "/languages",
             "/pulls",
             "/pulls/{pull_number}",

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.anyio
 
 REPOSITORY = "/repos/{owner}/{repo}"
 PULL = REPOSITORY + "/pulls/{pull_number}"
+EVENTS = REPOSITORY + "/issues/{issue_number}/events"
 Ask = tuple[str, str]
 
 
@@ -55,6 +56,7 @@ def about_repository(truth: dict[str, Any], login: str) -> Iterator[Ask]:
         yield REPOSITORY + "/commits/{ref}", f"{address}/commits/{sha}"
     for issue in truth["issues"][:2]:
         yield REPOSITORY + "/issues/{issue_number}", f"{address}/issues/{issue['number']}"
+        yield EVENTS, f"{address}/issues/{issue['number']}/events"
     for release in truth["releases"][:1]:
         yield REPOSITORY + "/releases/{release_id}", f"{address}/releases/{release['id']}"
     for pull in telling(truth["pulls"]):
@@ -65,6 +67,7 @@ def about_pull(address: str, pull: dict[str, Any]) -> Iterator[Ask]:
     for part in ("", "/comments", "/commits", "/files", "/requested_reviewers", "/reviews"):
         yield PULL + part, f"{address}/pulls/{pull['number']}{part}?per_page=5"
     yield REPOSITORY + "/issues/{issue_number}", f"{address}/issues/{pull['number']}"
+    yield EVENTS, f"{address}/issues/{pull['number']}/events"
     for review in pull["reviews"][:1]:
         yield PULL + "/reviews/{review_id}", f"{address}/pulls/{pull['number']}/reviews/{review['id']}"
 

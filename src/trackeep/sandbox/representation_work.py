@@ -9,6 +9,7 @@ from urllib.parse import quote
 from trackeep.sandbox.representation import Json, Site, stamp
 from trackeep.sandbox.world import (
     Commit,
+    Event,
     Issue,
     Label,
     PullRequest,
@@ -328,6 +329,33 @@ class Work:
             "reactions": _no_reactions(url),
             "performed_via_github_app": None,
         }
+
+    def event(self, thing: Issue | PullRequest, place: int, event: Event) -> Json:
+        """What happened to an issue or pull request; `place` is its place among the events of it."""
+        made, actor = thing.id * 1000 + place, self.site.user(event.actor)
+        merge_sha = thing.merge_sha if isinstance(thing, PullRequest) and event.kind == "merged" else None
+        shape: Json = {
+            "id": made,
+            "node_id": node_id("EV", made),
+            "url": f"{self.url}/issues/events/{made}",
+            "actor": actor,
+            "event": {"converted_to_draft": "convert_to_draft"}.get(event.kind, event.kind),
+            "commit_id": merge_sha,
+            "commit_url": f"{self.url}/commits/{merge_sha}" if merge_sha else None,
+            "created_at": stamp(event.at),
+            "performed_via_github_app": None,
+        }
+        if event.kind == "labeled":
+            color = next((each.color for each in thing.labels if each.name == event.subject), "ededed")
+            return shape | {"label": {"name": event.subject, "color": color}}
+        if event.kind != "review_requested":
+            return shape
+        slug = event.subject.removeprefix("team:")
+        if slug != event.subject:
+            shape["requested_team"] = self.site.team(self.site.world.teams[slug])
+        else:
+            shape["requested_reviewer"] = self.site.user(slug)
+        return shape | {"review_requester": actor}
 
     def release(self, release: Release) -> Json:
         url, name = f"{self.url}/releases/{release.id}", quote(release.tag_name)

@@ -90,6 +90,7 @@ def _repository_rows() -> tuple[Row, ...]:
         ("/pulls/{number:int}/requested_reviewers", pulls.requested_reviewers, "pulls/review-requests"),
         ("/issues", issues.issues, "issues/issues#list-repository-issues"),
         ("/issues/{number:int}", issues.issue, "issues/issues#get-an-issue"),
+        ("/issues/{number:int}/events", issues.events, "issues/events#list-issue-events"),
         ("/releases", issues.releases, "releases/releases#list-releases"),
         ("/releases/latest", issues.latest_release, "releases/releases#get-the-latest-release"),
         ("/releases/tags/{tag:path}", issues.release_by_tag, "releases/releases"),

@@ -8,7 +8,7 @@ from trackeep.sandbox.representation_work import Work
 from trackeep.sandbox.rest_people import affiliation, site_of
 from trackeep.sandbox.rest_protocol import OLDEST_SINCE, Answer, Call, not_found
 from trackeep.sandbox.rest_repositories import canonical_path, repository_of, work_of
-from trackeep.sandbox.world import Issue, PullRequest, Release, Repository
+from trackeep.sandbox.world import Event, Issue, PullRequest, Release, Repository
 
 Thing = Issue | PullRequest
 _ORDER: dict[str, Callable[[Thing], tuple[int, int]]] = {
@@ -57,12 +57,23 @@ async def issues(call: Call) -> Answer:
 
 async def issue(call: Call) -> Answer:
     """An issue or a pull request by its number."""
-    work, number = work_of(call), call.request.path_params["number"]
-    thing = work.repository.issues.get(number) or work.repository.pulls.get(number)
-    if thing is None:
-        raise not_found()
+    work = work_of(call)
+    thing = _thing(call, work.repository)
     closer = None if thing.closed_at is None else work.site.user(thing.author)
     return Answer(work.any_issue(thing) | {"closed_by": closer}, last_modified=thing.updated_at)
+
+
+async def events(call: Call) -> Answer:
+    """What happened to it, oldest first; of an issue only that it was closed is known."""
+    work = work_of(call)
+    thing = _thing(call, work.repository)
+    if isinstance(thing, PullRequest):
+        happened = thing.events
+    else:
+        happened = [] if thing.closed_at is None else [Event("closed", thing.author, thing.closed_at)]
+    placed = sorted(enumerate(happened), key=lambda each: (each[1].at, each[0]))
+    page, link = call.page_of(placed, canonical_path(call, work.repository))
+    return Answer([work.event(thing, place, event) for place, event in page], headers=link)
 
 
 async def search_issues(call: Call) -> Answer:
@@ -114,6 +125,14 @@ async def release_by_tag(call: Call) -> Answer:
 
 def things_of(repository: Repository) -> Iterable[Thing]:
     return (*repository.issues.values(), *repository.pulls.values())
+
+
+def _thing(call: Call, repository: Repository) -> Thing:
+    number = call.request.path_params["number"]
+    thing = repository.issues.get(number) or repository.pulls.get(number)
+    if thing is None:
+        raise not_found()
+    return thing
 
 
 def _chosen(call: Call, found: list[tuple[Repository, Thing]]) -> list[tuple[Repository, Thing]]:
