@@ -56,7 +56,7 @@ def test_same_seed_same_masses(world: World, tmp_path: Path) -> None:
 
 
 def test_masses_are_as_many_as_asked_for(world: World) -> None:
-    """Repositories, commits, pull requests and issues add up; a few repositories hold most, alice reads all."""
+    """Repositories, commits, pull requests and issues add up; few hold most, alice reads all."""
     repositories = world.repositories.values()
     assert len(world.readable_by("alice")) == len(repositories) == 100
     assert sum(len(each.commits) for each in repositories) == 5_000
@@ -68,7 +68,7 @@ def test_masses_are_as_many_as_asked_for(world: World) -> None:
 
 
 def test_commits_of_masses_are_those_of_git(world: World) -> None:
-    """Every commit lies on a branch or tag, packs and refs pass git's own check, and git reads what we read."""
+    """Every commit lies on a branch or tag, packs pass git's own check, and both read the same."""
     repository = largest(world)
     assert run_git("--git-dir", repository.git_dir, "fsck", "--full", "--strict").returncode == 0
     for each in world.repositories.values():
