@@ -70,7 +70,9 @@ async def _sync(
 
     async with opened(settings) as db:
         token = settings.github_token or await _stored_token(settings, db, account)
-        return await sync_once(db, settings.github, token, names, shown.progress)
+        # Counting what is stored takes a while in a large database: only for somebody who sees it.
+        on_progress = shown.progress if isinstance(shown, _Bar) else None
+        return await sync_once(db, settings.github, token, names, on_progress)
 
 
 async def _stored_token(settings: InstanceSettings, db: Database, account: str | None) -> str:
@@ -90,9 +92,6 @@ async def _stored_token(settings: InstanceSettings, db: Database, account: str |
 
 class _Silent:
     """No progress: not a terminal, or not wanted."""
-
-    def progress(self, now: Progress) -> None:
-        pass
 
     def end(self) -> None:
         pass

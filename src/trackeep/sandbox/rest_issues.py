@@ -28,13 +28,14 @@ async def all_issues(call: Call) -> Answer:
         "filter", ("assigned", "created", "mentioned", "subscribed", "repos", "all"), "assigned"
     )
     found: list[tuple[Repository, Thing]] = []
+    oldest = call.time("since") or 0
     if chosen in ("created", "subscribed", "repos", "all"):
         found = [
             (repository, thing)
             for repository in call.world.readable_by(login)
             if call.sees(repository) and affiliation(call, login, repository)
             for thing in things_of(repository)
-            if chosen in ("all", "repos") or thing.author == login
+            if thing.updated_at >= oldest and (chosen in ("all", "repos") or thing.author == login)
         ]
     page, link = call.page_of(_chosen(call, found))
     site = site_of(call)
