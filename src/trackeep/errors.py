@@ -23,6 +23,8 @@ TrackeepError
     ├── GitHubRateLimited    wait until `retry_at`              429, exit 5
     ├── GitHubTokenDead      401: expired or revoked            401, exit 4
     ├── GitHubNoAccess       404, 410, 451 or a refused scope   404, exit 6
+    │   ├── GitHubGone       410: this kind of thing is off     404, exit 6
+    │   └── GitHubSignOn     single sign-on first, at `link`    404, exit 6
     ├── GitHubGraphQLRefused no question by GraphQL at all      502, exit 1
     ├── GitHubTooLarge       more bytes than we take at once    502, exit 1
     ├── GitHubTooManyCommits more commits than we take at once  502, exit 1
@@ -180,6 +182,20 @@ class GitHubNoAccess(GitHubError):
     status = 404
     exit_code = 6
     code = "github_no_access"
+
+
+class GitHubGone(GitHubNoAccess):
+    code = "github_gone"
+
+
+class GitHubSignOn(GitHubNoAccess):
+    """`link` is GitHub's page where the person allows the token, "" when it named none of its own."""
+
+    code = "github_sign_on"
+
+    def __init__(self, sentence: str, hint: str = "", *, link: str = "") -> None:
+        super().__init__(sentence, hint)
+        self.link = link
 
 
 class GitHubGraphQLRefused(GitHubError):

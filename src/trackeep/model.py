@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -194,3 +195,15 @@ class Budget:
     remaining: int
     reset_at: int
     seen_at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What outlives a process: until when nothing is asked, and how far the doubling of waits has come.
+
+    `refusals` came in a row without an answer between them; `spent` are the last minute's points by resource.
+    """
+
+    until: float = 0.0
+    refusals: int = 0
+    spent: Mapping[str, int] = field(default_factory=dict)

@@ -21,13 +21,14 @@ from trackeep import __version__
 from trackeep.errors import (
     GitHubError,
     GitHubNoAccess,
-    GitHubRateLimited,
     GitHubTokenDead,
     GitHubTooLarge,
     GitHubTooSlow,
     GitHubUnavailable,
 )
+from trackeep.github import ratelimit
 from trackeep.github.gitpack import CommitPack, read_pack
+from trackeep.github.turns import Turns
 from trackeep.model import Ref
 
 _FLUSH, _DELIMITER, _RESPONSE_END = b"0000", b"0001", b"0002"
@@ -60,6 +61,7 @@ class GitRemote:
     token: str = field(default="", repr=False)
     caps: Caps = Caps()
     clock: Callable[[], float] = time.time
+    turns: Turns | None = None
     posts: int = 0
     bytes: int = 0
 
@@ -213,10 +215,13 @@ async def _answer(git: GitRemote, body: bytes) -> AsyncIterator[aiohttp.StreamRe
     base = git.url.rstrip("/") + "/git-upload-pack"
     target = base
     for _ in range(_MOST_REDIRECTS + 1):
+        if git.turns is not None:
+            await git.turns.wait(git.turns.git)
         git.posts += 1
         async with git.http.post(
             target, data=body, headers=_headers(git), allow_redirects=False, timeout=_TIMEOUT
         ) as response:
+            await _heed(git, response)
             if response.status not in (301, 302, 307, 308):
                 _check(git, response)
                 yield response.content
@@ -230,16 +235,16 @@ async def _answer(git: GitRemote, body: bytes) -> AsyncIterator[aiohttp.StreamRe
     raise GitHubError("GitHub's git server redirected in a circle.", "Check GITHUB_GIT_URL.")
 
 
+async def _heed(git: GitRemote, response: aiohttp.ClientResponse) -> None:
+    """A time that git's server names holds for everything that the account asks."""
+    turns = git.turns or Turns(git.clock)
+    earlier = turns.git.refusals
+    refused = ratelimit.refusal(response.status, response.headers, "", git.clock(), earlier=earlier)
+    await turns.heed(turns.git, refused)
+
+
 def _check(git: GitRemote, response: aiohttp.ClientResponse) -> None:
     status = response.status
-    retry_after = response.headers.get("Retry-After", "")
-    if status == 429 or (status in (403, 503) and retry_after.isdigit()):
-        wait_s = int(retry_after) if retry_after.isdigit() else 60
-        raise GitHubRateLimited(
-            f"GitHub's git server asks to wait {wait_s} seconds.",
-            "It goes on by itself.",
-            retry_at=git.clock() + wait_s,
-        )
     if status == 401 and git.token:
         raise GitHubTokenDead(
             "GitHub's git server does not accept this token.",

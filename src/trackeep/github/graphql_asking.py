@@ -43,10 +43,6 @@ class _Problem(msgspec.Struct):
     path: list[str | int] | None = None
 
 
-class _Cost(msgspec.Struct):
-    cost: int = 1
-
-
 class _Envelope(msgspec.Struct):
     data: dict[str, msgspec.Raw] | None = None
     errors: list[_Problem] = []
@@ -61,22 +57,15 @@ async def ask(github: GitHub, query: str, variables: Mapping[str, Any]) -> Resul
     except GitHubNoAccess as error:
         raise GitHubGraphQLRefused(f"GraphQL is refused: {error.sentence}", error.hint) from error
     if answer.status != 200:
-        github.costs.graphql_points += 1
         raise TooMuch(f"GitHub needed too long for this question ({answer.status}).", "It is asked again.")
     envelope = decoded(answer.body, _Envelope)
     data = envelope.data or {}
     # `null` where GitHub wrote an error for one alias: that alias has no access, the others hold.
-    cost = decoded(data["rateLimit"], _Cost | None) if "rateLimit" in data else None  # type: ignore[arg-type]
-    github.costs.graphql_points += cost.cost if cost else 1
-    _check(github, envelope)
+    _check(envelope)
     return Result({name: raw for name, raw in data.items() if bytes(raw) != b"null"})
 
 
-def _check(github: GitHub, envelope: _Envelope) -> None:
-    for problem in envelope.errors:
-        limited = github.refused_in_body(problem.type, problem.message)
-        if limited:
-            raise limited
+def _check(envelope: _Envelope) -> None:
     others = [
         each for each in envelope.errors if each.type not in ("NOT_FOUND", "FORBIDDEN") or not each.path
     ]

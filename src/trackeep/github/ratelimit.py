@@ -9,8 +9,10 @@ from trackeep.model import Budget
 
 # The share of each bucket that is left to the person's other tools.
 RESERVE = 0.2
-# GitHub allows 900 points a minute to REST, and a GET is one point.
-PER_MINUTE = 850
+# GitHub allows 900 points a minute to REST, where a GET is one, and 2,000 to GraphQL; no query of ours
+# costs more than what is left out here.
+REST_PER_MINUTE = 850
+GRAPHQL_PER_MINUTE = 1900
 FIRST_WAIT_S = 60
 LONGEST_WAIT_S = 3600
 
@@ -43,7 +45,7 @@ def wait_until(budget: Budget | None, now: float, *, reserve: float = RESERVE) -
     return budget.reset_at if budget.remaining <= budget.limit * reserve else now
 
 
-def pause_s(sent: Sequence[float], now: float, per_minute: int = PER_MINUTE) -> float:
+def pause_s(sent: Sequence[float], now: float, per_minute: int = REST_PER_MINUTE) -> float:
     """Seconds to wait so that no minute holds more than `per_minute` requests; `sent` is oldest first."""
     if len(sent) < per_minute:
         return 0.0
@@ -53,16 +55,18 @@ def pause_s(sent: Sequence[float], now: float, per_minute: int = PER_MINUTE) -> 
 def refusal(
     status: int, headers: Mapping[str, str], message: str, now: float, *, earlier: int = 0
 ) -> Refusal | None:
-    """What a 403 or 429 says about time, or None when it is a refusal of another kind.
+    """What a 403, 429 or 503 says about time, or None when it is a refusal of another kind.
 
     `earlier` is how many refusals without a date came just before. The order is GitHub's own:
     https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#handle-rate-limit-errors-appropriately
     """
-    if status not in (403, 429):
+    if status not in (403, 429, 503):
         return None
     retry_after = _number(headers.get("Retry-After"))
     if retry_after is not None:
         return Refusal(now + max(1, retry_after), secondary=True)
+    if status == 503:
+        return None
     if headers.get("X-RateLimit-Remaining") == "0":
         reset_at = _number(headers.get("X-RateLimit-Reset"))
         # The reset is a whole second; a request inside that second is still refused.

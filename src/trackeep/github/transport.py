@@ -6,9 +6,8 @@ import asyncio
 import hashlib
 import random
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
@@ -19,12 +18,14 @@ from trackeep import __version__
 from trackeep.environment import GitHubAddresses
 from trackeep.errors import (
     GitHubError,
+    GitHubGone,
     GitHubNoAccess,
-    GitHubRateLimited,
+    GitHubSignOn,
     GitHubTokenDead,
     GitHubUnavailable,
 )
 from trackeep.github import ratelimit
+from trackeep.github.turns import Lane, Turns
 from trackeep.model import Budget
 
 USER_AGENT = f"trackeep/{__version__}"
@@ -82,18 +83,22 @@ class Answer:
 
 class _Complaint(msgspec.Struct):
     message: str = ""
+    type: str | None = ""
 
 
-@dataclass
-class _Lane:
-    """REST or GraphQL: one request at a time, none before `open_at`."""
+class _Price(msgspec.Struct):
+    cost: int = 1
 
-    resource: str
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-    budget: Budget | None = None
-    open_at: float = 0.0
-    refusals: int = 0
-    sent: deque[float] = field(default_factory=lambda: deque(maxlen=ratelimit.PER_MINUTE))
+
+class _Priced(msgspec.Struct, rename="camel"):
+    rate_limit: _Price | None = None
+
+
+class _Spoken(msgspec.Struct):
+    """What a GraphQL answer says about limits."""
+
+    data: _Priced | None = None
+    errors: list[_Complaint] = []
 
 
 class GitHub:
@@ -109,6 +114,7 @@ class GitHub:
         validators: Mapping[str, str] | None = None,
         on_budget: Callable[[Budget], None] | None = None,
     ) -> None:
+        """`on_budget` hears of the bucket after each answer."""
         self.addresses = addresses
         self.clock = clock
         self.costs = Costs()
@@ -117,15 +123,7 @@ class GitHub:
         self._token = token
         self._validators = {} if validators is None else validators
         self._on_budget = on_budget
-        self._rest = _Lane("core")
-        self._graphql = _Lane("graphql")
-
-    def remember(self, budgets: Iterable[Budget], *, wait_until: float = 0.0) -> None:
-        """Take over what an earlier run was told, so that a restart asks no sooner than allowed."""
-        known = {budget.resource: budget for budget in budgets}
-        for lane in (self._rest, self._graphql):
-            lane.budget = known.get(lane.resource, lane.budget)
-            lane.open_at = max(lane.open_at, wait_until)
+        self.turns = Turns(clock)
 
     async def get(
         self, path: str, params: Mapping[str, str | int] | None = None, *, conditional: bool = False
@@ -138,41 +136,30 @@ class GitHub:
         headers = self._headers()
         if conditional and url in self._validators:
             headers["If-None-Match"] = self._validators[url]
-        async with self._rest.turn:
-            answer = await self._tried(self._rest, "GET", url, headers, None)
+        async with self.turns.rest.turn:
+            answer = await self._tried(self.turns.rest, "GET", url, headers, None)
         if answer.status >= 400:
-            raise _error_of(answer)
+            raise self._error_of(answer)
         return answer
 
     async def post_graphql(self, body: bytes) -> Answer:
         """POST a GraphQL request; 502 and 504 are answers too, because there they mean "ask for less"."""
         headers = self._headers() | {"Content-Type": "application/json"}
-        async with self._graphql.turn:
-            answer = await self._tried(self._graphql, "POST", self.addresses.graphql, headers, body)
+        async with self.turns.graphql.turn:
+            answer = await self._tried(self.turns.graphql, "POST", self.addresses.graphql, headers, body)
         if answer.status >= 400 and answer.status not in (502, 504):
-            raise _error_of(answer)
+            raise self._error_of(answer)
         return answer
-
-    def refused_in_body(self, kind: str, message: str) -> GitHubRateLimited | None:
-        """The error for a limit that GitHub reported inside a GraphQL answer, or None."""
-        lane, now = self._graphql, self.clock()
-        refused = ratelimit.graphql_refusal(kind, message, lane.budget, now, earlier=lane.refusals)
-        return self._closed(lane, refused) if refused else None
 
     @property
     def is_closed(self) -> bool:
         """True when no request can go out any more, because the program is being stopped."""
         return self._http.closed
 
-    @property
-    def closed_until(self) -> float:
-        """Until when GitHub wants no request of any kind (a secondary limit); the past when it is open."""
-        return min(self._rest.open_at, self._graphql.open_at)
-
     # ---- one request -------------------------------------------------------------------------
 
     async def _tried(
-        self, lane: _Lane, method: str, url: str, headers: dict[str, str], body: bytes | None
+        self, lane: Lane, method: str, url: str, headers: dict[str, str], body: bytes | None
     ) -> Answer:
         problem: Exception | None = None
         for attempt in range(TRIES):
@@ -180,7 +167,6 @@ class GitHub:
                 raise GitHubUnavailable("GitHub is not asked any more: Trackeep is being stopped.", "")
             if attempt:
                 await asyncio.sleep(0.25 * 2**attempt * (1 + random.random()))
-            await self._wait_turn(lane)
             try:
                 answer = await self._followed(lane, method, url, headers, body)
             except (aiohttp.ClientError, TimeoutError) as error:
@@ -188,7 +174,7 @@ class GitHub:
                 if self.is_closed:
                     break
                 continue
-            if answer.status < 500 or (lane is self._graphql and answer.status in (502, 504)):
+            if answer.status < 500 or (lane is self.turns.graphql and answer.status in (502, 504)):
                 return answer
             problem = None
         if problem is None:
@@ -199,11 +185,12 @@ class GitHub:
         ) from problem
 
     async def _followed(
-        self, lane: _Lane, method: str, url: str, headers: dict[str, str], body: bytes | None
+        self, lane: Lane, method: str, url: str, headers: dict[str, str], body: bytes | None
     ) -> Answer:
         """One request and the redirects that stay on the host: elsewhere the token would be given away."""
         target = url
         for _ in range(MOST_REDIRECTS):
+            await self.turns.wait(lane)
             answer = await self._once(lane, method, target, headers, body)
             if answer.status not in (301, 302, 307, 308):
                 return Answer(url, answer.status, answer.headers, answer.body)
@@ -216,49 +203,48 @@ class GitHub:
         raise GitHubError(f"GitHub redirected {urlsplit(url).path} in a circle.", "Check GITHUB_API_URL.")
 
     async def _once(
-        self, lane: _Lane, method: str, url: str, headers: dict[str, str], body: bytes | None
+        self, lane: Lane, method: str, url: str, headers: dict[str, str], body: bytes | None
     ) -> Answer:
         async with self._http.request(
             method, url, headers=headers, data=body, allow_redirects=False, timeout=TIMEOUT
         ) as response:
+            # Even an answer whose body breaks off has cost something, and says what is left.
+            self._account(lane, response)
             content = await _read(response)
             answer = Answer(url, response.status, response.headers, content)
-        self._account(lane, answer)
-        refused = ratelimit.refusal(
-            answer.status, answer.headers, _message(answer), self.clock(), earlier=lane.refusals
-        )
-        if refused:
-            raise self._closed(lane, refused)
-        lane.refusals = 0
+        self.costs.bytes += len(content)
+        await self.turns.heed(lane, self._refusal(lane, answer))
         return answer
 
-    async def _wait_turn(self, lane: _Lane) -> None:
-        """Sleeps what keeps the pace; raises when GitHub has named a later time or the reserve is reached."""
-        await asyncio.sleep(ratelimit.pause_s(lane.sent, self.clock()))
-        now = self.clock()
-        open_at = max(lane.open_at, ratelimit.wait_until(lane.budget, now))
-        if open_at > now:
-            raise _limited(open_at, now)
-        lane.sent.append(now)
+    def _refusal(self, lane: Lane, answer: Answer) -> ratelimit.Refusal | None:
+        """What the answer says about time; GraphQL also says it inside an answer with status 200."""
+        now, earlier = self.clock(), lane.refusals
+        message = _message(answer)
+        if lane is not self.turns.graphql or answer.status != 200:
+            return ratelimit.refusal(answer.status, answer.headers, message, now, earlier=earlier)
+        spoken = _spoken(answer.body)
+        price = spoken.data.rate_limit.cost if spoken.data and spoken.data.rate_limit else 1
+        self.costs.graphql_points += price
+        self.turns.spent(lane, price)
+        refusals = (
+            ratelimit.graphql_refusal(each.type or "", each.message, lane.budget, now, earlier=earlier)
+            for each in spoken.errors
+        )
+        return next((each for each in refusals if each), None)
 
-    def _account(self, lane: _Lane, answer: Answer) -> None:
-        if lane is self._rest:
+    def _account(self, lane: Lane, answer: aiohttp.ClientResponse) -> None:
+        if lane is self.turns.rest:
             self.costs.rest_requests += 1
-            self.costs.not_modified += answer.not_modified
+            self.costs.not_modified += answer.status == 304
         else:
             self.costs.graphql_requests += 1
-        self.costs.bytes += len(answer.body)
+            # What did not get ready in time is paid for as well.
+            self.costs.graphql_points += answer.status in (502, 504)
         budget = ratelimit.budget_of(answer.headers, self.clock())
         if budget and budget.resource == lane.resource:
             lane.budget = budget
         if budget and self._on_budget:
             self._on_budget(budget)
-
-    def _closed(self, lane: _Lane, refused: ratelimit.Refusal) -> GitHubRateLimited:
-        lane.refusals += 1
-        for each in (self._rest, self._graphql) if refused.secondary else (lane,):
-            each.open_at = max(each.open_at, refused.retry_at)
-        return _limited(refused.retry_at, self.clock())
 
     def _headers(self) -> dict[str, str]:
         return {
@@ -267,6 +253,46 @@ class GitHub:
             "User-Agent": USER_AGENT,
             "X-GitHub-Api-Version": API_VERSION,
         }
+
+    def _error_of(self, answer: Answer) -> GitHubError:
+        path = urlsplit(answer.url).path
+        if answer.status == 401:
+            return GitHubTokenDead(
+                "GitHub does not accept this token.",
+                "It is wrong, expired or revoked: connect GitHub again, or make a new token.",
+            )
+        single_sign_on = answer.headers.get("X-GitHub-SSO", "")
+        if single_sign_on.startswith("required"):
+            return self._sign_on(single_sign_on)
+        said = self._told(answer)
+        if answer.status == 410:
+            return GitHubGone(f"GitHub has turned off {path}: {said}.", "")
+        if answer.status in (403, 404, 451):
+            return GitHubNoAccess(f"GitHub gives no access to {path}: {said}.", "")
+        if answer.status >= 500:
+            return GitHubUnavailable(
+                f"GitHub answered {answer.status} at {path}.", "It is asked again later; nothing is lost."
+            )
+        return GitHubError(f"GitHub answered {answer.status} at {path}: {said}.", "")
+
+    def _sign_on(self, header: str) -> GitHubSignOn:
+        """GitHub gives the way in the header `X-GitHub-SSO: required; url=...`, good for an hour.
+
+        Source: https://docs.github.com/en/rest/authentication/authenticating-to-the-rest-api#personal-access-tokens-and-saml-sso
+        """
+        link = header.partition("url=")[2].split(";")[0].strip()
+        # Nobody is led to a host that only an answer named.
+        is_ours = urlsplit(link)[:2] == urlsplit(self.addresses.web)[:2]
+        return GitHubSignOn(
+            "The organisation asks for single sign-on first.",
+            f"Open {link}" if is_ours else "Allow this token for the organisation in GitHub's settings.",
+            link=link if is_ours else "",
+        )
+
+    def _told(self, answer: Answer) -> str:
+        """GitHub's own words, as short as they are; a token that a proxy sends back is not among them."""
+        text = _message(answer).replace(self._token, "[token]") or "no reason given"
+        return "".join(char if char.isprintable() else " " for char in text)[:200].rstrip(".")
 
     def _url(self, path: str, params: Mapping[str, str | int] | None) -> str:
         if not path.startswith("/"):
@@ -291,6 +317,13 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     return bytes(content)
 
 
+def _spoken(body: bytes) -> _Spoken:
+    try:
+        return msgspec.json.decode(body, type=_Spoken)
+    except msgspec.MsgspecError:
+        return _Spoken()
+
+
 def _message(answer: Answer) -> str:
     if answer.status < 400:
         return ""
@@ -298,33 +331,3 @@ def _message(answer: Answer) -> str:
         return msgspec.json.decode(answer.body, type=_Complaint).message
     except msgspec.MsgspecError:
         return ""
-
-
-def _limited(retry_at: float, now: float) -> GitHubRateLimited:
-    minutes = max(1, round((retry_at - now) / 60))
-    unit = "minute" if minutes == 1 else "minutes"
-    return GitHubRateLimited(
-        f"GitHub asks to wait {minutes} {unit}.",
-        "It goes on by itself; other programs with your account use the same quota.",
-        retry_at=retry_at,
-    )
-
-
-def _error_of(answer: Answer) -> GitHubError:
-    path, message = urlsplit(answer.url).path, _message(answer) or "no reason given"
-    if answer.status == 401:
-        return GitHubTokenDead(
-            "GitHub does not accept this token.",
-            "It is wrong, expired or revoked: connect GitHub again, or make a new token.",
-        )
-    single_sign_on = answer.headers.get("X-GitHub-SSO", "")
-    if "url=" in single_sign_on:
-        link = single_sign_on.partition("url=")[2].split(";")[0].strip()
-        return GitHubNoAccess("The organisation asks for single sign-on first.", f"Open {link}")
-    if answer.status in (403, 404, 410, 451):
-        return GitHubNoAccess(f"GitHub gives no access to {path}: {message}.", "")
-    if answer.status >= 500:
-        return GitHubUnavailable(
-            f"GitHub answered {answer.status} at {path}.", "It is asked again later; nothing is lost."
-        )
-    return GitHubError(f"GitHub answered {answer.status} at {path}: {message}.", "")

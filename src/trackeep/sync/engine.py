@@ -18,7 +18,7 @@ from trackeep.store.schedule import Cursor
 from trackeep.sync import identities, issues, plan, pulls, reconcile, repositories
 from trackeep.sync.commits import sync_commits
 from trackeep.sync.stopping import in_full
-from trackeep.sync.work import Found, Work
+from trackeep.sync.work import Found, Work, save_waiting
 
 GIT_AT_ONCE = 3
 DONE, IDLE, LIMITED, RECONNECT, FAILED, STOPPED = "done", "idle", "limited", "reconnect", "failed", "stopped"
@@ -208,14 +208,11 @@ async def _record(work: Work, run_id: int, outcome: Outcome) -> None:
         "problem": problem,
     }
     async with work.db.write() as conn:
-        await schedule.save_budgets(conn, work.account_id, work.budgets.values())
         await schedule.finish_run(conn, run_id, figures, work.now)
         if outcome.state == RECONNECT:
             await renewals.refused(conn, work.github.token_fingerprint, problem, work.now)
         else:
             await schedule.connection_state(conn, work.github.token_fingerprint, "ok", problem)
-        closed_until = int(work.github.closed_until) + 1
-        retry_at = closed_until if closed_until > work.now else None
-        await schedule.wait_for_github(conn, work.account_id, retry_at)
+    await save_waiting(work.db, work.account_id, work.github, work.budgets)
     report = log.debug if outcome.state == IDLE else log.info
     report("synced", account=work.account_id, **figures)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import aiohttp
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,7 +23,7 @@ from trackeep.errors import (
 from trackeep.github.gitwire import GitRemote
 from trackeep.github.transport import GitHub
 from trackeep.model import Budget, Repository
-from trackeep.store import schedule
+from trackeep.store import schedule, waiting
 from trackeep.store.schedule import Cursor
 from trackeep.sync import plan
 
@@ -142,7 +143,7 @@ async def open_work(
 
     def git(repository: Repository) -> GitRemote:
         url = f"{way.addresses.git}/{repository.full_name}.git"
-        return GitRemote(way.http, url, way.token, clock=way.clock)
+        return GitRemote(way.http, url, way.token, clock=way.clock, turns=github.turns)
 
     teams = not {"read:org", "write:org", "admin:org"}.isdisjoint(way.scopes or ())
     return Work(
@@ -179,5 +180,15 @@ async def open_github(
     )
     async with db.read() as conn:
         known = await schedule.budgets(conn, account_id)
-        github.remember(known, wait_until=await schedule.waits_until(conn, account_id))
+        github.turns.remember(known, await waiting.waiting(conn, account_id, int(way.clock())))
+    github.turns.on_refused = partial(save_waiting, db, account_id, github, seen)
     return github
+
+
+async def save_waiting(db: Database, account_id: int, github: GitHub, budgets: Mapping[str, Budget]) -> None:
+    """Write down until when nothing is asked, and what is left of each bucket."""
+    closed_until = int(github.turns.closed_until) + 1
+    retry_at = closed_until if closed_until > github.clock() else None
+    async with db.write() as conn:
+        await schedule.save_budgets(conn, account_id, budgets.values())
+        await waiting.wait_for_github(conn, account_id, retry_at, github.turns.refusals)
