@@ -167,7 +167,7 @@ def days_of(window: Window, zone: ZoneInfo) -> dict[str, str]:
     }
 
 
-def address(path: str, **query: str | None) -> str:
+def address(path: str, /, **query: str | None) -> str:
     """A path with those parts of the query that are set."""
     given = {name: value for name, value in query.items() if value}
     return f"{path}?{urlencode(given, safe='/:')}" if given else path
