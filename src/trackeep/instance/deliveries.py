@@ -24,7 +24,7 @@ ACCESS_EVENTS = {
 }
 LOGIN = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
-Number = Annotated[int, msgspec.Meta(gt=0, lt=2**63)]
+Number = Annotated[int, msgspec.Meta(gt=0, le=2**63 - 1)]
 
 
 class _Thing(msgspec.Struct):
