@@ -113,9 +113,9 @@ def _git_commits(git_dir: str) -> set[str]:
 
 
 def _git_refs(git_dir: str) -> set[tuple[str, str]]:
-    form = "--format=%(refname) %(objectname) %(*objectname)"
-    rows = [line.split() for line in _git(git_dir, "for-each-ref", form, "refs/heads", "refs/tags")]
-    return {(row[0], row[-1]) for row in rows}
+    """Every branch and tag with what it leads to in the end, through tags of tags too."""
+    rows = [line.split(" ", 1) for line in _git(git_dir, "show-ref", "--heads", "--tags", "--dereference")]
+    return set({name.removesuffix("^{}"): sha for sha, name in rows}.items())
 
 
 def _true_pulls(real: dict[str, Any]) -> set[Any]:

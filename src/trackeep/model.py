@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+# Years 2 to 9998: what a calendar can show with a year to spare on either side. Git takes any number.
+EARLIEST_AT, LATEST_AT = -62_104_060_800, 253_370_764_799
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -113,7 +116,18 @@ class Review:
     state: str
     submitted_at: int | None
     commit_sha: str = ""
-    comments: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewComment:
+    """A comment on a line of pull request `number`; `review_id` is None where it belongs to no review."""
+
+    id: int
+    number: int
+    review_id: int | None
+    author: Person | None
+    created_at: int
+    updated_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +168,7 @@ class PullRequest:
     checks: str = ""
     ready_at: int | None = None
     first_commit_at: int | None = None
+    threads: int | None = None
     unresolved_threads: int | None = None
     labels: tuple[Label, ...] = ()
     reviews: tuple[Review, ...] = ()
@@ -184,6 +199,24 @@ class Release:
     author: Person | None
     created_at: int
     published_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """`color` as GitHub draws it, such as #3572A5; empty where it has none."""
+
+    name: str
+    bytes: int
+    color: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineCounts:
+    """What a commit changed against its first parent; files are None where GitHub does not count them."""
+
+    additions: int
+    deletions: int
+    changed_files: int | None
 
 
 @dataclass(frozen=True, slots=True)

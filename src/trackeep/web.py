@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import ipaddress
 import mimetypes
+import re
 import secrets
 import signal
 import socket
@@ -354,6 +355,10 @@ def answer(request: Request, error: TrackeepError, page: ErrorPage) -> Response:
 # ---- templates and static files -----------------------------------------------------------------
 
 
+# Controls (C0 and C1) and what https://www.unicode.org/reports/tr9/ lets override the direction of text.
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
 class Assets:
     """Static files held in memory, each with an address that changes with its content."""
 
@@ -384,6 +389,16 @@ class Assets:
         return Response(body, media_type=kind, headers={"cache-control": age})
 
 
+def shown(value: Any) -> Any:
+    """What a page writes of `value`: a control character in text is shown as one, white space as a blank.
+
+    Otherwise somebody's name or title could turn the rest of its line round, or break the page.
+    """
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return _UNSEEN.sub(lambda found: " " if found[0].isspace() else "\ufffd", value)
+
+
 class Pages:
     """Jinja templates of one program; `url(path)` and `static(name)` know the base path."""
 
@@ -391,6 +406,7 @@ class Pages:
         self._jinja = jinja2.Environment(
             loader=jinja2.FileSystemLoader([str(folder) for folder in folders]),
             autoescape=True,
+            finalize=shown,
             auto_reload=False,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,

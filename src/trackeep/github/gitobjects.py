@@ -6,14 +6,15 @@ import codecs
 import re
 from functools import lru_cache
 
-from trackeep.model import CoAuthor, Commit, Signature
+from trackeep.model import EARLIEST_AT, LATEST_AT, CoAuthor, Commit, Signature
 
-# Years 1 to 9999: what a calendar can show. Git itself takes any number.
-_EARLIEST, _LATEST = -62_135_510_400, 253_402_214_400
 _MINUTES_A_DAY = 24 * 60
 _SHA_BYTES, _PARENT_LINE = 20, 47
 # Longer than any address mail can use (RFC 5321: 254); PostgreSQL refuses to index much more.
 _LONGEST_ADDRESS = 320
+# GitHub's own limit of an account's name; somebody's two megabytes would stand on every page.
+_LONGEST_NAME = 255
+_LONGEST_REMEMBERED = 512  # bytes of "name <address>"; a few thousand of them are kept
 _MOST_CO_AUTHORS = 200
 # Codecs of Python that are no character encodings, or take quadratic time on long input.
 _NO_ENCODINGS = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf-7"}
@@ -24,9 +25,12 @@ _CO_AUTHOR = re.compile(r"^co-authored-by:([^<>\n]*)<([^<>\n]*)>", re.IGNORECASE
 def parse_commit(sha: str, raw: bytes) -> Commit:
     """The commit `sha` from the bytes of its object; never raises, missing parts are empty.
 
-    Text is read by the declared `encoding`, else as UTF-8, else as Latin-1, and U+0000 becomes U+FFFD.
+    Text is read by the declared `encoding`, else (none, unknown, or it does not fit) as UTF-8, else as
+    Latin-1; U+0000 becomes U+FFFD. A name has at most 255 characters, an address 320, co-authors are 200.
     Line breaks at the end of a message are left out, as GitHub's API does, so that a commit is the same
     wherever it came from.
+    A time outside of the years 2 to 9998 becomes the nearest second inside; one that is no number is 0, and
+    so is a zone of a day or more (`+9999`). Of a zone with more digits the first four count (`+051800`).
     Layout: https://git-scm.com/docs/git-commit-tree and the gpgsig and encoding headers of git-commit.
     """
     head, _, body = raw.partition(b"\n\n")
@@ -78,9 +82,9 @@ def plain_message(text: str) -> str:
 
 
 def plain_signature(name: str, email: str, at: int, offset_minutes: int) -> Signature:
-    """A signature as it is stored, from what GitHub's API says."""
-    address = _without_nul(email).strip()[:_LONGEST_ADDRESS]
-    return Signature(_without_nul(name).strip(), address, at, offset_minutes)
+    """A signature as it is stored: texts short enough for an index, an instant a calendar can show."""
+    at = max(EARLIEST_AT, min(at, LATEST_AT))
+    return Signature(_short(name, _LONGEST_NAME), _short(email, _LONGEST_ADDRESS), at, offset_minutes)
 
 
 def co_authors_of(message: str) -> tuple[CoAuthor, ...]:
@@ -89,32 +93,32 @@ def co_authors_of(message: str) -> tuple[CoAuthor, ...]:
         return ()
     found: dict[str, CoAuthor] = {}
     for name, email in _CO_AUTHOR.findall(message):
-        address = email.strip()[:_LONGEST_ADDRESS]
+        address = _short(email, _LONGEST_ADDRESS)
         if address and len(found) < _MOST_CO_AUTHORS:
-            found.setdefault(address, CoAuthor(name.strip(), address))
+            found.setdefault(address, CoAuthor(_short(name, _LONGEST_NAME), address))
     return tuple(found.values())
 
 
 def _signature(line: bytes, encoding: str) -> Signature:
     # As git does: the first "<" and the ">" after it hold the address, the last ">" precedes the time.
     who, _, when = line.rpartition(b">")
-    name, email = _who(who if who else line, encoding)
+    whose = who if who else line
+    named = _who if len(whose) <= _LONGEST_REMEMBERED else _who.__wrapped__
     stamp, _, zone = when.strip().partition(b" ") if who else (b"", b"", b"")
-    return Signature(name, email, _instant(stamp), _offset(zone))
+    return plain_signature(*named(whose, encoding), _instant(stamp), _offset(zone))
 
 
 @lru_cache(maxsize=4096)
 def _who(line: bytes, encoding: str) -> tuple[str, str]:
     name, _, rest = line.partition(b"<")
     email = rest.partition(b">")[0]
-    return _text(name, encoding).strip(), _text(email, encoding).strip()[:_LONGEST_ADDRESS]
+    return _text(name, encoding), _text(email, encoding)
 
 
 def _instant(stamp: bytes) -> int:
-    try:
-        return max(_EARLIEST, min(int(stamp[:24]), _LATEST))
-    except ValueError:
-        return 0
+    # Twenty digits are more than any calendar has; as in C the number ends where the digits do.
+    found = re.match(rb"[+-]?\d{1,20}", stamp)
+    return int(found[0]) if found else 0
 
 
 @lru_cache(maxsize=1024)
@@ -132,6 +136,10 @@ def _offset(zone: bytes) -> int:
 
 def _text(raw: bytes, encoding: str) -> str:
     return _without_nul(_decoded(raw, encoding))
+
+
+def _short(text: str, most: int) -> str:
+    return _without_nul(text).strip()[:most].rstrip()
 
 
 def _without_nul(text: str) -> str:

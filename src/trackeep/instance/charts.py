@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from trackeep.web import shown
+
 BASE_PX, TOP_PX = 148, 132
 
 
@@ -92,7 +94,7 @@ def area(values: Sequence[float], top: float, caption: Caption) -> Markup:
         '<svg class="spark" role="img" aria-labelledby="{key}-t {key}-d" viewBox="0 0 {last} 100" '
         'preserveAspectRatio="none"><title id="{key}-t">{title}</title><desc id="{key}-d">{text}</desc>'
         '<path class="area who" d="M0 100{points}L{last} 100z"/></svg>'
-    ).format(key=caption.key, title=caption.title, text=caption.description, last=last, points=points)
+    ).format(key=caption.key, title=shown(caption.title), text=caption.description, last=last, points=points)
 
 
 def figure(height: int, caption: Caption, body: Markup, *, cls: str = "") -> Markup:
@@ -103,7 +105,7 @@ def figure(height: int, caption: Caption, body: Markup, *, cls: str = "") -> Mar
         cls=cls,
         height=height,
         key=caption.key,
-        title=caption.title,
+        title=shown(caption.title),
         text=caption.description,
         body=body,
     )

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from starlette.requests import Request
@@ -62,7 +62,8 @@ def show(request: Request, template: str, nav: str, **values: Any) -> Response:
         nav=nav,
         when=when,
         here=here,
-        github=lambda path: f"{web_url}/{path}",
+        # Branches may have any character in their names.
+        github=lambda path: f"{web_url}/{quote(path)}",
         reconnect=_reconnect(site, here),
         **values,
     )

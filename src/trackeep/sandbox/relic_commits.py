@@ -43,7 +43,7 @@ def write_all(write: WriteCommit) -> dict[str, str]:
         "main": main,
         "unrelated": write(body(b"A second beginning\n", parents=[write(body(b"Another root\n"))])),
         "twin": octopus,
-        "quote'\"<b>&amp;": write(body(b"Quoted\n", parents=[main])),
+        "quote'\"<u>&amp;": write(body(b"Quoted\n", parents=[main])),
         "ünï/cödé/分支/🦦": write(body("Ünïcödé 🦦\n".encode(), parents=[main])),
         "rtl" + _RIGHT_TO_LEFT + "main": twice,
         "long/" + "x" * 240 + "/" + "y" * 9: write(body(b"255 bytes of name\n", parents=[main])),
