@@ -24,8 +24,10 @@ from trackeep.github.graphql import (
 )
 from trackeep.github.graphql_asking import text
 from trackeep.github.graphql_inventory import ISSUES, PAGES_AT_ONCE, PULLS, WantedList, inventory_query
-from trackeep.sandbox.points import NODE_LIMIT, Price, price
+from trackeep.sandbox.points import Price, price
 
+# From 6,000 nodes on GitHub leaves out some of them without a word.
+MOST_NODES = 4000
 QUERIES = sorted((Path(trackeep.__file__).parent / "github" / "queries").glob("*.graphql"))
 
 
@@ -37,11 +39,13 @@ def composed() -> list[Any]:
     """The queries as they are sent: with their fragments, for one and for many, with and without teams."""
     found = []
     for teams in (True, False):
-        pages = [WantedPage(f"R_{n}", LIST_PAGE, "cursor") for n in range(3)]
+        pages = [WantedPage(f"R_{n}", LIST_PAGE // 3, "cursor") for n in range(3)]
         pulls = [WantedPull(f"R_{n % 2}", n) for n in range(1, 1 + DETAIL_PAGE)]
         found.append(pytest.param(*pages_query(pages, teams=teams), id=f"pages-{teams}"))
         found.append(pytest.param(*numbers_query(pulls, teams=teams), id=f"numbers-{teams}"))
     found.append(pytest.param(*inventory_query(lists(PAGES_AT_ONCE)), id="inventory"))
+    pulse = {"ids": [f"R_{n}" for n in range(PULSE_PAGE)], "releases": True}
+    found.append(pytest.param(text("heartbeat"), pulse, id="heartbeat"))
     return [*found, pytest.param(*signers_query(commits(SIGNERS_PAGE)), id="signers")]
 
 
@@ -75,9 +79,9 @@ def test_query_is_valid_in_githubs_schema(path: Path) -> None:
 
 @pytest.mark.parametrize(("query", "variables"), composed())
 def test_composed_query_is_valid_and_within_the_limits(query: str, variables: dict[str, Any]) -> None:
-    """Put together from fragments and aliases they are valid too, and ask for no more than GitHub gives."""
+    """Put together from fragments and aliases they are valid too, and ask for no more than GitHub gives in full."""
     assert validate(query) == []
-    assert priced(query, variables).nodes <= NODE_LIMIT
+    assert priced(query, variables).nodes <= MOST_NODES
 
 
 def test_planned_prices() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from trackeep.github import parse_graphql as shapes
-from trackeep.github.graphql_asking import Result, TooMuch, aliased, ask, ask_again, halving, text
+from trackeep.github.graphql_asking import CUT, Result, TooMuch, aliased, ask, ask_again, halving, text
 from trackeep.github.parse import decoded
 from trackeep.github.parse_graphql import ParsedPull, Pulse
 from trackeep.github.transport import GitHub
@@ -26,11 +26,15 @@ _TEAM = "... on Team { combinedSlug }"
 
 @dataclass(frozen=True, slots=True)
 class WantedPage:
-    """The next `first` pull requests of a repository, last changed first, after a cursor."""
+    """The next `first` pull requests of a repository, last changed first, after a cursor.
+
+    `left` are those that must be there from here on, as far as is known.
+    """
 
     node_id: str
     first: int
     after: str | None = None
+    left: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class PullPage:
     total: int
     after: str | None
     first: int
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,7 @@ async def pulse(github: GitHub, node_ids: Sequence[str], *, releases: bool = Fal
 
     found: dict[str, Pulse] = {}
     for start in range(0, len(node_ids), PULSE_PAGE):
-        for part in await halving(github, list(node_ids[start : start + PULSE_PAGE]), request):
+        for part in await halving(github, list(node_ids[start : start + PULSE_PAGE]), request, _is_pulse_cut):
             nodes = decoded(part.data["nodes"], list[shapes.PulseNode | None])
             found |= {node.id: node.noun() for node in nodes if node is not None and node.id}
     return found
@@ -89,14 +94,17 @@ async def pull_pages(github: GitHub, wanted: Sequence[WantedPage], *, teams: boo
     is_least = len(wanted) == 1 and wanted[0].first == 1
     try:
         result = await (ask_again if is_least else ask)(github, *pages_query(wanted, teams=teams))
+        pages = [
+            _pull_page(each, result.data[f"r{index}"])
+            for index, each in enumerate(wanted)
+            if f"r{index}" in result.data
+        ]
+        if any(page.is_cut for page in pages) and not is_least:
+            raise TooMuch(*CUT)
     except TooMuch:
         if is_least:
             raise
         return await _smaller_pages(github, wanted, teams)
-    pages = []
-    for index, each in enumerate(wanted):
-        if f"r{index}" in result.data:
-            pages.append(_pull_page(each, result.data[f"r{index}"]))
     return pages
 
 
@@ -111,7 +119,7 @@ async def pulls_by_number(
         def request(part: Sequence[WantedPull]) -> tuple[str, dict[str, Any]]:
             return numbers_query(part, teams=teams)
 
-        for result in await halving(github, some, request):
+        for result in await halving(github, some, request, _is_numbers_cut):
             found |= _numbered(result)
     return found
 
@@ -199,10 +207,21 @@ async def _smaller_pages(github: GitHub, wanted: Sequence[WantedPage], teams: bo
 
 def _pull_page(wanted: WantedPage, raw: msgspec.Raw) -> PullPage:
     connection = decoded(raw, shapes.PulledRepository).pull_requests
-    pulls = tuple(node.parsed() for node in connection.nodes if node is not None)
-    info = connection.page_info
+    parsed = tuple(node.parsed() for node in connection.nodes if node is not None)
+    info, total = connection.page_info, connection.total_count
     after = info.end_cursor if info.has_next_page else None
-    return PullPage(wanted.node_id, pulls, connection.total_count, after, wanted.first)
+    due = wanted.first if info.has_next_page else wanted.left if wanted.after else total
+    is_cut = len(connection.nodes) < min(due, wanted.first) or any(each.short for each in parsed)
+    return PullPage(wanted.node_id, parsed, total, after, wanted.first, is_cut)
+
+
+def _is_numbers_cut(result: Result, asked: Sequence[WantedPull]) -> bool:
+    return any(each.short for each in _numbered(result).values())
+
+
+def _is_pulse_cut(result: Result, asked: Sequence[str]) -> bool:
+    nodes = decoded(result.data["nodes"], list[shapes.PulseNode | None])
+    return len(nodes) < len(asked) or any(node.is_short for node in nodes if node is not None)
 
 
 def _numbered(result: Result) -> dict[WantedPull, ParsedPull]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -16,6 +16,7 @@ from trackeep.github.parse import decoded
 from trackeep.github.transport import GitHub
 
 PAUSES_S = (0.5, 2.0)
+CUT = ("GitHub left out a part of its answer.", "It is asked for less at once.")
 # What a token may not ask for at all; below a path it concerns one alias only.
 _REFUSALS = ("FORBIDDEN", "INSUFFICIENT_SCOPES")
 
@@ -90,17 +91,36 @@ async def ask_again(github: GitHub, query: str, variables: Mapping[str, Any]) ->
     return await ask(github, query, variables)
 
 
-async def halving(github: GitHub, items: list[Any], request: Any, *, least: int = 1) -> list[Result]:
-    """The results for `items`, asked at once if GitHub manages, else in halves."""
-    if len(items) == 1:
-        return [await ask_again(github, *request(items))]
-    try:
-        return [await ask(github, *request(items))]
-    except TooMuch:
-        pass  # the same in halves, below
-    middle = len(items) // 2
-    left = await halving(github, items[:middle], request)
-    return left + await halving(github, items[middle:], request)
+async def halving(
+    github: GitHub,
+    items: list[Any],
+    request: Callable[[Any], tuple[str, dict[str, Any]]],
+    is_cut: Callable[[Result, Sequence[Any]], bool] = lambda result, asked: False,
+) -> list[Result]:
+    """The results for `items`, as many at once as GitHub manages, which is remembered; each is a node id,
+    or has one. `is_cut` finds an answer from which GitHub left something out without a word."""
+    found = []
+    while items:
+        query = _name_of(request(items[:1])[0])
+        repositories = [getattr(each, "node_id", each) for each in items]
+        count = github.sizes.fit(query, repositories)
+        try:
+            result = await (ask if count > 1 else ask_again)(github, *request(items[:count]))
+            if count > 1 and is_cut(result, items[:count]):
+                raise TooMuch(*CUT)
+        except TooMuch:
+            if count == 1:
+                raise
+            github.sizes.too_much(query, repositories[:count])
+            continue
+        github.sizes.managed(query, repositories[:count])
+        found.append(result)
+        items = items[count:]
+    return found
+
+
+def _name_of(query: str) -> str:
+    return query[: query.index("(")].rpartition(" ")[2]
 
 
 def aliased(result: Result, letter: str) -> Iterator[tuple[str, str, msgspec.Raw]]:

@@ -30,10 +30,12 @@ class Pulse:
 
 @dataclass(frozen=True, slots=True)
 class ParsedPull:
-    """A pull request and whether its reviews, labels or requests were cut off by the page's size."""
+    """A pull request, whether it has more reviews, labels or requests than came, and whether fewer came
+    of anything than were asked for: GitHub leaves out parts of answers that are too wide."""
 
     pull: PullRequest
     cut: bool
+    short: bool = False
 
 
 class Camel(msgspec.Struct, rename="camel"):
@@ -111,6 +113,7 @@ class PullCommit(Camel):
 
 
 class PullCommits(Camel):
+    total_count: int = 0
     nodes: list[PullCommit | None] = []
 
 
@@ -129,7 +132,12 @@ class EventNode(Camel):
     requested_reviewer: Who | None = None
 
 
+class Earlier(Camel, frozen=True):
+    has_previous_page: bool = False
+
+
 class Events(Camel):
+    page_info: Earlier = Earlier()
     nodes: list[EventNode | None] = []
 
 
@@ -198,7 +206,21 @@ class PullNode(Camel):
             reviews=tuple(node.noun() for node in _present(self.reviews.nodes)),
             review_requests=tuple(self._requests(requests)),
         )
-        return ParsedPull(pull, any(len(each.nodes) < each.total_count for each in connections))
+        cut = any(len(each.nodes) < each.total_count for each in connections)
+        return ParsedPull(pull, cut, self._is_short())
+
+    def _is_short(self) -> bool:
+        """Whether fewer came than there are and were asked for (see the numbers in `queries/`)."""
+        commits, threads = self.commits or PullCommits(), self.review_threads or Threads()
+        events, labels = self.timeline_items or Events(), self.labels or Labels(0, [])
+        requests = self.review_requests or Requests(0, [])
+        came = (
+            *((self.reviews, 40), (labels, 20), (requests, 20)),
+            *((commits, 1), (threads, 80)),
+        )
+        return (events.page_info.has_previous_page and len(events.nodes) < 20) or any(
+            len(each.nodes) < min(each.total_count, asked) for each, asked in came
+        )
 
     def _events(self, kind: str) -> list[EventNode]:
         nodes = self.timeline_items.nodes if self.timeline_items else []
@@ -216,9 +238,10 @@ class PullNode(Camel):
         return seconds(nodes[0].commit.authored_date) if nodes else None
 
     def _unresolved(self) -> int | None:
-        if self.review_threads is None:
+        threads = self.review_threads
+        if threads is None or len(threads.nodes) < threads.total_count:
             return None
-        return sum(not thread.is_resolved for thread in _present(self.review_threads.nodes))
+        return sum(not thread.is_resolved for thread in _present(threads.nodes))
 
     def _requests(self, requests: Requests) -> Iterable[ReviewRequest]:
         asked = {
@@ -258,6 +281,10 @@ class Moved(Camel):
 class Newest(Camel):
     total_count: int
     nodes: list[Moved | None]
+
+    @property
+    def is_short(self) -> bool:
+        return self.total_count > 0 and not self.nodes
 
     @property
     def at(self) -> int:
@@ -336,6 +363,10 @@ class PulseNode(Camel):
     pull_requests: Newest | None = None
     issues: Newest | None = None
     releases: Releases | None = None
+
+    @property
+    def is_short(self) -> bool:
+        return any(each.is_short for each in (self.pull_requests, self.issues) if each is not None)
 
     def noun(self) -> Pulse:
         pulls, issues = self.pull_requests or Newest(0, []), self.issues or Newest(0, [])

@@ -25,6 +25,7 @@ from trackeep.errors import (
     GitHubUnavailable,
 )
 from trackeep.github import ratelimit
+from trackeep.github.sizes import Sizes
 from trackeep.github.turns import Lane, Turns
 from trackeep.model import Budget
 
@@ -124,6 +125,7 @@ class GitHub:
         self._validators = {} if validators is None else validators
         self._on_budget = on_budget
         self.turns = Turns(clock)
+        self.sizes = Sizes()
 
     async def get(
         self, path: str, params: Mapping[str, str | int] | None = None, *, conditional: bool = False

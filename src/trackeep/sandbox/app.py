@@ -109,6 +109,11 @@ class _Logged:
         query = scope["query_string"].decode("latin-1")
         entry = log.start(self._state.clock.now(), scope["method"], scope["path"], query)
         scope["sandbox.entry"] = entry
+        entry.said = {
+            name.decode("latin-1"): value.decode("latin-1")
+            for name, value in scope["headers"]
+            if name in (b"accept", b"user-agent", b"x-github-api-version")
+        }
 
         async def noting(message: Message) -> None:
             if message["type"] == "http.response.start":

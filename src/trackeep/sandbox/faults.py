@@ -14,7 +14,7 @@ from typing import Any
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-KINDS = ("status", "json", "html", "timeout", "cut", "slow", "secondary", "graphql-errors")
+KINDS = ("status", "json", "html", "timeout", "cut", "slow", "short", "secondary", "graphql-errors")
 MESSAGES = {
     401: "Bad credentials",
     403: "Resource not accessible by personal access token",
@@ -46,8 +46,9 @@ class Fault:
     """What goes wrong for requests whose `METHOD path` the pattern `match` is found in, `times` times.
 
     `status` and `retry_after` (seconds) belong to the kinds that answer, `delay_s` to slow and timeout,
-    `error_type` (such as RATE_LIMITED) to graphql-errors; `headers` are added to an answer of our own;
-    `used` counts how often it struck.
+    `error_type` (such as RATE_LIMITED) to graphql-errors, `most_nodes` to short: a GraphQL answer from which
+    every further node is left out, while totals and page cursors stay as they are. `message` replaces the
+    words of a status; `headers` are added to an answer of our own; `used` counts how often it struck.
     """
 
     id: int
@@ -58,6 +59,8 @@ class Fault:
     retry_after: int | None = None
     delay_s: float | None = None
     error_type: str | None = None
+    message: str | None = None
+    most_nodes: int = 6000
     headers: dict[str, str] = field(default_factory=dict)
     used: int = 0
 
@@ -118,6 +121,8 @@ class FaultMiddleware:
             case "slow":
                 await asyncio.sleep(1.0 if fault.delay_s is None else fault.delay_s)
                 await self._app(scope, receive, send)
+            case "short":
+                await self._app(scope, receive, _Short(send, fault.most_nodes))
             case "timeout":
                 await _hang(receive, HANG_S if fault.delay_s is None else fault.delay_s)
                 await _broken(fault)(scope, receive, send)
@@ -145,6 +150,44 @@ class _Cut:
         await self._send({**self._start, "headers": [*kept, (b"content-length", length)]})
         half = self._body[: len(self._body) // 2]
         await self._send({"type": "http.response.body", "body": half, "more_body": True})
+
+
+class _Short:
+    """Waits for the whole answer and leaves out the nodes that are too many."""
+
+    def __init__(self, send: Send, most_nodes: int) -> None:
+        self._send = send
+        self._left = most_nodes
+        self._start: Message = {}
+        self._body = b""
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._start = message
+            return
+        self._body += message.get("body", b"")
+        if message.get("more_body", False):
+            return
+        answer = json.loads(self._body)
+        self._thin(answer)
+        body = json.dumps(answer).encode()
+        kept = [(k, v) for k, v in self._start["headers"] if k.lower() != b"content-length"]
+        length = (b"content-length", str(len(body)).encode())
+        await self._send({**self._start, "headers": [*kept, length]})
+        await self._send({"type": "http.response.body", "body": body})
+
+    def _thin(self, found: Any) -> None:
+        if isinstance(found, dict):
+            nodes = found.get("nodes")
+            # The list that `nodes(ids:)` gives has no total and is never cut.
+            if isinstance(nodes, list) and "totalCount" in found:
+                found["nodes"] = nodes[: self._left]
+                self._left -= len(found["nodes"])
+            for each in found.values():
+                self._thin(each)
+        elif isinstance(found, list):
+            for each in found:
+                self._thin(each)
 
 
 async def _hang(receive: Receive, seconds: float) -> None:
@@ -176,7 +219,7 @@ def _broken(fault: Fault) -> Response:
                 error["type"] = fault.error_type
             response = JSONResponse({"data": None, "errors": [error]})
         case _:
-            response = _plain_refusal(fault.status or 502)
+            response = _plain_refusal(fault.status or 502, fault.message)
     response.headers["X-GitHub-Request-Id"] = request_id
     response.headers.update(fault.headers)
     if fault.retry_after is not None:
@@ -184,8 +227,8 @@ def _broken(fault: Fault) -> Response:
     return response
 
 
-def _plain_refusal(status: int) -> Response:
-    body: dict[str, Any] = {"message": MESSAGES.get(status, "Server Error")}
+def _plain_refusal(status: int, message: str | None) -> Response:
+    body: dict[str, Any] = {"message": message or MESSAGES.get(status, "Server Error")}
     if status == 451:
         notice = "https://github.com/github/dmca"
         body["block"] = {"reason": "dmca", "created_at": "2026-01-01T00:00:00Z", "html_url": notice}

@@ -101,6 +101,8 @@ class _Exchange:
         return self._written(body, refusal.status)
 
     def _authenticated(self) -> Grant:
+        if not self._request.headers.get("user-agent"):
+            raise _Refusal(403, "Request forbidden by administrative rules.")
         try:
             grant = self._state.authority.authenticate(self._request.headers.get("authorization"))
         except BadCredentials:

@@ -1,7 +1,7 @@
 """The list of requests the local GitHub has answered, kept for whoever wants to count them."""
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.requests import HTTPConnection
 
@@ -11,7 +11,8 @@ class LogEntry:
     """One answered request; handlers fill in login, token, resource, cost and conditional as they learn them.
 
     `token` is a fingerprint, never the token; `resource` is core, graphql, search or git; `cost` is in that
-    resource's units (0 for a 304); `conditional` says that the request carried a validator.
+    resource's units (0 for a 304); `conditional` says that the request carried a validator; `said`
+    are the headers by which a client names itself.
     """
 
     n: int
@@ -25,6 +26,7 @@ class LogEntry:
     resource: str | None = None
     cost: int = 0
     conditional: bool = False
+    said: dict[str, str] = field(default_factory=dict)
 
 
 class RequestLog:

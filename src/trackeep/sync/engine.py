@@ -18,7 +18,7 @@ from trackeep.store.schedule import Cursor
 from trackeep.sync import identities, issues, plan, pulls, reconcile, repositories
 from trackeep.sync.commits import sync_commits
 from trackeep.sync.stopping import in_full
-from trackeep.sync.work import Found, Work, save_waiting
+from trackeep.sync.work import ACCOUNT, SIZES, Found, Work, save_waiting
 
 GIT_AT_ONCE = 3
 DONE, IDLE, LIMITED, RECONNECT, FAILED, STOPPED = "done", "idle", "limited", "reconnect", "failed", "stopped"
@@ -73,7 +73,7 @@ async def _pass(work: Work) -> None:
     only = work.wishes.only
     chosen = [each for each in followed if not only or each.id in only]
     work.notify()
-    polled = work.cursor(repositories.ACCOUNT, issues.CHANGED).position.get("polled")
+    polled = work.cursor(ACCOUNT, issues.CHANGED).position.get("polled")
     # A limit of GraphQL or REST alone leaves the other and git free to go on; it is raised at the end.
     limits = Limits()
     if polled:
@@ -209,6 +209,9 @@ async def _record(work: Work, run_id: int, outcome: Outcome) -> None:
     }
     async with work.db.write() as conn:
         await schedule.finish_run(conn, run_id, figures, work.now)
+        sizes = work.github.sizes.as_json()
+        if sizes != work.cursor(ACCOUNT, SIZES).position:
+            await work.advance(conn, ACCOUNT, SIZES, Cursor(sizes, complete=True))
         if outcome.state == RECONNECT:
             await renewals.refused(conn, work.github.token_fingerprint, problem, work.now)
         else:

@@ -67,11 +67,11 @@ def steps(repositories: Sequence[Repository], cursors: Cursors, now: int, *, urg
 
 def next_page(repository: Repository, at: Cursor) -> WantedPage:
     """The next page of a repository's pull requests, no larger than what is left or what GitHub can do."""
-    left = int(at.position["total"]) - at.items
+    known = int(at.position["total"]) - at.items
     # More than there were: some came twice because they changed meanwhile, and a few are still to come.
-    left = left if left > 0 else FEW
+    left = known if known > 0 else FEW
     first = min(left, int(at.position.get("first", LIST_PAGE)), LIST_PAGE)
-    return WantedPage(repository.node_id, first, at.position.get("after"))
+    return WantedPage(repository.node_id, first, at.position.get("after"), max(0, known))
 
 
 def packed(pages: Sequence[WantedPage]) -> list[WantedPage]:

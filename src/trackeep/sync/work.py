@@ -21,6 +21,7 @@ from trackeep.errors import (
     GitHubUnavailable,
 )
 from trackeep.github.gitwire import GitRemote
+from trackeep.github.sizes import Sizes
 from trackeep.github.transport import GitHub
 from trackeep.model import Budget, Repository
 from trackeep.store import schedule, waiting
@@ -30,6 +31,8 @@ from trackeep.sync import plan
 # The place of cursors that belong to the account and to no repository.
 ACCOUNT = 0
 MOST_UNAVAILABLE = 3
+# How much GitHub manages at once is remembered beside the account's other cursors.
+SIZES = "sizes"
 
 
 @dataclass
@@ -140,6 +143,7 @@ async def open_work(
         validators |= await schedule.validators(conn, github.token_fingerprint)
         cursors = await schedule.cursors(conn, account_id)
         last_visit_at = await schedule.last_visit_at(conn, account_id)
+    github.sizes = Sizes(cursors.get((ACCOUNT, SIZES), Cursor()).position)
 
     def git(repository: Repository) -> GitRemote:
         url = f"{way.addresses.git}/{repository.full_name}.git"
