@@ -18,7 +18,6 @@ from trackeep.errors import (
     GitHubError,
     GitHubNoAccess,
     GitHubRateLimited,
-    GitHubTokenDead,
     GitHubTooLarge,
     GitHubTooManyCommits,
     GitHubTooSlow,
@@ -191,12 +190,12 @@ def size_of(kind: int, size: int) -> bytes:
 
 
 async def test_who_may_not_read_is_told_so(sandbox: Program, http: aiohttp.ClientSession) -> None:
-    """No access and a dead token are different errors, and neither text holds the token or the name."""
+    """Git's no is no proof that a token is dead; no text of an error holds the token or the name."""
     with pytest.raises(GitHubNoAccess) as refused:
         await list_refs(remote(http, sandbox.url, "fernhill/harbor", login="mallory"))
     with pytest.raises(GitHubNoAccess):
         await list_refs(GitRemote(http, f"{sandbox.url}/fernhill/harbor.git"))
-    with pytest.raises(GitHubTokenDead) as dead:
+    with pytest.raises(GitHubNoAccess) as dead:
         await list_refs(GitRemote(http, f"{sandbox.url}/fernhill/harbor.git", "ghp_dead"))
     for error in (refused, dead):
         assert "harbor" not in str(error.value) and "ghp_" not in str(error.value)
@@ -210,7 +209,9 @@ async def test_who_may_not_read_is_told_so(sandbox: Program, http: aiohttp.Clien
         ({"kind": "html", "status": 503}, GitHubUnavailable),
         ({"kind": "cut"}, GitHubUnavailable),
         ({"kind": "status", "status": 404}, GitHubNoAccess),
-        ({"kind": "status", "status": 401}, GitHubTokenDead),
+        ({"kind": "status", "status": 401}, GitHubNoAccess),
+        ({"kind": "status", "status": 407}, GitHubNoAccess),
+        ({"kind": "html", "status": 200}, GitHubNoAccess),
         ({"kind": "status", "status": 429, "retry_after": 30}, GitHubRateLimited),
         ({"kind": "timeout", "delay_s": 5}, GitHubTooSlow),
     ],

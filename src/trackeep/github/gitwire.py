@@ -21,7 +21,6 @@ from trackeep import __version__
 from trackeep.errors import (
     GitHubError,
     GitHubNoAccess,
-    GitHubTokenDead,
     GitHubTooLarge,
     GitHubTooSlow,
     GitHubUnavailable,
@@ -40,6 +39,10 @@ _MOST_ROUNDS = 4
 # PostgreSQL cannot index more; GitHub itself stops at 255 bytes.
 _LONGEST_REF = 1024
 _LATER = "It is fetched again later; nothing is lost."
+_NO_GIT = (
+    "What answered is not GitHub's git server.",
+    "Check GITHUB_GIT_URL and proxies in between; it is tried again later.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ class RemoteRefs:
 async def list_refs(git: GitRemote) -> RemoteRefs:
     """Every branch and tag with the commit it leads to, in one POST.
 
-    Raises GitHubTokenDead, GitHubNoAccess, GitHubRateLimited, GitHubUnavailable, GitHubTooLarge,
+    Raises GitHubNoAccess, GitHubRateLimited, GitHubUnavailable, GitHubTooLarge,
     GitHubTooSlow, GitHubError.
     """
     prefixes = [f"ref-prefix {prefix}" for prefix in ("HEAD", "refs/heads/", "refs/tags/")]
@@ -228,7 +231,7 @@ async def _answer(git: GitRemote, body: bytes) -> AsyncIterator[aiohttp.StreamRe
                 return
             target = urljoin(target, response.headers.get("Location", ""))
         if urlsplit(target)[:2] != urlsplit(base)[:2]:
-            raise GitHubError(
+            raise GitHubNoAccess(
                 "GitHub's git server redirected to another host, which is not followed.",
                 "Check GITHUB_GIT_URL.",
             )
@@ -245,14 +248,10 @@ async def _heed(git: GitRemote, response: aiohttp.ClientResponse) -> None:
 
 def _check(git: GitRemote, response: aiohttp.ClientResponse) -> None:
     status = response.status
-    if status == 401 and git.token:
-        raise GitHubTokenDead(
-            "GitHub's git server does not accept this token.",
-            "It expired, was revoked or may not read contents; connect GitHub again.",
-        )
-    if status in (401, 403, 404, 410, 451):
+    # 401 as well: only GitHub's API knows whether the token is dead or merely may not read contents.
+    if 400 <= status < 500 and status != 408:
         raise GitHubNoAccess(
-            "GitHub's git server gives no access to the repository.",
+            f"GitHub's git server gives no access to the repository ({status}).",
             "It is gone, renamed, or the token may not read its contents.",
         )
     if status >= 500:
@@ -260,7 +259,7 @@ def _check(git: GitRemote, response: aiohttp.ClientResponse) -> None:
     if status != 200:
         raise GitHubError(f"GitHub's git server answered {status}, which was not expected.", _LATER)
     if response.content_type != "application/x-git-upload-pack-result":
-        raise _no_git()
+        raise GitHubNoAccess(*_NO_GIT)
 
 
 def _headers(git: GitRemote) -> dict[str, str]:
@@ -307,7 +306,4 @@ def _refused(git: GitRemote, why: bytes) -> GitHubError:
 
 
 def _no_git() -> GitHubError:
-    return GitHubUnavailable(
-        "What answered is not GitHub's git server.",
-        "Check GITHUB_GIT_URL and proxies in between; it is tried again later.",
-    )
+    return GitHubUnavailable(*_NO_GIT)

@@ -54,6 +54,12 @@ def with_head(refs: Sequence[Ref], head: str) -> dict[str, Ref]:
     return named
 
 
+def moved(before: Refs, after: Refs) -> int:
+    """How many branches and tags appeared, moved or went."""
+    names = (before.keys() | after.keys()) - {HEAD}
+    return sum(before.get(name) != after.get(name) for name in names)
+
+
 async def save_refs(
     conn: AsyncConnection,
     repository_id: int,

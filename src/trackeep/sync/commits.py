@@ -15,7 +15,7 @@ from trackeep.errors import GitHubUnavailable
 from trackeep.github.gitpack import CommitPack
 from trackeep.github.gitwire import GitRemote, fetch_pack, list_refs
 from trackeep.model import Commit, Ref, Repository
-from trackeep.store import history, refs
+from trackeep.store import history, refs, walks
 from trackeep.store.history import NOREPLY_HOST
 
 _PAGE = 4000
@@ -40,12 +40,6 @@ class _Plan:
     wants: tuple[str, ...]
     haves: tuple[str, ...]
     is_fresh: bool
-
-    @property
-    def moved(self) -> list[str]:
-        """Branches and tags that appeared, moved or went."""
-        names = (self.before.keys() | self.after.keys()) - {refs.HEAD}
-        return [name for name in names if self.before.get(name) != self.after.get(name)]
 
 
 async def sync_commits(
@@ -72,7 +66,7 @@ async def sync_commits(
             await writer.save_pack(pack)
     else:
         await writer.save_refs([])
-    return CommitsFound(commits, len(plan.moved), git.posts - posts, git.bytes - received)
+    return CommitsFound(commits, refs.moved(plan.before, plan.after), git.posts - posts, git.bytes - received)
 
 
 async def _planned(db: Database, repository_id: int, after: dict[str, Ref]) -> _Plan:
@@ -87,7 +81,9 @@ async def _planned(db: Database, repository_id: int, after: dict[str, Ref]) -> _
             return _Plan(before, after, (), (), is_fresh=False)
         moved = [before[name].commit_sha for name in changed if name in before]
         haves = await history.commits_to_have(conn, repository_id, moved)
-        return _Plan(before, after, tuple(sorted(wants)), tuple(haves), is_fresh=not haves)
+        # What an unfinished walk over the API has stored is none we have, and its flags are still to be set.
+        is_fresh = not haves and not await walks.are_any(conn, repository_id)
+        return _Plan(before, after, tuple(sorted(wants)), tuple(haves), is_fresh)
 
 
 async def _fetched(db: Database, git: GitRemote, repository_id: int, plan: _Plan) -> CommitPack:
@@ -135,14 +131,17 @@ class _Writer:
         """Store the last `page` and what the refs are now, in one transaction."""
         async with self.db.write() as conn:
             await self._save_page(conn, page, default)
+            # Another account's walk may have begun meanwhile, and stored some of these with no flags.
+            walked = await walks.are_any(conn, self.repository_id)
             await refs.save_refs(
                 conn,
                 self.repository_id,
                 self.plan.before,
                 self.plan.after,
                 seen_at=self.now,
-                flags_are_right=self.plan.is_fresh,
+                flags_are_right=self.plan.is_fresh and not walked,
             )
+            await walks.settle(conn, self.repository_id)
 
     async def _save(self, page: Sequence[Commit], default: Collection[str]) -> None:
         async with self.db.write() as conn:
