@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import socket
 import sys
@@ -121,11 +122,21 @@ class _Logged:
                 log.add(entry)
             await send(message)
 
+        body = hashlib.sha256()
+
+        async def reading() -> Message:
+            message = await receive()
+            if message.get("body"):
+                body.update(message["body"])
+                entry.digest = body.hexdigest()[:16]
+            return message
+
         if self._state.latency_s:
             await asyncio.sleep(self._state.latency_s)
         try:
-            await self._app(scope, receive, noting)
+            await self._app(scope, reading, noting)
         finally:
+            entry.ended = time.monotonic()
             if not entry.status:
                 log.add(entry)
 

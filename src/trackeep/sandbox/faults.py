@@ -11,8 +11,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from trackeep.sandbox.requestlog import entry_of
 
 KINDS = ("status", "json", "html", "timeout", "cut", "slow", "short", "secondary", "graphql-errors")
 MESSAGES = {
@@ -112,6 +115,7 @@ class FaultMiddleware:
         if fault is None:
             await self._app(scope, receive, send)
         else:
+            entry_of(HTTPConnection(scope)).fault = fault.kind
             await self._strike(fault, scope, receive, send)
 
     async def _strike(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,5 +1,6 @@
 """The list of requests the local GitHub has answered, kept for whoever wants to count them."""
 
+import time
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -11,8 +12,10 @@ class LogEntry:
     """One answered request; handlers fill in login, token, resource, cost and conditional as they learn them.
 
     `token` is a fingerprint, never the token; `resource` is core, graphql, search or git; `cost` is in that
-    resource's units (0 for a 304); `conditional` says that the request carried a validator; `said`
-    are the headers by which a client names itself.
+    resource's units (0 for a 304); `conditional` says that the request carried a validator. `digest` names
+    the body that was sent, "" without one; `fault` is the kind of failure that struck. `began` and `ended`
+    are seconds of a clock that nobody sets: two requests were in flight together if these overlap.
+    `said` are the headers by which a client names itself.
     """
 
     n: int
@@ -26,6 +29,10 @@ class LogEntry:
     resource: str | None = None
     cost: int = 0
     conditional: bool = False
+    digest: str = ""
+    fault: str = ""
+    began: float = field(default_factory=time.monotonic)
+    ended: float | None = None
     said: dict[str, str] = field(default_factory=dict)
 
 
