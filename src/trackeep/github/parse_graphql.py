@@ -132,12 +132,12 @@ class EventNode(Camel):
     requested_reviewer: Who | None = None
 
 
-class Earlier(Camel, frozen=True):
+class Earlier(Camel):
     has_previous_page: bool = False
 
 
 class Events(Camel):
-    page_info: Earlier = Earlier()
+    page_info: Earlier = msgspec.field(default_factory=Earlier)
     nodes: list[EventNode | None] = []
 
 

@@ -211,7 +211,7 @@ async def _record(work: Work, run_id: int, outcome: Outcome) -> None:
         await schedule.finish_run(conn, run_id, figures, work.now)
         sizes = work.github.sizes.as_json()
         if sizes != work.cursor(ACCOUNT, SIZES).position:
-            await work.advance(conn, ACCOUNT, SIZES, Cursor(sizes, complete=True))
+            await work.advance(conn, ACCOUNT, SIZES, schedule.Cursor(sizes, complete=True))
         if outcome.state == RECONNECT:
             await renewals.refused(conn, work.github.token_fingerprint, problem, work.now)
         else:
