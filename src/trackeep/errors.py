@@ -9,6 +9,7 @@ TrackeepError
 ├── TooManyRequests          our own limits                     429, exit 5
 ├── DatabaseError            cannot be opened or written        503, exit 1
 │   └── DatabaseVersionError older or newer than this program   503, exit 7
+├── LeaseLost                another worker took over           409, exit 1
 ├── SecretsError             keys missing, weak or wrong        500, exit 2
 ├── LoginError               a login that must not go on        400, exit 4
 │   ├── TokenRefused         a signed token that fails a check  400, exit 4
@@ -97,6 +98,11 @@ class DatabaseError(TrackeepError):
 class DatabaseVersionError(DatabaseError):
     exit_code = 7
     code = "database_version"
+
+
+class LeaseLost(TrackeepError):
+    status = 409
+    code = "lease_lost"
 
 
 class SecretsError(TrackeepError):

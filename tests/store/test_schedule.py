@@ -1,8 +1,7 @@
-"""Work is claimed by one at a time, cursors stand with their rows, and time told by GitHub is kept."""
+"""Cursors stand with their rows, and what GitHub said about time and sameness is kept."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -11,7 +10,7 @@ from trackeep.database import Database
 from trackeep.model import Budget, Email, Issue, Person, Repository
 from trackeep.store import activity, people, schedule
 from trackeep.store.people import Credential
-from trackeep.store.schedule import CLICK, POLL, Cursor, Progress
+from trackeep.store.schedule import Cursor, Progress
 from trackeep.vault import Vault
 
 pytestmark = pytest.mark.anyio
@@ -31,82 +30,6 @@ async def db(database_url: str) -> AsyncIterator[Database]:
             await people.save_credential(conn, VAULT, who.id, credential, NOW)
     yield database
     await database.close()
-
-
-async def request(db: Database, *ids: int, now: int = NOW) -> None:
-    async with db.write() as conn:
-        for account_id in ids:
-            await schedule.request_sync(conn, account_id, now)
-
-
-async def claim(db: Database, name: str, now: int = NOW) -> schedule.Claim | None:
-    async with db.write() as conn:
-        return await schedule.claim(conn, name, now)
-
-
-async def test_no_two_workers_have_one_account(db: Database) -> None:
-    """Twenty workers at once get each of two accounts exactly once."""
-    await request(db, ALICE.id, BOB.id)
-    claims = await asyncio.gather(*(claim(db, f"worker {n}") for n in range(20)))
-    got = [each.account_id for each in claims if each]
-    if len(got) < 2:  # a claim that lost a race is simply tried again a moment later
-        again = await asyncio.gather(*(claim(db, f"late {n}") for n in range(3)))
-        got += [each.account_id for each in again if each]
-    assert sorted(got) == [ALICE.id, BOB.id]
-
-
-async def test_a_dead_workers_account_is_free_again(db: Database) -> None:
-    """A lease that nobody renews ends; one that is renewed does not, and the loser is told."""
-    await request(db, ALICE.id)
-    first = await claim(db, "first")
-    assert first is not None
-    assert await claim(db, "second", NOW + 60) is None
-    async with db.write() as conn:
-        assert await schedule.heartbeat(conn, first, NOW + 60)
-    assert await claim(db, "second", NOW + 120) is None
-    assert await claim(db, "second", NOW + 151) is not None
-    async with db.write() as conn:
-        assert not await schedule.heartbeat(conn, first, NOW + 152)
-
-
-async def test_a_click_goes_before_polls(db: Database) -> None:
-    """Who asks is served first, and knows it; polls follow by how long they have waited."""
-    await request(db, ALICE.id, BOB.id)
-    for name in ("one", "two"):
-        claimed = await claim(db, name)
-        assert claimed is not None
-        async with db.write() as conn:
-            await schedule.release(conn, claimed, NOW - 10 * claimed.account_id)
-    await request(db, ALICE.id)
-    first, second = await claim(db, "worker"), await claim(db, "worker")
-    assert first is not None and second is not None
-    assert (first.account_id, first.priority, second.account_id, second.priority) == (
-        *(ALICE.id, CLICK),
-        *(BOB.id, POLL),
-    )
-
-
-async def test_asked_during_a_pass_another_follows(db: Database) -> None:
-    """A click while the worker is busy is not forgotten when it gives the account back."""
-    await request(db, ALICE.id)
-    claimed = await claim(db, "worker")
-    assert claimed is not None
-    await request(db, ALICE.id, now=NOW + 5)
-    async with db.write() as conn:
-        await schedule.release(conn, claimed, NOW + 3600)
-    assert await claim(db, "worker", NOW + 6) is not None
-
-
-async def test_github_decides_who_may_ask(db: Database) -> None:
-    """No click gets past GitHub's waiting time, nor past a token that is dead."""
-    await request(db, ALICE.id, BOB.id)
-    async with db.write() as conn:
-        await schedule.wait_for_github(conn, ALICE.id, NOW + 100)
-        await schedule.connection_state(conn, "print bob", "reconnect", "expired")
-        await schedule.connection_state(conn, "print of an older token", "reconnect")
-    assert await claim(db, "worker", NOW + 99) is None
-    later = await claim(db, "worker", NOW + 100)
-    assert later is not None and later.account_id == ALICE.id
 
 
 async def test_cursor_stands_or_falls_with_its_rows(db: Database) -> None:

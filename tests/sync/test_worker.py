@@ -17,16 +17,17 @@ from trackeep.database import Database
 from trackeep.environment import GitHubAddresses
 from trackeep.github.transport import fingerprint
 from trackeep.model import Email, Person
-from trackeep.store import people, schedule
+from trackeep.store import leases, people, schedule
 from trackeep.store.people import Credential
 from trackeep.store.tables import access, connection
-from trackeep.store.tables import schedule as schedule_table
-from trackeep.store.tables import worker as worker_table
 from trackeep.store.tables_fetched import commit
 from trackeep.store.tables_sync import run
+from trackeep.store.tables_sync import schedule as schedule_table
+from trackeep.store.tables_sync import worker as worker_table
 from trackeep.sync.credentials import Credentials
+from trackeep.sync.lease import free_the_dead
 from trackeep.sync.processes import process_name
-from trackeep.sync.worker import LEASE_S, Worker, free_the_dead
+from trackeep.sync.worker import Worker
 from trackeep.vault import Vault
 
 pytestmark = pytest.mark.anyio
@@ -100,7 +101,7 @@ async def test_accounts_are_served_side_by_side(db: Database, github: Sandbox) -
     assert set(states.values()) == {"ok"}
     async with db.write() as conn:
         await conn.execute(update(schedule_table).values(due_at=0))
-        assert await schedule.claim(conn, "next", int(time.time())) is not None
+        assert await leases.claim(conn, "next", int(time.time())) is not None
     assert github.person_id("mallory") not in await held(db)
 
 
@@ -113,7 +114,7 @@ async def test_it_leaves_nothing_behind(db: Database, github: Sandbox) -> None:
     assert await held(db) == set()
     assert await count(db, worker_table) == 0
     async with db.write() as conn:
-        assert await schedule.claim_account(conn, account_id, "next", int(time.time()))
+        assert await leases.claim_account(conn, account_id, "next", int(time.time()))
 
 
 async def test_expired_token_asks_to_reconnect(db: Database, github: Sandbox) -> None:
@@ -145,11 +146,11 @@ async def test_killed_worker_is_not_waited_for(db: Database, github: Sandbox) ->
     host = process_name().split(":")[0]
     async with db.write() as conn:
         for account_id, name in zip(ids, (f"{host}:{gone.pid}:x", process_name()), strict=True):
-            await schedule.claim_account(conn, account_id, name, int(time.time()), lease_s=LEASE_S)
+            await leases.claim_account(conn, account_id, name, int(time.time()))
     await free_the_dead(db)
     async with db.read() as conn:
-        assert len(await schedule.leaseholders(conn)) == 1
-        assert await schedule.holder(conn, ids[0], int(time.time())) == ""
+        assert len(await leases.names(conn)) == 1
+        assert await leases.holder(conn, ids[0]) == ""
 
 
 @contextlib.asynccontextmanager

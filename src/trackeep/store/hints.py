@@ -61,7 +61,7 @@ async def hint(conn: AsyncConnection, moved: Moved, now: int) -> None:
     The pass is a poll with that account's own token: what a hint says is never taken as true.
     """
     concerned = select(schedule.c.account_id).where(_concerns(moved)).order_by(schedule.c.account_id)
-    ids = list((await conn.execute(concerned.with_for_update())).scalars())
+    ids = list((await conn.execute(concerned.with_for_update(key_share=True))).scalars())
     gap = case((schedule.c.failures > 0, GAP_AFTER_FAILURE_S), else_=GAP_S)
     allowed = func.coalesce(schedule.c.claimed_at, 0) + gap
     soon = case((allowed > now, allowed), else_=now)

@@ -9,6 +9,7 @@ from sqlalchemy import and_, case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.model import Budget
+from trackeep.store.leases import is_held
 from trackeep.store.reports_access import Reader, followed, readable
 from trackeep.store.schedule import STREAMS, TRACKED
 from trackeep.store.tables import account, connection, follow, repository
@@ -16,8 +17,8 @@ from trackeep.store.tables_fetched import commit, pull_request
 from trackeep.store.tables_sync import budget, cursor, run, schedule, worker
 
 RUNS_SHOWN = 200
-# Outcomes of a run that asked GitHub for everything it had to ask for.
-GOOD = ("done", "idle")
+# Outcomes of a run that asked GitHub what is new, with an answer.
+GOOD = ("done", "idle", "more")
 
 
 @dataclass(frozen=True)
@@ -256,11 +257,7 @@ def last_look(account_id: int) -> Any:
 
 def _running(reader: Reader) -> Any:
     """When the run that is going on began: open, and its lease still holds."""
-    held = (
-        select(schedule.c.account_id)
-        .where(schedule.c.account_id == reader.account_id, schedule.c.lease_until > reader.now)
-        .exists()
-    )
+    held = select(schedule.c.account_id).where(schedule.c.account_id == reader.account_id, is_held()).exists()
     return (
         select(func.max(run.c.started_at))
         .where(run.c.account_id == reader.account_id, run.c.finished_at.is_(None), held)

@@ -1,4 +1,4 @@
-"""Who is due for work, who works on it, how far each kind of thing was fetched, and what it cost."""
+"""What is followed and who asks for it, how far each kind of thing was fetched, and what it cost."""
 
 from __future__ import annotations
 
@@ -15,23 +15,14 @@ from trackeep.model import Budget, Repository
 from trackeep.store.activity import GRANTED, forget_activity
 from trackeep.store.tables import access, account, connection, follow, repository
 from trackeep.store.tables_fetched import commit
-from trackeep.store.tables_sync import budget, cursor, run, schedule, validator, worker
+from trackeep.store.tables_sync import budget, cursor, run, schedule, validator
 
+# What an account's next pass is for (see leases.BEHIND_S).
 CLICK, POLL, BACKFILL = 0, 1, 2
 TRACKED, PAUSED = "tracked", "paused"
 KEPT_RUNS = 500
 # The streams that make a repository complete.
 STREAMS = ("commits", "pulls", "issues")
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """An account that this worker may work for until its lease ends."""
-
-    account_id: int
-    worker: str
-    priority: int
-    failures: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,127 +84,13 @@ async def followed(conn: AsyncConnection, account_id: int) -> list[Repository]:
     return [_repository(row) for row in await conn.execute(rows)]
 
 
-# ---- who works for whom -------------------------------------------------------------------------
-
-
 async def request_sync(conn: AsyncConnection, account_id: int, now: int) -> None:
-    """A person wants it now; asked during a pass, another pass follows."""
-    row = {"account_id": account_id, "due_at": now, "priority": CLICK}
-    await upsert(conn, schedule, [row], key=["account_id"])
-
-
-async def claim(conn: AsyncConnection, name: str, now: int, *, lease_s: int = 90) -> Claim | None:
-    """The most urgent account that is due and that nobody works for; None when there is none.
-
-    GitHub's own waiting time of an account is kept even when a person asks for more.
-    """
-    may_ask = and_(
-        connection.c.account_id == schedule.c.account_id,
-        connection.c.state == "ok",
-        connection.c.access_token.is_not(None),
-        or_(connection.c.retry_at.is_(None), connection.c.retry_at <= now),
-    )
-    due = (
-        select(schedule.c.account_id)
-        .join(connection, may_ask)
-        .where(schedule.c.due_at <= now, _is_free(now))
-        .order_by(schedule.c.priority, schedule.c.due_at)
-        .limit(1)
-        .with_for_update(skip_locked=True, of=schedule)
-    )
-    account_id = (await conn.execute(due)).scalar_one_or_none()
-    if account_id is None:
-        return None
-    return await claim_account(conn, account_id, name, now, lease_s=lease_s)
-
-
-async def claim_account(
-    conn: AsyncConnection, account_id: int, name: str, now: int, *, lease_s: int = 90
-) -> Claim | None:
-    """The lease of this very account, due or not; None while another worker holds it."""
+    """A person wants it now: who waits already keeps their place, and during a pass another one follows."""
     row = {"account_id": account_id, "due_at": now}
     await upsert(conn, schedule, [row], key=["account_id"], keep=["due_at"])
-    before = select(schedule.c.priority, schedule.c.failures).where(schedule.c.account_id == account_id)
-    was = (await conn.execute(before)).one()
-    # A request that arrives from here on sets the priority again, which `release` notices.
-    taken = await conn.execute(
-        update(schedule)
-        .where(schedule.c.account_id == account_id, _is_free(now))
-        .values(leased_by=name, lease_until=now + lease_s, priority=POLL)
-    )
-    return Claim(account_id, name, was.priority, was.failures) if taken.rowcount == 1 else None
-
-
-async def holder(conn: AsyncConnection, account_id: int, now: int) -> str:
-    """The name of the worker that works for this account, or ""."""
-    found = select(schedule.c.leased_by).where(
-        schedule.c.account_id == account_id, schedule.c.lease_until > now
-    )
-    return (await conn.execute(found)).scalar_one_or_none() or ""
-
-
-async def heartbeat(conn: AsyncConnection, claimed: Claim, now: int, *, lease_s: int = 90) -> bool:
-    """Hold the lease longer; False when it was lost, and the work has to stop."""
-    held = await conn.execute(update(schedule).where(_is_mine(claimed)).values(lease_until=now + lease_s))
-    return held.rowcount == 1
-
-
-async def release(
-    conn: AsyncConnection, claimed: Claim, due_at: int, *, failures: int = 0, problem: str = ""
-) -> None:
-    """Give the account back until `due_at`, or at once when a person asked meanwhile."""
-    asked = schedule.c.priority == CLICK
-    await conn.execute(
-        update(schedule)
-        .where(_is_mine(claimed))
-        .values(
-            leased_by="",
-            lease_until=None,
-            due_at=case((asked, schedule.c.due_at), else_=due_at),
-            failures=failures,
-            problem=problem,
-        )
-    )
-
-
-async def free(conn: AsyncConnection, name: str) -> None:
-    """End every lease of a worker that is known to be dead."""
-    await conn.execute(
-        update(schedule).where(schedule.c.leased_by == name).values(leased_by="", lease_until=None)
-    )
-
-
-async def leaseholders(conn: AsyncConnection) -> set[str]:
-    rows = await conn.execute(select(schedule.c.leased_by).where(schedule.c.leased_by != ""))
-    return set(rows.scalars())
-
-
-async def next_due_at(conn: AsyncConnection) -> int | None:
-    """When the next account is due; None while nobody is connected."""
-    soonest = select(func.min(schedule.c.due_at)).join(
-        connection, connection.c.account_id == schedule.c.account_id
-    )
-    usable = (connection.c.state == "ok") & connection.c.access_token.is_not(None)
-    found = (await conn.execute(soonest.where(usable))).scalar_one()
-    return None if found is None else int(found)
-
-
-async def save_worker(conn: AsyncConnection, name: str, started_at: int, now: int) -> None:
-    """The worker lives; rows of those silent for a day go."""
-    await conn.execute(delete(worker).where(worker.c.seen_at < now - 86_400))
-    await upsert(conn, worker, [{"name": name, "started_at": started_at, "seen_at": now}], key=["name"])
-
-
-async def remove_worker(conn: AsyncConnection, name: str) -> None:
-    await conn.execute(delete(worker).where(worker.c.name == name))
-
-
-def _is_free(now: int) -> Any:
-    return or_(schedule.c.lease_until.is_(None), schedule.c.lease_until <= now)
-
-
-def _is_mine(claimed: Claim) -> Any:
-    return and_(schedule.c.account_id == claimed.account_id, schedule.c.leased_by == claimed.worker)
+    at_once = case((schedule.c.due_at > now, now), else_=schedule.c.due_at)
+    this = schedule.c.account_id == account_id
+    await conn.execute(update(schedule).where(this).values(due_at=at_once, priority=CLICK))
 
 
 # ---- how far it has come ------------------------------------------------------------------------

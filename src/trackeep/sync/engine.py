@@ -22,6 +22,8 @@ from trackeep.sync.work import ACCOUNT, SIZES, Found, Work, save_waiting
 
 GIT_AT_ONCE = 3
 DONE, IDLE, LIMITED, RECONNECT, FAILED, STOPPED = "done", "idle", "limited", "reconnect", "failed", "stopped"
+# The turn was over with something left to fetch.
+MORE = "more"
 
 log = structlog.get_logger()
 
@@ -51,7 +53,8 @@ async def sync_account(work: Work) -> Outcome:
     outcome = _outcome(work, STOPPED)
     try:
         await _pass(work)
-        outcome = _outcome(work, IDLE if work.found == Found() and not work.failures else DONE)
+        nothing = work.found == Found() and not work.failures
+        outcome = _outcome(work, MORE if work.leaves_more else IDLE if nothing else DONE)
     except GitHubTokenDead as error:
         outcome = _outcome(work, RECONNECT, error)
     except GitHubRateLimited as error:
@@ -144,7 +147,8 @@ async def _commits(work: Work, moved: Sequence[Repository]) -> None:
 
     async def one(repository: Repository) -> None:
         async with places, work.guarded(repository, "commits"):
-            await _fetch_commits(work, repository)
+            if work.has_time():
+                await _fetch_commits(work, repository)
 
     await _together(*(one(each) for each in moved))
 

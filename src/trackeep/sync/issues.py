@@ -25,7 +25,7 @@ async def backfill(work: Work, repositories: Sequence[Repository]) -> None:
     """Fetch every issue of these, last changed first; each page is stored with its cursor."""
     for repository in repositories:
         async with work.guarded(repository, STREAM):
-            while not work.cursor(repository.id, STREAM).complete:
+            while not work.cursor(repository.id, STREAM).complete and work.has_time():
                 await _next_page(work, repository)
 
 

@@ -15,11 +15,13 @@ from trackeep.environment import GitHubAddresses
 from trackeep.errors import GitHubNoAccess, NotFound, TooManyRequests
 from trackeep.github import rest
 from trackeep.github.transport import GitHub, fingerprint
-from trackeep.store import activity, people, schedule
-from trackeep.store.schedule import Claim, Progress
+from trackeep.store import activity, leases, people, schedule
+from trackeep.store.leases import Claim
+from trackeep.store.schedule import Progress
 from trackeep.store.tables import connection
 from trackeep.sync import engine, worker
 from trackeep.sync.engine import Outcome
+from trackeep.sync.lease import free_the_dead, leased
 from trackeep.sync.processes import process_name
 from trackeep.sync.stopping import in_full, until_stopped
 from trackeep.sync.work import Way, Wishes, open_github, open_work
@@ -50,15 +52,15 @@ async def sync_once(
     GitHubUnavailable, TooManyRequests when another process works for this account; what was stored
     before the error stays.
     """
-    await in_full(worker.free_the_dead(db))
+    await in_full(free_the_dead(db))
     async with worker.open_http() as http:
         owner = await _owner(db, http, addresses, token, clock)
         way = Way(http, addresses, token, owner.scopes, clock)
         claimed = await _claimed(db, owner.account_id, clock)
         due_at = int(clock()) + 60
         try:
-            async with worker.leased(db, claimed, clock):
-                work = _sync(db, owner.account_id, way, names, on_progress)
+            async with leased(db, claimed) as mine:
+                work = _sync(mine, owner.account_id, way, names, on_progress)
                 outcome = await until_stopped(http, work)
             due_at = max(due_at, outcome.retry_at or 0)
         finally:
@@ -148,9 +150,7 @@ async def _claimed(db: Database, account_id: int, clock: Callable[[], float]) ->
     name, deadline = process_name(), clock() + PATIENCE_S
     while clock() < deadline:
         async with db.write() as conn:
-            claimed = await schedule.claim_account(
-                conn, account_id, name, int(clock()), lease_s=worker.LEASE_S
-            )
+            claimed = await leases.claim_account(conn, account_id, name, int(clock()))
         if claimed is not None:
             return claimed
         await asyncio.sleep(0.5)
@@ -159,7 +159,7 @@ async def _claimed(db: Database, account_id: int, clock: Callable[[], float]) ->
 
 async def _release(db: Database, claimed: Claim, due_at: int) -> None:
     async with db.write() as conn:
-        await schedule.release(conn, claimed, due_at)
+        await leases.release(conn, claimed, due_at)
 
 
 async def _show(db: Database, account_id: int, stirred: asyncio.Event, on_progress: OnProgress) -> None:

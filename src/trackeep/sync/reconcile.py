@@ -40,7 +40,7 @@ async def run(work: Work, repositories: Sequence[Repository]) -> None:
     """
     waiting = [each for each in repositories if plan.is_reconcile_due(work.cursors, each.id, work.now)]
     try:
-        while waiting:
+        while waiting and work.has_time():
             some, waiting = waiting[:PAGES_AT_ONCE], waiting[PAGES_AT_ONCE:]
             waiting += await _next_pages(work, some)
     except (GitHubTokenDead, GitHubRateLimited):

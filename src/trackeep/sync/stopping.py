@@ -37,4 +37,7 @@ async def until_stopped(http: aiohttp.ClientSession, work: Coroutine[Any, Any, T
         await asyncio.wait([task], timeout=GRACE_S)
         task.cancel()
         await asyncio.wait([task])
+        if not task.cancelled():
+            # Whatever it ended with, it was told to end.
+            task.exception()
         raise

@@ -46,12 +46,16 @@ class Found:
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the caller wants of this pass; `only` are repository ids, empty for all that is followed."""
+    """What the caller wants of this pass; `only` are repository ids, empty for all that is followed.
+
+    `is_time_up` turns True when others wait and this pass has had its turn.
+    """
 
     trigger: str = "poll"
     urgent: bool = False
     follow_all: bool = False
     only: frozenset[int] = frozenset()
+    is_time_up: Callable[[], bool] = lambda: False
 
 
 @dataclass
@@ -74,6 +78,7 @@ class Work:
     git_bytes: int = 0
     last_visit_at: int | None = None
     began_at: int = field(init=False)
+    leaves_more: bool = False
     _unavailable: int = 0
 
     def __post_init__(self) -> None:
@@ -82,6 +87,11 @@ class Work:
     @property
     def now(self) -> int:
         return int(self.github.clock())
+
+    def has_time(self) -> bool:
+        """Asked before each further page; False leaves it to the account's next pass, which others precede."""
+        self.leaves_more = self.leaves_more or self.wishes.is_time_up()
+        return not self.leaves_more
 
     def cursor(self, repository_id: int, stream: str) -> Cursor:
         return self.cursors.get((repository_id, stream), Cursor())

@@ -7,7 +7,8 @@ import contextlib
 import random
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import aiohttp
 import structlog
@@ -15,19 +16,20 @@ import structlog
 from trackeep.database import Database
 from trackeep.environment import GitHubAddresses
 from trackeep.errors import TrackeepError
-from trackeep.store import schedule
-from trackeep.store.schedule import Claim
-from trackeep.sync import engine, plan
+from trackeep.store import leases
+from trackeep.store.leases import Claim
+from trackeep.store.schedule import BACKFILL, CLICK, POLL
+from trackeep.sync import engine, plan, turns
 from trackeep.sync.credentials import Credentials
 from trackeep.sync.engine import Outcome
-from trackeep.sync.processes import is_dead, process_name
+from trackeep.sync.lease import free_the_dead, leased
+from trackeep.sync.processes import process_name
 from trackeep.sync.stopping import in_full, until_stopped
+from trackeep.sync.turns import Pace, Turn
 from trackeep.sync.work import Way, Wishes, open_work
 
-LEASE_S = 90
 LOOK_EVERY_S = 1.0
 ANNOUNCE_EVERY_S = 15
-AT_ONCE = 4
 
 log = structlog.get_logger()
 
@@ -41,6 +43,7 @@ class Worker:
     addresses: GitHubAddresses
     poll_s: int = 60
     clock: Callable[[], float] = time.time
+    pace: Pace = field(default_factory=Pace)
 
     async def run(self) -> None:
         """Work until cancelled; accounts in hand are given back, so that another worker can go on."""
@@ -48,49 +51,59 @@ class Worker:
         await in_full(free_the_dead(self.db))
         try:
             async with asyncio.TaskGroup() as tasks:
-                await self._loop(name, tasks)
+                tasks.create_task(self._announce(name))
+                await self._loop(tasks)
         finally:
             await in_full(self._leave(name))
 
     async def run_once(self) -> list[Outcome]:
         """Sync every account that is due, one after the other, and return."""
         outcomes = []
-        name = process_name()
         await in_full(free_the_dead(self.db))
-        while (claimed := await in_full(self._claim(name))) is not None:
-            outcome = await self._work(claimed)
+        while (claimed := await in_full(self._claim())) is not None:
+            outcome = await self._work(claimed, Turn(time.monotonic()))
             outcomes += [outcome] if outcome else []
         return outcomes
 
-    async def _loop(self, name: str, tasks: asyncio.TaskGroup) -> None:
-        tasks.create_task(self._announce(name))
-        places = asyncio.Semaphore(AT_ONCE)
+    async def _loop(self, tasks: asyncio.TaskGroup) -> None:
+        at_work: dict[asyncio.Task[Any], Turn] = {}
         while True:
-            await places.acquire()
-            claimed = await in_full(self._claim(name))
+            await self._place(at_work)
+            claimed = await in_full(self._claim())
             if claimed is None:
-                places.release()
                 await asyncio.sleep(LOOK_EVERY_S * (0.75 + random.random() / 2))
                 continue
-            task = tasks.create_task(self._work(claimed))
-            task.add_done_callback(lambda _: places.release())
+            turn = Turn(time.monotonic())
+            task = tasks.create_task(self._work(claimed, turn))
+            at_work[task] = turn
+            task.add_done_callback(at_work.pop)
 
-    async def _claim(self, name: str) -> Claim | None:
-        now = int(self.clock())
-        # Looked at without a lock first: most of the time nobody is due.
+    async def _place(self, at_work: dict[asyncio.Task[Any], Turn]) -> None:
+        """Return when a place is free; while somebody waits for one, turns that lasted long enough end."""
+        while len(at_work) >= self.pace.at_once:
+            waiting = await in_full(self._most_urgent())
+            if waiting is not None:
+                turns.end_one(at_work.values(), self.pace.least_s(waiting), time.monotonic())
+            await asyncio.wait(at_work, timeout=LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _most_urgent(self) -> int | None:
         async with self.db.read() as conn:
-            soonest = await schedule.next_due_at(conn)
-        if soonest is None or soonest > now:
+            return await leases.most_urgent(conn, int(self.clock()))
+
+    async def _claim(self) -> Claim | None:
+        # Looked at without a lock first: most of the time nobody is due.
+        if await self._most_urgent() is None:
             return None
         async with self.db.write() as conn:
-            return await schedule.claim(conn, name, now, lease_s=LEASE_S)
+            # A name for this claim alone: an earlier pass of ours that lost the account must know it too.
+            return await leases.claim(conn, process_name(), int(self.clock()), lease_s=self.pace.lease_s)
 
-    async def _work(self, claimed: Claim) -> Outcome | None:
+    async def _work(self, claimed: Claim, turn: Turn) -> Outcome | None:
         """One pass; whatever happens the account is given back, later when it went wrong."""
         outcome, problem, failures = None, "", claimed.failures + 1
         try:
-            async with leased(self.db, claimed, self.clock):
-                outcome = await self._sync(claimed)
+            async with leased(self.db, claimed, lease_s=self.pace.lease_s) as db:
+                outcome = await self._sync(db, claimed, turn)
             problem = outcome.error.sentence if outcome.error else ""
             failures = claimed.failures + 1 if outcome.state == engine.FAILED else 0
         except asyncio.CancelledError:
@@ -104,17 +117,22 @@ class Worker:
             # One account's surprise must not end the work for all others.
             problem = "Something unexpected happened; the log has the details."
             log.exception("sync failed", account=claimed.account_id)
-        due_at = self._due_at(outcome, failures)
-        await in_full(self._give_back(claimed, due_at, failures, problem))
+        has_more = outcome is not None and outcome.state == engine.MORE
+        due_at = int(self.clock()) if has_more else self._due_at(outcome, failures)
+        priority = BACKFILL if has_more else POLL
+        await in_full(self._give_back(claimed, due_at, failures, problem, priority))
         return outcome
 
-    async def _sync(self, claimed: Claim) -> Outcome:
+    async def _sync(self, db: Database, claimed: Claim, turn: Turn) -> Outcome:
         found = await in_full(self.credentials.working(claimed.account_id))
-        is_click = claimed.priority == schedule.CLICK
-        wishes = Wishes(trigger="click" if is_click else "poll", urgent=is_click)
+        wishes = Wishes(
+            trigger=_trigger(claimed),
+            urgent=claimed.priority == CLICK,
+            is_time_up=lambda: turn.is_over,
+        )
         async with open_http() as http:
             way = Way(http, self.addresses, found.access_token, found.scopes, self.clock)
-            work = await open_work(self.db, claimed.account_id, way, wishes)
+            work = await open_work(db, claimed.account_id, way, wishes)
             return await until_stopped(http, engine.sync_account(work))
 
     def _due_at(self, outcome: Outcome | None, failures: int) -> int:
@@ -127,54 +145,27 @@ class Worker:
             due_at = max(due_at, min(outcome.retry_at, now + 5 * self.poll_s))
         return due_at
 
-    async def _give_back(self, claimed: Claim, due_at: int, failures: int, problem: str) -> None:
+    async def _give_back(
+        self, claimed: Claim, due_at: int, failures: int, problem: str, priority: int = POLL
+    ) -> None:
         async with self.db.write() as conn:
-            await schedule.release(conn, claimed, due_at, failures=failures, problem=problem)
+            await leases.release(conn, claimed, due_at, priority=priority, failures=failures, problem=problem)
 
     async def _announce(self, name: str) -> None:
+        """Say now and then that this worker lives, and free what others held that do not."""
         started_at = int(self.clock())
         while True:
             await in_full(self._say_alive(name, started_at))
             await asyncio.sleep(ANNOUNCE_EVERY_S)
+            await in_full(free_the_dead(self.db))
 
     async def _say_alive(self, name: str, started_at: int) -> None:
         async with self.db.write() as conn:
-            await schedule.save_worker(conn, name, started_at, int(self.clock()))
+            await leases.save_worker(conn, name, started_at, int(self.clock()))
 
     async def _leave(self, name: str) -> None:
         async with self.db.write() as conn:
-            await schedule.remove_worker(conn, name)
-
-
-@contextlib.asynccontextmanager
-async def leased(db: Database, claimed: Claim, clock: Callable[[], float]) -> AsyncIterator[None]:
-    """Hold the lease while the body runs; a body whose lease was lost ends with a TrackeepError."""
-    body = asyncio.current_task()
-    assert body is not None
-    keeper = asyncio.create_task(_keep(db, claimed, clock))
-    keeper.add_done_callback(lambda done: None if done.cancelled() else body.cancel())
-    try:
-        yield
-    except asyncio.CancelledError:
-        if not keeper.done() or keeper.cancelled():
-            raise
-        body.uncancel()
-        raise TrackeepError("Another worker has taken over this account.", "It goes on there.") from None
-    finally:
-        keeper.cancel()
-
-
-async def _keep(db: Database, claimed: Claim, clock: Callable[[], float]) -> None:
-    """Returns when the lease is lost."""
-    held = True
-    while held:
-        await asyncio.sleep(LEASE_S / 4)
-        held = await in_full(_beat(db, claimed, int(clock())))
-
-
-async def _beat(db: Database, claimed: Claim, now: int) -> bool:
-    async with db.write() as conn:
-        return await schedule.heartbeat(conn, claimed, now, lease_s=LEASE_S)
+            await leases.remove_worker(conn, name)
 
 
 @contextlib.asynccontextmanager
@@ -185,12 +176,9 @@ async def open_http() -> AsyncIterator[aiohttp.ClientSession]:
         yield http
 
 
-async def free_the_dead(db: Database) -> None:
-    """End the leases of processes of this computer that were killed, so that nobody waits for them."""
-    async with db.read() as conn:
-        holders = await schedule.leaseholders(conn)
-    dead = [name for name in holders if is_dead(name)]
-    if dead:
-        async with db.write() as conn:
-            for name in dead:
-                await schedule.free(conn, name)
+def _trigger(claimed: Claim) -> str:
+    if claimed.priority == CLICK:
+        return "click"
+    if claimed.is_hinted:
+        return "webhook"
+    return "backfill" if claimed.priority == BACKFILL else "poll"
