@@ -11,6 +11,7 @@ from sandbox.real_schema import load, validate
 
 import trackeep
 from trackeep.github.graphql import (
+    COUNTS_PAGE,
     DETAIL_PAGE,
     LIST_PAGE,
     PULSE_PAGE,
@@ -18,6 +19,7 @@ from trackeep.github.graphql import (
     WantedCommit,
     WantedPage,
     WantedPull,
+    counts_query,
     numbers_query,
     pages_query,
     signers_query,
@@ -44,6 +46,7 @@ def composed() -> list[Any]:
         found.append(pytest.param(*pages_query(pages, teams=teams), id=f"pages-{teams}"))
         found.append(pytest.param(*numbers_query(pulls, teams=teams), id=f"numbers-{teams}"))
     found.append(pytest.param(*inventory_query(lists(PAGES_AT_ONCE)), id="inventory"))
+    found.append(pytest.param(*counts_query(commits(COUNTS_PAGE)), id="counts"))
     pulse = {"ids": [f"R_{n}" for n in range(PULSE_PAGE)], "releases": True}
     found.append(pytest.param(text("heartbeat"), pulse, id="heartbeat"))
     return [*found, pytest.param(*signers_query(commits(SIGNERS_PAGE)), id="signers")]
@@ -92,4 +95,8 @@ def test_planned_prices() -> None:
     assert priced(*details).points == 1
     assert priced(*signers_query(commits(SIGNERS_PAGE))).points == 1
     assert priced(*inventory_query(lists(PAGES_AT_ONCE))).points == 1
-    assert priced(text("heartbeat"), {"ids": ["R"] * PULSE_PAGE}).points == 2
+    assert priced(*counts_query(commits(COUNTS_PAGE))).points == 1
+    hundred = ["R"] * PULSE_PAGE
+    assert priced(text("heartbeat"), {"ids": hundred}).points == 2
+    daily = priced(text("heartbeat"), {"ids": hundred, "releases": True})
+    assert (daily.points, daily.nodes) == (4, PULSE_PAGE * (1 + 1 + 1 + 20 + 10))

@@ -48,7 +48,12 @@ def about_repository(truth: dict[str, Any], login: str) -> Iterator[Ask]:
         yield REPOSITORY + part, f"{address}{part}?per_page=10"
     yield REPOSITORY + "/issues", f"{address}/issues?state=all&per_page=10"
     yield REPOSITORY + "/pulls", f"{address}/pulls?state=all&per_page=5"
+    comments = f"{address}/pulls/comments?per_page=10"
+    yield REPOSITORY + "/pulls/comments", comments
+    yield REPOSITORY + "/pulls/comments", f"{comments}&sort=updated&direction=desc&since=2026-01-01T00:00:00Z"
     yield REPOSITORY + "/commits", f"{address}/commits?sha=no-such-branch"
+    yield REPOSITORY + "/git/matching-refs/{ref}", f"{address}/git/matching-refs/tags"
+    yield REPOSITORY + "/git/matching-refs/{ref}", f"{address}/git/matching-refs/heads/ma"
     yield REPOSITORY + "/releases/latest", f"{address}/releases/latest"
     yield PULL, f"{address}/pulls/99999"
     for name, sha in list(truth["branches"].items())[:2]:

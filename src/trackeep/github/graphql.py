@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 
 from trackeep.github import parse_graphql as shapes
-from trackeep.github.graphql_asking import CUT, Result, TooMuch, aliased, ask, ask_again, halving, text
+from trackeep.github.graphql_asking import (
+    CUT,
+    Result,
+    TooMuch,
+    aliased,
+    ask,
+    ask_again,
+    fitting,
+    halving,
+    text,
+)
 from trackeep.github.parse import decoded
 from trackeep.github.parse_graphql import ParsedPull, Pulse
 from trackeep.github.transport import GitHub
-from trackeep.model import Person
+from trackeep.model import LineCounts, Person
 
 # With k connections below each node a page of floor(148 / k) nodes costs one point
 # (https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api).
@@ -21,6 +31,8 @@ LIST_PAGE = 148 // 3
 DETAIL_PAGE = 148 // 7
 PULSE_PAGE = 100
 SIGNERS_PAGE = 100
+# A difference is real work for GitHub, so that a point buys fewer of them.
+COUNTS_PAGE = 50
 _TEAM = "... on Team { combinedSlug }"
 
 
@@ -57,8 +69,11 @@ class WantedPull:
 
 @dataclass(frozen=True, slots=True)
 class WantedCommit:
+    """GraphQL finds the repository by `node_id`, REST by its name."""
+
     node_id: str
     sha: str
+    full_name: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +84,20 @@ class Signers:
     committer: Person | None
 
 
+@dataclass(frozen=True, slots=True)
+class CountsPage:
+    """Line counts of `asked`, the first of what was wanted, as many as GitHub managed at once.
+
+    A commit that it does not know is missing in `counts`; `shown` are the repositories that it shows.
+    """
+
+    asked: tuple[WantedCommit, ...]
+    counts: Mapping[WantedCommit, LineCounts]
+    shown: frozenset[str]
+
+
 async def pulse(github: GitHub, node_ids: Sequence[str], *, releases: bool = False) -> dict[str, Pulse]:
-    """What moved in these repositories, by node id, on request with their newest 20 releases.
+    """What moved in these repositories, by node id, on request with their newest 20 releases and languages.
 
     A repository without access is missing.
     """
@@ -134,6 +161,13 @@ async def signers(github: GitHub, wanted: Sequence[WantedCommit]) -> dict[Wanted
     return found
 
 
+async def line_counts(github: GitHub, wanted: Sequence[WantedCommit]) -> CountsPage:
+    """What these commits added and deleted, for a point. Raises TooMuch when GitHub fails on the first."""
+    count, result = await fitting(github, wanted[:COUNTS_PAGE], counts_query)
+    shown = {decoded(raw, shapes.Shown).id for name, raw in result.data.items() if name != "rateLimit"}
+    return CountsPage(tuple(wanted[:count]), _counted(result), frozenset(shown))
+
+
 # ---- the texts ----------------------------------------------------------------------------------
 
 
@@ -171,6 +205,17 @@ def numbers_query(wanted: Sequence[WantedPull], *, teams: bool) -> tuple[str, di
 
 def signers_query(wanted: Sequence[WantedCommit]) -> tuple[str, dict[str, Any]]:
     """The query for who signed these commits, grouped by repository, and its variables."""
+    return _commits_query("WhoIsWho", wanted, "signers", "Signers")
+
+
+def counts_query(wanted: Sequence[WantedCommit]) -> tuple[str, dict[str, Any]]:
+    """The query for how many lines these commits changed, grouped by repository, and its variables."""
+    return _commits_query("HowManyLines", wanted, "line_counts", "LineCounts")
+
+
+def _commits_query(
+    name: str, wanted: Sequence[WantedCommit], file: str, fragment: str
+) -> tuple[str, dict[str, Any]]:
     shas: dict[str, list[str]] = {}
     for each in wanted:
         shas.setdefault(each.node_id, []).append(each.sha)
@@ -178,10 +223,10 @@ def signers_query(wanted: Sequence[WantedCommit]) -> tuple[str, dict[str, Any]]:
     for index, those in enumerate(shas.values()):
         declared.append(f"$id{index}: ID!")
         # Nothing but 40 hexadecimal digits is a sha of ours, so it may stand in the text.
-        objects = " ".join(f'c{sha}: object(oid: "{sha}") {{ ...Signers }}' for sha in those)
+        objects = " ".join(f'c{sha}: object(oid: "{sha}") {{ ...{fragment} }}' for sha in those)
         parts.append(f"r{index}: node(id: $id{index}) {{ ... on Repository {{ id {objects} }} }}")
     variables = {f"id{index}": node_id for index, node_id in enumerate(shas)}
-    return _document("WhoIsWho", declared, parts, ("signers",), teams=True), variables
+    return _document(name, declared, parts, (file,), teams=True), variables
 
 
 def _document(
@@ -237,3 +282,12 @@ def _signed(result: Result) -> dict[WantedCommit, Signers]:
         WantedCommit(node_id, sha): Signers(*decoded(inner, shapes.SignedNode).people())
         for node_id, sha, inner in aliased(result, "c")
     }
+
+
+def _counted(result: Result) -> dict[WantedCommit, LineCounts]:
+    found = {}
+    for node_id, sha, inner in aliased(result, "c"):
+        counts = decoded(inner, shapes.CountedNode).noun()
+        if counts is not None:
+            found[WantedCommit(node_id, sha)] = counts
+    return found

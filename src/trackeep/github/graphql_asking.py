@@ -97,12 +97,29 @@ async def halving(
     request: Callable[[Any], tuple[str, dict[str, Any]]],
     is_cut: Callable[[Result, Sequence[Any]], bool] = lambda result, asked: False,
 ) -> list[Result]:
-    """The results for `items`, as many at once as GitHub manages, which is remembered; each is a node id,
-    or has one. `is_cut` finds an answer from which GitHub left something out without a word."""
+    """The results for all `items`, as many at once as GitHub manages; see `fitting`."""
     found = []
     while items:
-        query = _name_of(request(items[:1])[0])
-        repositories = [getattr(each, "node_id", each) for each in items]
+        count, result = await fitting(github, items, request, is_cut)
+        found.append(result)
+        items = items[count:]
+    return found
+
+
+async def fitting(
+    github: GitHub,
+    items: Sequence[Any],
+    request: Callable[[Any], tuple[str, dict[str, Any]]],
+    is_cut: Callable[[Result, Sequence[Any]], bool] = lambda result, asked: False,
+) -> tuple[int, Result]:
+    """How many of `items` from the front GitHub managed at once, which is remembered, and its result.
+
+    Each is a node id, or has one. `is_cut` finds an answer from which GitHub left something out without a
+    word. Raises TooMuch when it fails on the first alone.
+    """
+    query = _name_of(request(items[:1])[0])
+    repositories = [getattr(each, "node_id", each) for each in items]
+    while True:
         count = github.sizes.fit(query, repositories)
         try:
             result = await (ask if count > 1 else ask_again)(github, *request(items[:count]))
@@ -114,9 +131,7 @@ async def halving(
             github.sizes.too_much(query, repositories[:count])
             continue
         github.sizes.managed(query, repositories[:count])
-        found.append(result)
-        items = items[count:]
-    return found
+        return count, result
 
 
 def _name_of(query: str) -> str:

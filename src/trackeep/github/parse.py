@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
 import msgspec
 
 from trackeep.errors import GitHubError
+from trackeep.github.gitobjects import co_authors_of, plain_message, plain_signature
 from trackeep.model import (
     Commit,
     Email,
@@ -21,11 +22,14 @@ from trackeep.model import (
     Release,
     Repository,
     Review,
+    ReviewComment,
     ReviewRequest,
     Signature,
 )
 
 T = TypeVar("T")
+# In the words of GraphQL; GitHub works it out when it is asked, so it may not know yet.
+_MERGEABLE = {True: "MERGEABLE", False: "CONFLICTING", None: "UNKNOWN"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +147,10 @@ class RestLabel(msgspec.Struct):
     color: str | None = None
 
 
+class RestMoved(msgspec.Struct):
+    updated_at: datetime
+
+
 class RestRepositoryKey(msgspec.Struct):
     id: int
 
@@ -187,7 +195,7 @@ class RestGitPerson(msgspec.Struct):
     date: datetime | None = None
 
     def noun(self) -> Signature:
-        return Signature(self.name, self.email, seconds(self.date) or 0, 0)
+        return plain_signature(self.name, self.email, seconds(self.date) or 0, 0)
 
 
 class RestVerification(msgspec.Struct):
@@ -205,22 +213,43 @@ class RestSha(msgspec.Struct):
     sha: str
 
 
+class RestSigner(msgspec.Struct):
+    """Empty for an account that GitHub cannot show."""
+
+    id: int = 0
+    login: str = ""
+    avatar_url: str = ""
+    type: str = "User"
+
+    def noun(self) -> Person | None:
+        return Person(self.id, self.login, "", self.avatar_url, self.type) if self.id else None
+
+
 class RestCommit(msgspec.Struct):
     sha: str
     commit: RestGitCommit
     parents: list[RestSha] = []
+    author: RestSigner | None = None
+    committer: RestSigner | None = None
 
     def noun(self) -> Commit:
-        """The zone is lost on the way: GitHub's API writes every time in UTC."""
+        """The zone is lost on the way: GitHub's REST API writes every time in UTC."""
         inner = self.commit
+        message = plain_message(inner.message)
         return Commit(
             sha=self.sha,
             parents=tuple(parent.sha for parent in self.parents),
             author=(inner.author or RestGitPerson()).noun(),
             committer=(inner.committer or RestGitPerson()).noun(),
-            message=inner.message,
+            message=message,
             signed=inner.verification is not None and inner.verification.reason != "unsigned",
+            co_authors=co_authors_of(message),
         )
+
+    def people(self) -> tuple[Person | None, Person | None]:
+        """The accounts that GitHub takes the author and the committer for."""
+        author, committer = (each.noun() if each else None for each in (self.author, self.committer))
+        return author, committer
 
 
 class RestBranch(msgspec.Struct):
@@ -241,6 +270,26 @@ class RestReview(msgspec.Struct):
     def noun(self) -> Review:
         author = self.user.noun() if self.user else None
         return Review(self.id, author, self.state, seconds(self.submitted_at), self.commit_id or "")
+
+
+class RestReviewComment(msgspec.Struct):
+    id: int
+    pull_request_url: str
+    created_at: datetime
+    updated_at: datetime
+    pull_request_review_id: int | None = None
+    user: RestPerson | None = None
+
+    def noun(self) -> ReviewComment:
+        return ReviewComment(
+            id=self.id,
+            # The address of its pull request is the only place where the number stands.
+            number=int(self.pull_request_url.rpartition("/")[2]),
+            review_id=self.pull_request_review_id,
+            author=self.user.noun() if self.user else None,
+            created_at=int(self.created_at.timestamp()),
+            updated_at=int(self.updated_at.timestamp()),
+        )
 
 
 class RestRelease(msgspec.Struct):
@@ -266,13 +315,22 @@ class RestRelease(msgspec.Struct):
         )
 
 
+class RestEndRepository(msgspec.Struct):
+    owner: RestOwner
+
+
 class RestEnd(msgspec.Struct):
     ref: str
     sha: str
+    repo: RestEndRepository | None = None
 
 
 class RestTeam(msgspec.Struct):
     slug: str
+
+    def combined_slug(self, base: RestEnd) -> str:
+        """With the organisation, which owns the repository whose pull request the team is asked about."""
+        return f"{base.repo.owner.login}/{self.slug}" if base.repo else self.slug
 
 
 class RestPull(msgspec.Struct):
@@ -297,7 +355,7 @@ class RestPull(msgspec.Struct):
     def noun(self) -> PullRequest:
         """Reviews are asked separately; sizes are in no list of REST."""
         people = [ReviewRequest(person=person.noun()) for person in self.requested_reviewers]
-        teams = [ReviewRequest(team=team.slug) for team in self.requested_teams]
+        teams = [ReviewRequest(team=team.combined_slug(self.base)) for team in self.requested_teams]
         return PullRequest(
             id=self.id,
             node_id=self.node_id,
@@ -317,6 +375,41 @@ class RestPull(msgspec.Struct):
             labels=labels_of(self.labels),
             review_requests=(*people, *teams),
         )
+
+
+class RestFullPull(RestPull):
+    """A single pull request says more than a list of them."""
+
+    merged_by: RestPerson | None = None
+    additions: int | None = None
+    deletions: int | None = None
+    changed_files: int | None = None
+    comments: int | None = None
+    review_comments: int | None = None
+    mergeable: bool | None = None
+
+    def full(self) -> PullRequest:
+        """REST knows neither the decision of the reviews nor checks nor which threads are resolved."""
+        return replace(
+            self.noun(),
+            merged_by=self.merged_by.noun() if self.merged_by else None,
+            additions=self.additions,
+            deletions=self.deletions,
+            changed_files=self.changed_files,
+            comments=self.comments,
+            # As many as there are comments, of which each thread has at least one.
+            threads=self.review_comments,
+            mergeable=_MERGEABLE[self.mergeable],
+        )
+
+
+class RestEvent(msgspec.Struct):
+    """What happened to an issue or pull request; only who was asked for a review is read further."""
+
+    event: str
+    created_at: datetime
+    requested_reviewer: RestPerson | None = None
+    requested_team: RestTeam | None = None
 
 
 def labels_of(labels: Iterable[RestLabel]) -> tuple[Label, ...]:

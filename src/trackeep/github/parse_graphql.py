@@ -10,14 +10,23 @@ from typing import TypeVar
 import msgspec
 
 from trackeep.github.parse import RestLabel, labels_of, seconds
-from trackeep.model import Person, PullRequest, Release, Repository, Review, ReviewRequest
+from trackeep.model import (
+    Language,
+    LineCounts,
+    Person,
+    PullRequest,
+    Release,
+    Repository,
+    Review,
+    ReviewRequest,
+)
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """What moved in one repository; the newest times are 0 where there is nothing."""
+    """What moved in one repository; newest times are 0 where there is nothing, None was not asked."""
 
     repository: Repository
     pulls: int
@@ -26,6 +35,7 @@ class Pulse:
     issues_at: int
     releases: tuple[Release, ...] = ()
     releases_in_all: int = 0
+    languages: tuple[Language, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +211,7 @@ class PullNode(Camel):
             checks=self.status_check_rollup.state if self.status_check_rollup else "",
             ready_at=self._ready_at(),
             first_commit_at=self._first_commit_at(),
+            threads=self.review_threads.total_count if self.review_threads else None,
             unresolved_threads=self._unresolved(),
             labels=labels_of(_present(labels.nodes)),
             reviews=tuple(node.noun() for node in _present(self.reviews.nodes)),
@@ -312,6 +323,23 @@ class SignedNode(Camel):
         return author, committer
 
 
+class Shown(Camel):
+    id: str
+
+
+class CountedNode(Camel):
+    """Empty for an object that is no commit."""
+
+    additions: int | None = None
+    deletions: int | None = None
+    changed_files_if_available: int | None = None
+
+    def noun(self) -> LineCounts | None:
+        if self.additions is None or self.deletions is None:
+            return None
+        return LineCounts(self.additions, self.deletions, self.changed_files_if_available)
+
+
 class Owner(Camel):
     login: str
 
@@ -344,6 +372,23 @@ class Releases(Camel):
     nodes: list[ReleaseNode | None]
 
 
+class LanguageNode(Camel):
+    name: str
+    color: str | None = None
+
+
+class LanguageEdge(Camel):
+    size: int
+    node: LanguageNode
+
+    def noun(self) -> Language:
+        return Language(self.node.name, self.size, self.node.color or "")
+
+
+class Languages(Camel):
+    edges: list[LanguageEdge | None]
+
+
 class PulseNode(Camel):
     """Everything optional: `nodes(ids:)` gives {} for an id that is no repository."""
 
@@ -363,6 +408,7 @@ class PulseNode(Camel):
     pull_requests: Newest | None = None
     issues: Newest | None = None
     releases: Releases | None = None
+    languages: Languages | None = None
 
     @property
     def is_short(self) -> bool:
@@ -394,6 +440,7 @@ class PulseNode(Camel):
             issues.at,
             tuple(node.noun() for node in _present(listed.nodes)),
             listed.total_count,
+            tuple(edge.noun() for edge in _present(self.languages.edges)) if self.languages else None,
         )
 
 

@@ -45,6 +45,11 @@ def wait_until(budget: Budget | None, now: float, *, reserve: float = RESERVE) -
     return budget.reset_at if budget.remaining <= budget.limit * reserve else now
 
 
+def has_plenty(budget: Budget | None, now: float, *, share: float = 0.5) -> bool:
+    """True when so much of this bucket is left that work nobody waits for may use it."""
+    return budget is None or now >= budget.reset_at or budget.remaining > budget.limit * share
+
+
 def pause_s(sent: Sequence[float], now: float, per_minute: int = REST_PER_MINUTE) -> float:
     """Seconds to wait so that no minute holds more than `per_minute` requests; `sent` is oldest first."""
     if len(sent) < per_minute:

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 from trackeep.errors import GitHubNoAccess
 from trackeep.github import parse
+from trackeep.github.graphql import Signers, WantedCommit
 from trackeep.github.parse import Changed, Listed
 from trackeep.github.transport import Answer, GitHub
-from trackeep.model import Commit, Email, Issue, Person, PullRequest, Ref, Release, Repository, Review
+from trackeep.model import (
+    Commit,
+    Email,
+    Issue,
+    Person,
+    PullRequest,
+    Ref,
+    Release,
+    Repository,
+    Review,
+    ReviewComment,
+)
 
 T = TypeVar("T")
 PER_PAGE = 100
@@ -37,6 +49,17 @@ class Page(Generic[T]):
     not_modified: bool = False
 
 
+@dataclass(frozen=True)
+class Counted:
+    """How long a list is and when the last of it changed (0: it is empty); nothing when `not_modified`."""
+
+    total: int
+    newest_at: int
+    url: str
+    etag: str
+    not_modified: bool = False
+
+
 async def viewer(github: GitHub) -> Viewer:
     """The token's owner with every e-mail address the token may see (none without `user:email`)."""
     answer = await github.get("/user")
@@ -57,7 +80,7 @@ async def person(github: GitHub, login: str) -> Person:
 
 async def organisations(github: GitHub) -> tuple[str, ...]:
     """The organisations the token's owner belongs to, those only that the token may see."""
-    return tuple([each.login async for each in _all(github, "/user/orgs", list[parse.RestPerson])])
+    return tuple([each.login async for each in every(github, "/user/orgs", list[parse.RestPerson])])
 
 
 async def repositories(
@@ -91,13 +114,18 @@ async def branches(
 
 
 async def pulls(
-    github: GitHub, full_name: str, next_url: str | None = None, *, conditional: bool = False
+    github: GitHub,
+    full_name: str,
+    next_url: str | None = None,
+    *,
+    conditional: bool = False,
+    per_page: int = PER_PAGE,
 ) -> Page[PullRequest]:
     """One page of a repository's pull requests of all states, last changed first.
 
     As the list shows them: without reviews, sizes and who merged.
     """
-    params = {"state": "all", "sort": "updated", "direction": "desc", "per_page": PER_PAGE}
+    params = {"state": "all", "sort": "updated", "direction": "desc", "per_page": per_page}
     answer = await _page(github, next_url or f"/repos/{full_name}/pulls", params, conditional)
     return _parsed(answer, [each.noun() for each in _items(answer, list[parse.RestPull])])
 
@@ -116,6 +144,13 @@ async def changed_issues(
     }
     answer = await _page(github, next_url or "/issues", params, conditional)
     return _parsed(answer, [each.changed() for each in _items(answer, list[parse.RestIssue])])
+
+
+async def shown(github: GitHub, full_name: str, *, conditional: bool = False) -> Page[Listed]:
+    """One repository by its name, as a list of one that may be unchanged. Raises GitHubNoAccess."""
+    answer = await github.get(f"/repos/{full_name}", conditional=conditional)
+    listed = [] if answer.not_modified else [parse.decoded(answer.body, parse.RestRepository).listed()]
+    return _parsed(answer, listed)
 
 
 async def repository(github: GitHub, full_name: str) -> Listed:
@@ -151,16 +186,59 @@ async def issues_changed(
 async def reviews(github: GitHub, full_name: str, number: int) -> tuple[Review, ...]:
     """Every review of one pull request, oldest first."""
     path = f"/repos/{full_name}/pulls/{number}/reviews"
-    return tuple([each.noun() async for each in _all(github, path, list[parse.RestReview])])
+    return tuple([each.noun() async for each in every(github, path, list[parse.RestReview])])
+
+
+async def review_comments(
+    github: GitHub,
+    full_name: str,
+    since: int | None = None,
+    next_url: str | None = None,
+    *,
+    conditional: bool = False,
+) -> Page[ReviewComment]:
+    """One page of the comments on lines of all pull requests, last changed (at or after `since`) first."""
+    params: dict[str, object] = {"sort": "updated", "direction": "desc", "per_page": PER_PAGE}
+    if since is not None:
+        params["since"] = parse.iso(since)
+    answer = await _page(github, next_url or f"/repos/{full_name}/pulls/comments", params, conditional)
+    return _parsed(answer, [each.noun() for each in _items(answer, list[parse.RestReviewComment])])
+
+
+async def counted(github: GitHub, full_name: str, kind: str, *, conditional: bool = False) -> Counted:
+    """How many `pulls` or `issues` (among which pull requests are too) of all states there are."""
+    params = {"state": "all", "sort": "updated", "direction": "desc", "per_page": 1}
+    answer = await _page(github, f"/repos/{full_name}/{kind}", params, conditional)
+    newest = _items(answer, list[parse.RestMoved])
+    # With one on a page, the last page's number is their count.
+    last = parse_qs(urlsplit(answer.link("last") or "").query).get("page", [str(len(newest))])
+    newest_at = max((int(each.updated_at.timestamp()) for each in newest), default=0)
+    return Counted(int(last[0]), newest_at, answer.url, answer.etag, answer.not_modified)
+
+
+async def signers(github: GitHub, wanted: Sequence[WantedCommit]) -> dict[WantedCommit, Signers]:
+    """Who these commits are by, a request each; commits that GitHub does not show are missing."""
+    found = {}
+    for each in wanted:
+        # The list, not the commit itself, which comes with all that it changes.
+        params: dict[str, str | int] = {"sha": each.sha, "per_page": 1}
+        try:
+            answer = await github.get(f"/repos/{each.full_name}/commits", params)
+        except GitHubNoAccess:
+            continue
+        first = parse.decoded(answer.body, list[parse.RestCommit])[0]
+        found[each] = Signers(*first.people())
+    return found
 
 
 async def releases(github: GitHub, full_name: str) -> tuple[Release, ...]:
     """Every release of a repository, newest first."""
-    found = _all(github, f"/repos/{full_name}/releases", list[parse.RestRelease])
+    found = every(github, f"/repos/{full_name}/releases", list[parse.RestRelease])
     return tuple([each.noun() async for each in found])
 
 
-async def _all(github: GitHub, path: str, shape: type[list[T]]) -> AsyncIterator[T]:
+async def every(github: GitHub, path: str, shape: type[list[T]]) -> AsyncIterator[T]:
+    """Everything in a list, page after page."""
     url: str | None = path
     while url is not None:
         answer = await _page(github, url, {"per_page": PER_PAGE}, False)

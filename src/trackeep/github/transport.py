@@ -74,10 +74,13 @@ class Answer:
 
     @property
     def next_url(self) -> str | None:
-        """The next page as GitHub gives it (https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api)."""
+        return self.link("next")
+
+    def link(self, relation: str) -> str | None:
+        """The `next` or `last` page as GitHub gives it (https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api)."""
         for part in ",".join(self.headers.getall("Link", [])).split(","):
-            address, _, relation = part.partition(";")
-            if relation.strip() == 'rel="next"':
+            address, _, named = part.partition(";")
+            if named.strip() == f'rel="{relation}"':
                 return urljoin(self.url, address.strip().strip("<>"))
         return None
 
@@ -157,6 +160,11 @@ class GitHub:
     def is_closed(self) -> bool:
         """True when no request can go out any more, because the program is being stopped."""
         return self._http.closed
+
+    @property
+    def has_plenty(self) -> bool:
+        """True when GraphQL's bucket has room for work that nobody waits for."""
+        return ratelimit.has_plenty(self.turns.graphql.budget, self.clock())
 
     # ---- one request -------------------------------------------------------------------------
 

@@ -45,14 +45,18 @@ class Changes:
             "merge-old-branch": self.merge_old_branch,
             "force-push": self.force_push,
             "delete-branch": self.delete_branch,
+            "rename-branch": self.rename_branch,
             "delete-refs": self.delete_refs,
             "tag": self.tag,
             "rename": self.rename,
             "access": self.access,
             "open-pull": self.open_pull,
+            "ready-pull": self.ready_pull,
             "merge-pull": self.merge_pull,
             "close-pull": self.close_pull,
             "review": self.review,
+            "delete-comment": self.delete_comment,
+            "languages": self.languages,
             "open-issue": self.open_issue,
             "close-issue": self.close_issue,
         }
@@ -131,6 +135,19 @@ class Changes:
         repository.pushed_at = repository.updated_at = self._now()
         return {"refs": gone}
 
+    def rename_branch(self, repository: Repository, asked: Asked) -> dict[str, Any]:
+        """`name`, `branch` (the default one, which it stays under its new name)."""
+        branch, name = asked.get("branch", repository.default_branch), str(asked["name"])
+        rewriting.move_branch(repository, name, repository.branches[branch])
+        rewriting.move_branch(repository, branch, None)
+        if branch == repository.default_branch:
+            repository.default_branch = name
+            history.git(repository.git_dir, "symbolic-ref", "HEAD", f"refs/heads/{name}")
+        for pull in repository.pulls.values():
+            pull.base_ref = name if pull.base_ref == branch else pull.base_ref
+        repository.pushed_at = repository.updated_at = self._now()
+        return {"before": branch, "after": name}
+
     def tag(self, repository: Repository, asked: Asked) -> dict[str, Any]:
         """`name`, `author` (alice), `release` (true): an annotated tag on the trunk, and a release of it."""
         name, author, at = asked["name"], asked.get("author", "alice"), self._now()
@@ -191,6 +208,16 @@ class Changes:
         repository.updated_at = at
         return {"number": number, "branch": branch, "head": pull.head_sha}
 
+    def ready_pull(self, repository: Repository, asked: Asked) -> dict[str, Any]:
+        """`number` (an open draft): it is marked ready for review by its author."""
+        pull, at = self._open_pull_of(repository, asked), self._now()
+        if not pull.draft:
+            raise ChangeRefused(f"#{pull.number} is no draft")
+        pull.draft = False
+        pull.events.append(Event("ready_for_review", pull.author, at))
+        pull.updated_at = repository.updated_at = at
+        return {"number": pull.number}
+
     def merge_pull(self, repository: Repository, asked: Asked) -> dict[str, Any]:
         """`number` (an open one), `by` (alice), `method` (merge or squash), `delete_branch` (true)."""
         pull, by, at = self._open_pull_of(repository, asked), asked.get("by", "alice"), self._now()
@@ -226,6 +253,20 @@ class Changes:
         pull.requested_reviewers = [login for login in pull.requested_reviewers if login != author]
         pull.updated_at = repository.updated_at = at
         return {"number": pull.number, "review": made}
+
+    def delete_comment(self, repository: Repository, asked: Asked) -> dict[str, Any]:
+        """The last comment on a line, of the last review that has one; nothing else shows it was there."""
+        reviews = [each for pull in repository.pulls.values() for each in pull.reviews if each.comments]
+        if not reviews:
+            raise ChangeRefused("there is no comment to delete")
+        review = max(reviews, key=lambda each: (each.submitted_at, each.id))
+        review.comments -= 1
+        return {"review": review.id}
+
+    def languages(self, repository: Repository, asked: Asked) -> dict[str, Any]:
+        """`sizes`: bytes by language, as GitHub's own count of the default branch finds them."""
+        repository.languages = {str(name): int(size) for name, size in asked["sizes"].items()}
+        return {"languages": repository.languages}
 
     def open_issue(self, repository: Repository, asked: Asked) -> dict[str, Any]:
         """`author` (bob), `title`."""

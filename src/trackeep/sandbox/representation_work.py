@@ -231,9 +231,9 @@ class Work:
 
     def review_comments(self, pull: PullRequest, review: Review, path: str) -> list[Json]:
         """A review's comments on lines: as many as it counts, all on one file."""
-        return [self._review_comment(pull, review, path, n) for n in range(1, review.comments + 1)]
+        return [self.review_comment(pull, review, path, n) for n in range(1, review.comments + 1)]
 
-    def _review_comment(self, pull: PullRequest, review: Review, path: str, line: int) -> Json:
+    def review_comment(self, pull: PullRequest, review: Review, path: str, line: int) -> Json:
         pull_url, page = self._review_addresses(pull, review)
         comment_id = review.id * 100 + line
         url, page = (

@@ -10,6 +10,7 @@ from trackeep.sandbox import rest_applications as applications
 from trackeep.sandbox import rest_issues as issues
 from trackeep.sandbox import rest_people as people
 from trackeep.sandbox import rest_pulls as pulls
+from trackeep.sandbox import rest_refs as refs
 from trackeep.sandbox import rest_repositories as repositories
 from trackeep.sandbox import rest_service as service
 from trackeep.sandbox.rest_protocol import Answer, Call, Endpoint, answering, not_found
@@ -80,7 +81,9 @@ def _repository_rows() -> tuple[Row, ...]:
         ("/branches", repositories.branches, "branches/branches#list-branches"),
         ("/branches/{branch:path}", repositories.branch, "branches/branches#get-a-branch"),
         ("/tags", repositories.tags, "repos/repos#list-repository-tags"),
+        ("/git/matching-refs/{ref:path}", refs.matching_refs, "git/refs#list-matching-references"),
         ("/pulls", pulls.pulls, "pulls/pulls#list-pull-requests"),
+        ("/pulls/comments", pulls.all_comments, "pulls/comments"),
         ("/pulls/{number:int}", pulls.pull, "pulls/pulls#get-a-pull-request"),
         ("/pulls/{number:int}/reviews", pulls.reviews, "pulls/reviews"),
         ("/pulls/{number:int}/reviews/{review_id:int}", pulls.review, "pulls/reviews"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from trackeep.sandbox.representation_work import Work
-from trackeep.sandbox.rest_protocol import Answer, Call, not_found
-from trackeep.sandbox.rest_repositories import canonical_path, changed_files, git, work_of
+from trackeep.sandbox.rest_protocol import OLDEST_SINCE, Answer, Call, not_found
+from trackeep.sandbox.rest_repositories import canonical_path, changed_files, first_files, git, work_of
 from trackeep.sandbox.world import PullRequest, Review
 
 COMMITS_SHOWN = 250
@@ -72,6 +72,29 @@ async def comments(call: Call) -> Answer:
     written = [shape for given in _in_order(found) for shape in work.review_comments(found, given, path)]
     page, link = call.page_of(written, canonical_path(call, work.repository))
     return Answer(list(page), headers=link)
+
+
+async def all_comments(call: Call) -> Answer:
+    """Comments on lines of all pull requests; oldest first unless sorted otherwise."""
+    work = work_of(call)
+    sort = call.choice("sort", ("created", "updated", "created_at"), "")
+    is_descending = bool(sort) and call.choice("direction", ("asc", "desc"), "asc") == "desc"
+    since = call.time("since")
+    found = [
+        (given.submitted_at, given.id, line, pull, given)
+        for pull in work.repository.pulls.values()
+        for given in pull.reviews
+        for line in range(1, given.comments + 1)
+        if since is None or OLDEST_SINCE <= since <= given.submitted_at
+    ]
+    found.sort(key=lambda each: each[:3] if sort else each[1:3], reverse=is_descending)
+    page, link = call.page_of(found, canonical_path(call, work.repository))
+    paths = await first_files(work.repository.git_dir, [(p.base_sha, p.head_sha) for *_, p, _ in page])
+    shapes = [
+        work.review_comment(pull, given, paths.get((pull.base_sha, pull.head_sha), "README.md"), line)
+        for _, _, line, pull, given in page
+    ]
+    return Answer(shapes, headers=link)
 
 
 async def files(call: Call) -> Answer:

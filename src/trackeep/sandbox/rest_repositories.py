@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter, OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 
 from trackeep.sandbox.representation_work import FileChange, Work
@@ -13,6 +15,7 @@ from trackeep.sandbox.world import Commit, Repository, ancestors
 
 KEPT_WALKS = 64
 _MOVED = "https://docs.github.com/rest/guides/best-practices-for-using-the-rest-api#follow-redirects"
+_SHA = re.compile("[0-9a-f]{40}")
 _STATUS = {"A": "added", "M": "modified", "D": "removed", "T": "changed"}
 
 
@@ -212,16 +215,32 @@ async def changed_files(git_dir: Path, base: str | None, head: str) -> list[File
     return changes
 
 
-async def git(git_dir: Path, *arguments: str) -> bytes:
+async def first_files(git_dir: Path, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """The first file that differs between two commits, for many pairs (base, head) at once."""
+    lines = "".join(f"{head} {base}\n" for base, head in dict.fromkeys(pairs))
+    out = await git(git_dir, "diff-tree", "--stdin", "-r", "--name-only", stdin=lines.encode())
+    found: dict[tuple[str, str], str] = {}
+    heads = iter(dict.fromkeys(pairs))
+    at: tuple[str, str] | None = None
+    for line in out.decode(errors="replace").splitlines():
+        if _SHA.fullmatch(line):
+            at = next(pair for pair in heads if pair[1] == line)
+        elif at is not None:
+            found.setdefault(at, line)
+    return found
+
+
+async def git(git_dir: Path, *arguments: str, stdin: bytes = b"") -> bytes:
     """What git prints. Raises Problem 500 when it fails."""
     process = await asyncio.create_subprocess_exec(
         "git",
         f"--git-dir={git_dir}",
         *arguments,
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
     )
-    out, _ = await process.communicate()
+    out, _ = await process.communicate(stdin)
     if process.returncode:
         raise Problem(500, "Server Error")
     return out

@@ -11,16 +11,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.database import upsert
 from trackeep.model import Issue, Label, Person, PullRequest, Release, Repository
+from trackeep.store.comments import counts
 from trackeep.store.tables import access, person, repository
 from trackeep.store.tables_fetched import (
     co_author,
     commit,
     issue,
+    language,
     pull_request,
     ref,
     ref_change,
     release,
     review,
+    review_comment,
     review_request,
     unclaimed_address,
     walked,
@@ -29,7 +32,7 @@ from trackeep.store.tables_fetched import (
 GRANTED, LOST = "granted", "lost"
 _FETCHED = (
     *(commit, walked, co_author, unclaimed_address, ref, ref_change),
-    *(pull_request, review, review_request, issue, release),
+    *(pull_request, review, review_comment, review_request, issue, release, language),
 )
 # Pull requests merged this recently are asked for their details, which the time charts need.
 DETAIL_WINDOW_S = 90 * 86_400
@@ -342,6 +345,8 @@ def _detail_row(each: PullRequest, detailed_at: int) -> dict[str, Any]:
 
 async def _replace_reviews(conn: AsyncConnection, repository_id: int, pulls: Sequence[PullRequest]) -> None:
     await _clear(conn, review, repository_id, pulls)
+    # GitHub lists comments elsewhere: what is stored of them counts.
+    counted = await counts(conn, repository_id, [pull.number for pull in pulls])
     rows = [
         {
             "repository_id": repository_id,
@@ -351,7 +356,7 @@ async def _replace_reviews(conn: AsyncConnection, repository_id: int, pulls: Seq
             "state": each.state,
             "submitted_at": each.submitted_at,
             "commit_sha": each.commit_sha,
-            "comments": each.comments,
+            "comments": counted.get(each.id, 0),
         }
         for pull in pulls
         for each in pull.reviews

@@ -14,9 +14,8 @@ from trackeep.errors import GitHubRateLimited, GitHubTokenDead, TrackeepError
 from trackeep.github.transport import Costs
 from trackeep.model import Repository
 from trackeep.store import renewals, schedule
-from trackeep.store.schedule import Cursor
-from trackeep.sync import identities, issues, plan, pulls, reconcile, repositories
-from trackeep.sync.commits import sync_commits
+from trackeep.sync import comments, identities, issues, line_counts, plan, pulls, reconcile, repositories
+from trackeep.sync.commit_sources import fetch_commits
 from trackeep.sync.stopping import in_full
 from trackeep.sync.work import ACCOUNT, SIZES, Found, Work, save_waiting
 
@@ -89,11 +88,12 @@ async def _pass(work: Work) -> None:
     if not polled and not limits.reached:
         await issues.poll_changed(work, followed)
     async with limits.put_off():
-        await pulls.details(work, chosen)
+        await _together(pulls.details(work, chosen), comments.sync(work, chosen))
         await reconcile.run(work, chosen)
     if limits.reached:
         raise limits.reached[0]
     await identities.resolve(work)
+    await line_counts.count(work)
 
 
 @dataclass
@@ -148,30 +148,9 @@ async def _commits(work: Work, moved: Sequence[Repository]) -> None:
     async def one(repository: Repository) -> None:
         async with places, work.guarded(repository, "commits"):
             if work.has_time():
-                await _fetch_commits(work, repository)
+                await fetch_commits(work, repository)
 
     await _together(*(one(each) for each in moved))
-
-
-async def _fetch_commits(work: Work, repository: Repository) -> None:
-    place = (repository.id, "commits")
-    at = work.cursor(*place)
-    await work.settled(repository.pushed_at)
-    async with work.db.write() as conn:
-        await schedule.begin(conn, work.account_id, place, work.now)
-    git = work.git(repository)
-    try:
-        host = work.github.addresses.noreply_host
-        found = await sync_commits(work.db, git, repository, now=work.now, noreply_host=host)
-    finally:
-        work.git_posts += git.posts
-        work.git_bytes += git.bytes
-    work.found.commits += found.commits
-    work.found.refs += found.refs_moved
-    new = Cursor({"pushed_at": repository.pushed_at}, complete=True, items=at.items + found.commits)
-    async with work.db.write() as conn:
-        await work.advance(conn, *place, new)
-    work.notify()
 
 
 async def _together(*lanes: Coroutine[Any, Any, None]) -> None:

@@ -16,38 +16,38 @@ from trackeep.github.parse_graphql import ParsedPull
 from trackeep.model import PullRequest, Repository
 from trackeep.store import activity
 from trackeep.store.schedule import Cursor
-from trackeep.sync import plan
+from trackeep.sync import comments, plan, pulls_rest
+from trackeep.sync.fallback import either
 from trackeep.sync.work import Work
 
-STREAM = "pulls"
+STREAM = pulls_rest.STREAM
 
 
 async def backfill(work: Work, repositories: Sequence[Repository]) -> None:
-    """Fetch every pull request of these, a page of each in turn, several small ones in one query."""
-    waiting = deque(repositories)
-    while waiting:
-        front = islice(waiting, plan.MOST_ALIASES)
-        pages = [plan.next_page(each, work.cursor(each.id, STREAM)) for each in front]
-        some = [waiting.popleft() for _ in plan.packed(pages)]
-        waiting.extend(await _fetch_pages(work, some))
+    """Fetch every pull request of these, a page of each in turn; each page is stored with its cursor."""
+    await either(
+        work,
+        lambda: _backfill(work, repositories),
+        lambda: pulls_rest.backfill(work, repositories),
+    )
 
 
 async def fetch_numbers(work: Work, pairs: Sequence[tuple[Repository, int]]) -> dict[int, list[PullRequest]]:
     """These pull requests with details, by repository id; those that are gone are missing."""
-    asked = {WantedPull(each.node_id, number): each for each, number in pairs}
-    answered = await graphql.pulls_by_number(work.github, list(asked), teams=work.teams)
-    found: dict[int, list[PullRequest]] = {}
-    for key, parsed in answered.items():
-        repository = asked[key]
-        found.setdefault(repository.id, []).append(await _whole(work, repository, parsed))
-    return found
+    return await either(
+        work,
+        lambda: _fetch_numbers(work, pairs),
+        lambda: pulls_rest.fetch_numbers(work, pairs),
+    )
 
 
 async def save_numbers(work: Work, conn: AsyncConnection, found: Mapping[int, list[PullRequest]]) -> None:
     """Save what `fetch_numbers` found; the people in it are saved before."""
     for repository_id, pulls in sorted(found.items()):
         await activity.save_pulls(conn, repository_id, pulls, detailed_at=work.now)
-        _count(work, pulls)
+        if any(each.threads for each in pulls):
+            await comments.expect(work, conn, repository_id)
+        pulls_rest.count(work, pulls)
 
 
 async def details(work: Work, repositories: Sequence[Repository]) -> None:
@@ -57,6 +57,8 @@ async def details(work: Work, repositories: Sequence[Repository]) -> None:
         is_watched = plan.is_watched(work.last_visit_at, work.now)
         wanted = await activity.wanting_details(conn, work.account_id, by_id, work.now, is_watched=is_watched)
     for start in range(0, len(wanted), graphql.DETAIL_PAGE):
+        if not work.has_time():
+            return
         some = wanted[start : start + graphql.DETAIL_PAGE]
         found = await fetch_numbers(work, [(by_id[key], number) for key, number in some])
         async with work.db.write() as conn:
@@ -64,6 +66,26 @@ async def details(work: Work, repositories: Sequence[Repository]) -> None:
             for repository_id, pulls in sorted(found.items()):
                 await activity.save_pulls(conn, repository_id, pulls, detailed_at=work.now)
         work.notify()
+
+
+async def _backfill(work: Work, repositories: Sequence[Repository]) -> None:
+    """Several small pages in one query."""
+    waiting = deque(repositories)
+    while waiting and work.has_time():
+        front = islice(waiting, plan.MOST_ALIASES)
+        pages = [plan.next_page(each, work.cursor(each.id, STREAM)) for each in front]
+        some = [waiting.popleft() for _ in plan.packed(pages)]
+        waiting.extend(await _fetch_pages(work, some))
+
+
+async def _fetch_numbers(work: Work, pairs: Sequence[tuple[Repository, int]]) -> dict[int, list[PullRequest]]:
+    asked = {WantedPull(each.node_id, number): each for each, number in pairs}
+    answered = await graphql.pulls_by_number(work.github, list(asked), teams=work.teams)
+    found: dict[int, list[PullRequest]] = {}
+    for key, parsed in answered.items():
+        repository = asked[key]
+        found.setdefault(repository.id, []).append(await _whole(work, repository, parsed))
+    return found
 
 
 async def _fetch_pages(work: Work, some: Sequence[Repository]) -> list[Repository]:
@@ -99,17 +121,18 @@ async def _store_pages(work: Work, some: Sequence[Repository], pages: Sequence[P
         for page in sorted(pages, key=lambda page: by_node[page.node_id].id):
             repository, pulls = by_node[page.node_id], whole[page.node_id]
             at = work.cursor(repository.id, STREAM)
-            asked = plan.next_page(repository, at).first
+            asked, read = plan.next_page(repository, at).first, at.position.get("read", 0) + len(pulls)
             await activity.save_pulls(conn, repository.id, pulls)
             position = {
                 **at.position,
                 "total": page.total,
+                "read": read,
                 "after": page.after or at.position.get("after"),
                 "first": plan.grown(at.position.get("first", graphql.LIST_PAGE), asked, page.first),
             }
-            new = Cursor(position, complete=page.after is None, items=at.items + len(pulls))
+            new = Cursor(position, complete=page.after is None, items=max(at.items, read))
             await work.advance(conn, repository.id, STREAM, new)
-            _count(work, pulls)
+            pulls_rest.count(work, pulls)
             if page.after is not None:
                 more.append(repository)
     work.notify()
@@ -122,8 +145,3 @@ async def _whole(work: Work, repository: Repository, parsed: ParsedPull) -> Pull
         return parsed.pull
     reviews = await rest.reviews(work.github, repository.full_name, parsed.pull.number)
     return replace(parsed.pull, reviews=reviews)
-
-
-def _count(work: Work, pulls: Sequence[PullRequest]) -> None:
-    work.found.pull_requests += len(pulls)
-    work.found.reviews += sum(len(each.reviews) for each in pulls)

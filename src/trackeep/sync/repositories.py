@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any
@@ -14,11 +14,13 @@ from trackeep.github.parse import Listed
 from trackeep.github.parse_graphql import Pulse
 from trackeep.model import Release, Repository
 from trackeep.store import activity, hints, schedule
+from trackeep.store.languages import save_languages
 from trackeep.store.schedule import Cursor
-from trackeep.sync import plan
-from trackeep.sync.work import Work
+from trackeep.sync import plan, repositories_rest
+from trackeep.sync.fallback import either
+from trackeep.sync.repositories_rest import Looks
+from trackeep.sync.work import ACCOUNT, Work
 
-ACCOUNT = 0
 STREAM = "repositories"
 
 
@@ -62,41 +64,72 @@ async def first_look(work: Work, repositories: Sequence[Repository]) -> None:
 
     That start is the newest time GitHub tells of before anything is fetched: its own clock, not ours.
     """
-    if not repositories:
-        return
-    pulses = await graphql.pulse(work.github, [each.node_id for each in repositories], releases=True)
-    newest = max((max(each.pulls_at, each.issues_at) for each in pulses.values()), default=0)
-    listed = await _releases(work, pulses.values())
-    async with work.db.write() as conn:
-        for pulse in sorted(pulses.values(), key=_id):
-            pulls = Cursor({"total": pulse.pulls, "at": pulse.pulls_at}, pulse.pulls == 0)
-            issues = Cursor({"total": pulse.issues, "at": pulse.issues_at}, pulse.issues == 0)
-            await work.advance(conn, _id(pulse), "pulls", pulls)
-            await work.advance(conn, _id(pulse), "issues", issues)
-        await _save_releases(work, conn, listed)
-        if not work.cursor(ACCOUNT, "changed").position:
-            since = max(newest, await activity.newest_time(conn, work.account_id)) or work.now - 86_400
-            await work.advance(conn, ACCOUNT, "changed", Cursor({"since": since}))
-    await _lose(work, [each for each in repositories if each.node_id not in pulses])
+
+    async def by_graphql() -> None:
+        await _begin(work, await _pulses(work, repositories, releases=True))
+
+    async def by_rest() -> None:
+        async for looks in repositories_rest.first_look(work, repositories):
+            await _begin(work, looks)
+
+    if repositories:
+        await either(work, by_graphql, by_rest)
 
 
 async def watch(
     work: Work, repositories: Sequence[Repository], *, releases: bool = False
 ) -> dict[int, Pulse]:
     """What moved in these repositories, by id; those GitHub shows no more are hidden."""
-    if not repositories:
-        return {}
-    pulses = await graphql.pulse(work.github, [each.node_id for each in repositories], releases=releases)
-    seen = [each.repository for each in pulses.values()]
+
+    async def by_graphql() -> dict[int, Pulse]:
+        return await _keep(work, repositories, await _pulses(work, repositories, releases=releases))
+
+    async def by_rest() -> dict[int, Pulse]:
+        found: dict[int, Pulse] = {}
+        async for looks in repositories_rest.watch(work, repositories, releases=releases):
+            found |= await _keep(work, repositories, looks)
+        return found
+
+    return await either(work, by_graphql, by_rest) if repositories else {}
+
+
+async def _pulses(work: Work, repositories: Sequence[Repository], *, releases: bool) -> Looks:
+    nodes = [each.node_id for each in repositories]
+    pulses = await graphql.pulse(work.github, nodes, releases=releases)
+    gone = [each for each in repositories if each.node_id not in pulses]
     listed = await _releases(work, pulses.values()) if releases else {}
+    return Looks(list(pulses.values()), gone, listed)
+
+
+async def _begin(work: Work, looks: Looks) -> None:
+    """Store what a first look found, and from when on changes are asked for."""
+    newest = max((max(each.pulls_at, each.issues_at) for each in looks.pulses), default=0)
     async with work.db.write() as conn:
-        stored = {each.id: each for each in repositories}
+        for pulse in sorted(looks.pulses, key=_id):
+            pulls = Cursor({"total": pulse.pulls, "at": pulse.pulls_at}, pulse.pulls == 0)
+            issues = Cursor({"total": pulse.issues, "at": pulse.issues_at}, pulse.issues == 0)
+            await work.advance(conn, _id(pulse), "pulls", pulls)
+            await work.advance(conn, _id(pulse), "issues", issues)
+        await _save_releases(work, conn, looks.releases)
+        await _save_languages(conn, looks.pulses)
+        if not work.cursor(ACCOUNT, "changed").position:
+            since = max(newest, await activity.newest_time(conn, work.account_id)) or work.now - 86_400
+            await work.advance(conn, ACCOUNT, "changed", Cursor({"since": since}))
+    await _lose(work, looks.gone)
+
+
+async def _keep(work: Work, repositories: Sequence[Repository], looks: Looks) -> dict[int, Pulse]:
+    """Store how these repositories look now; returns the pulses by repository id."""
+    seen = [each.repository for each in looks.pulses]
+    stored = {each.id: each for each in repositories}
+    async with work.db.write() as conn:
         kept = [_with_size(each, stored.get(each.id)) for each in seen]
         await activity.save_repositories(conn, kept)
         await activity.renew_access(conn, work.account_id, [each.id for each in seen], work.now)
-        await _save_releases(work, conn, listed)
-    await _lose(work, [each for each in repositories if each.node_id not in pulses])
-    return {each.repository.id: each for each in pulses.values()}
+        await _save_releases(work, conn, looks.releases)
+        await _save_languages(conn, looks.pulses)
+    await _lose(work, looks.gone)
+    return {_id(each): each for each in looks.pulses}
 
 
 async def _releases(work: Work, pulses: Iterable[Pulse]) -> dict[int, Sequence[Release]]:
@@ -109,7 +142,7 @@ async def _releases(work: Work, pulses: Iterable[Pulse]) -> dict[int, Sequence[R
     return found
 
 
-async def _save_releases(work: Work, conn: AsyncConnection, listed: dict[int, Sequence[Release]]) -> None:
+async def _save_releases(work: Work, conn: AsyncConnection, listed: Mapping[int, Sequence[Release]]) -> None:
     await activity.save_people(conn, (each.author for each in chain.from_iterable(listed.values())))
     for repository_id, releases in sorted(listed.items()):
         await activity.save_releases(conn, repository_id, releases)
@@ -117,6 +150,12 @@ async def _save_releases(work: Work, conn: AsyncConnection, listed: dict[int, Se
         position = {"looked_at": work.now, "first_at": first_at}
         new = Cursor(position, complete=True, items=len(releases))
         await work.advance(conn, repository_id, plan.DAILY, new)
+
+
+async def _save_languages(conn: AsyncConnection, pulses: Iterable[Pulse]) -> None:
+    for pulse in sorted(pulses, key=_id):
+        if pulse.languages is not None:
+            await save_languages(conn, _id(pulse), pulse.languages)
 
 
 async def _unchanged(work: Work) -> frozenset[int]:
@@ -178,7 +217,7 @@ def _with_size(seen: Repository, stored: Repository | None) -> Repository:
     if stored is None:
         return seen
     branch = seen.default_branch or stored.default_branch
-    return replace(seen, size_kb=stored.size_kb, default_branch=branch)
+    return replace(seen, size_kb=seen.size_kb or stored.size_kb, default_branch=branch)
 
 
 def _id(pulse: Pulse) -> int:
