@@ -30,6 +30,8 @@ from trackeep.model import (
 T = TypeVar("T")
 # In the words of GraphQL; GitHub works it out when it is asked, so it may not know yet.
 _MERGEABLE = {True: "MERGEABLE", False: "CONFLICTING", None: "UNKNOWN"}
+# 1 January 2008.
+GITHUB_BEGAN_AT = 1_199_145_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,11 @@ def seconds(moment: datetime | None) -> int | None:
 
 
 def iso(at: int | float) -> str:
-    """Unix seconds as GitHub writes them in queries, such as 2026-01-31T12:00:00Z."""
-    return datetime.fromtimestamp(int(at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Unix seconds as GitHub reads them in `since`, such as 2026-01-31T12:00:00Z.
+
+    Never before GitHub itself: to 1970 it answers an empty list.
+    """
+    return datetime.fromtimestamp(max(int(at), GITHUB_BEGAN_AT), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class RestPerson(msgspec.Struct):

@@ -158,6 +158,12 @@ async def repository(github: GitHub, full_name: str) -> Listed:
     return parse.decoded((await github.get(f"/repos/{full_name}")).body, parse.RestRepository).listed()
 
 
+async def repository_by_id(github: GitHub, repository_id: int) -> Listed:
+    """One repository by the number that it keeps under every name. Raises GitHubNoAccess."""
+    answer = await github.get(f"/repositories/{repository_id}")
+    return parse.decoded(answer.body, parse.RestRepository).listed()
+
+
 async def issues(github: GitHub, repository: Repository, next_url: str | None = None) -> Page[Issue]:
     """One page of a repository's issues of all states, last changed first; pull requests left out."""
     params = {"state": "all", "sort": "updated", "direction": "desc", "per_page": PER_PAGE}

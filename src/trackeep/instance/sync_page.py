@@ -43,6 +43,7 @@ async def page(request: Request) -> Response:
         freshness = await reports_sync.freshness(conn, reader)
         repositories = await reports_sync.repositories(conn, reader)
         runs = await reports_sync.runs(conn, reader.account_id, limit=RUNS_SHOWN)
+        losses = await reports_sync.losses(conn, reader.account_id)
     rows = sorted(repositories, key=lambda row: ("bad", "warn", "off", "ok").index(state_of(row, reader.now)))
     last = next((run for run in runs if run.finished_at is not None), None)
     conditional = sum(run.rest_requests for run in runs)
@@ -53,6 +54,7 @@ async def page(request: Request) -> Response:
         freshness=freshness,
         rows=[(row, state_of(row, reader.now)) for row in rows],
         runs=runs,
+        losses=losses,
         last=last,
         unchanged=hit_ratio(sum(run.not_modified for run in runs), conditional),
         budgets=[budget_card(budget, reader.now) for budget in freshness.budgets],

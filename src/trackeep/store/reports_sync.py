@@ -67,6 +67,7 @@ class Stream:
     due_at: int | None
     failures: int
     problem: str
+    link: str
     items: int
     expected: int
 
@@ -104,6 +105,20 @@ class RepositorySync:
     @property
     def problem(self) -> str:
         return next((stream.problem for stream in self.streams if stream.problem), "")
+
+    @property
+    def link(self) -> str:
+        """Where at GitHub the person can end the problem; "" when there is no such page."""
+        return next((stream.link for stream in self.streams if stream.problem), "")
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A followed repository that GitHub shows to this person no more, in the words of that moment."""
+
+    said: str
+    link: str
+    due_at: int | None
 
 
 @dataclass(frozen=True)
@@ -185,7 +200,10 @@ async def repositories(conn: AsyncConnection, reader: Reader) -> tuple[Repositor
     """Each followed repository with its streams, by name; one query."""
     mine = and_(cursor.c.repository_id == repository.c.id, cursor.c.account_id == reader.account_id)
     ours = and_(follow.c.repository_id == repository.c.id, follow.c.account_id == reader.account_id)
-    names = ("complete", "attempted_at", "succeeded_at", "due_at", "failures", "problem", "items", "expected")
+    names = (
+        *("complete", "attempted_at", "succeeded_at", "due_at", "failures"),
+        *("problem", "link", "items", "expected"),
+    )
     statement = (
         select(
             repository.c.id,
@@ -211,6 +229,19 @@ async def repositories(conn: AsyncConnection, reader: Reader) -> tuple[Repositor
         RepositorySync(row.owner, row.repository, row.follow_state, row.state, row.looked_at, tuple(streams))
         for row, streams in found.values()
     )
+
+
+async def losses(conn: AsyncConnection, account_id: int) -> tuple[Loss, ...]:
+    """What this account follows and lost; nothing else is read of a repository that is not theirs to see."""
+    rows = (
+        select(cursor.c.problem, cursor.c.link, cursor.c.due_at)
+        .join(
+            follow, and_(follow.c.repository_id == cursor.c.repository_id, follow.c.account_id == account_id)
+        )
+        .where(cursor.c.account_id == account_id, cursor.c.stream == "access", cursor.c.problem != "")
+        .order_by(cursor.c.problem)
+    )
+    return tuple(Loss(row.problem, row.link, row.due_at) for row in await conn.execute(rows))
 
 
 async def runs(conn: AsyncConnection, account_id: int, *, limit: int = RUNS_SHOWN) -> tuple[Run, ...]:

@@ -122,6 +122,7 @@ async def advance(
         "succeeded_at": now,
         "failures": 0,
         "problem": "",
+        "link": "",
         "items": new.items,
     }
     await upsert(conn, cursor, [row], key=["account_id", "repository_id", "stream"])
@@ -140,15 +141,22 @@ async def begin(conn: AsyncConnection, account_id: int, place: tuple[int, str], 
 
 
 async def fail(
-    conn: AsyncConnection, account_id: int, place: tuple[int, str], problem: str, due_at: int
+    conn: AsyncConnection,
+    account_id: int,
+    place: tuple[int, str],
+    problem: str,
+    due_at: int,
+    *,
+    link: str = "",
 ) -> None:
-    """This stream alone waits until `due_at`; where it stood it stays."""
+    """This stream alone waits until `due_at`; where it stood it stays. `link` leads to what helps."""
     row = {
         "account_id": account_id,
         "repository_id": place[0],
         "stream": place[1],
         "due_at": due_at,
         "problem": problem,
+        "link": link,
     }
     await upsert(conn, cursor, [row], key=["account_id", "repository_id", "stream"])
     these = and_(

@@ -58,6 +58,7 @@ cursor = Table(
     time_column("succeeded_at"),
     count_column("failures"),
     text_column("problem"),
+    text_column("link"),
     count_column("items"),
     count_column("expected"),
 )

@@ -14,7 +14,17 @@ from trackeep.errors import GitHubRateLimited, GitHubTokenDead, TrackeepError
 from trackeep.github.transport import Costs
 from trackeep.model import Repository
 from trackeep.store import renewals, schedule
-from trackeep.sync import comments, identities, issues, line_counts, plan, pulls, reconcile, repositories
+from trackeep.sync import (
+    comments,
+    identities,
+    issues,
+    line_counts,
+    lost,
+    plan,
+    pulls,
+    reconcile,
+    repositories,
+)
 from trackeep.sync.commit_sources import fetch_commits
 from trackeep.sync.stopping import in_full
 from trackeep.sync.work import ACCOUNT, SIZES, Found, Work, save_waiting
@@ -71,6 +81,7 @@ async def sync_account(work: Work) -> Outcome:
 
 async def _pass(work: Work) -> None:
     covered = await repositories.poll_list(work)
+    await lost.look_again(work)
     followed = await repositories.followed(work)
     only = work.wishes.only
     chosen = [each for each in followed if not only or each.id in only]

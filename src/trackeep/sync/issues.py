@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
-from trackeep.errors import GitHubNoAccess
+from trackeep.errors import GitHubGone, GitHubNoAccess
 from trackeep.github import rest
 from trackeep.github.parse import Changed
 from trackeep.github.parse_graphql import Pulse
@@ -25,8 +26,7 @@ async def backfill(work: Work, repositories: Sequence[Repository]) -> None:
     """Fetch every issue of these, last changed first; each page is stored with its cursor."""
     for repository in repositories:
         async with work.guarded(repository, STREAM):
-            while not work.cursor(repository.id, STREAM).complete and work.has_time():
-                await _next_page(work, repository)
+            await _read_to_the_end(work, repository)
 
 
 async def poll_changed(work: Work, followed: Sequence[Repository]) -> None:
@@ -76,6 +76,17 @@ async def fetch_moved(
                 await _fetch_since(work, repository, since)
             async with work.db.write() as conn:
                 await work.advance(conn, repository_id, "pulse", Cursor({"at": newest}, complete=True))
+
+
+async def _read_to_the_end(work: Work, repository: Repository) -> None:
+    """Every page that is still missing; where issues are turned off (410) nothing is."""
+    while not work.cursor(repository.id, STREAM).complete and work.has_time():
+        try:
+            await _next_page(work, repository)
+        except GitHubGone:
+            at = work.cursor(repository.id, STREAM)
+            async with work.db.write() as conn:
+                await work.advance(conn, repository.id, STREAM, replace(at, complete=True))
 
 
 async def _next_page(work: Work, repository: Repository) -> None:

@@ -16,7 +16,7 @@ from trackeep.model import Release, Repository
 from trackeep.store import activity, hints, schedule
 from trackeep.store.languages import save_languages
 from trackeep.store.schedule import Cursor
-from trackeep.sync import plan, repositories_rest
+from trackeep.sync import lost, plan, repositories_rest
 from trackeep.sync.fallback import either
 from trackeep.sync.repositories_rest import Looks
 from trackeep.sync.work import ACCOUNT, Work
@@ -115,7 +115,7 @@ async def _begin(work: Work, looks: Looks) -> None:
         if not work.cursor(ACCOUNT, "changed").position:
             since = max(newest, await activity.newest_time(conn, work.account_id)) or work.now - 86_400
             await work.advance(conn, ACCOUNT, "changed", Cursor({"since": since}))
-    await _lose(work, looks.gone)
+    await lost.lose(work, looks.gone)
 
 
 async def _keep(work: Work, repositories: Sequence[Repository], looks: Looks) -> dict[int, Pulse]:
@@ -128,7 +128,7 @@ async def _keep(work: Work, repositories: Sequence[Repository], looks: Looks) ->
         await activity.renew_access(conn, work.account_id, [each.id for each in seen], work.now)
         await _save_releases(work, conn, looks.releases)
         await _save_languages(conn, looks.pulses)
-    await _lose(work, looks.gone)
+    await lost.lose(work, looks.gone)
     return {_id(each): each for each in looks.pulses}
 
 
@@ -203,13 +203,6 @@ async def _finish(
     work.validators[walk["url"]] = walk["etag"]
     full_at = walk.get("at", work.now) if is_whole else before.get("full_at", 0)
     return {"ids": sorted(ids if is_whole else ids | known), "full_at": full_at}
-
-
-async def _lose(work: Work, repositories: Iterable[Repository]) -> None:
-    gone = [each.id for each in repositories]
-    if gone:
-        async with work.db.write() as conn:
-            await activity.lose_access(conn, work.account_id, gone, work.now)
 
 
 def _with_size(seen: Repository, stored: Repository | None) -> Repository:

@@ -17,6 +17,7 @@ from trackeep.errors import (
     GitHubError,
     GitHubGraphQLRefused,
     GitHubRateLimited,
+    GitHubSignOn,
     GitHubTokenDead,
     GitHubUnavailable,
 )
@@ -125,7 +126,8 @@ class Work:
             failures = self.cursor(*place).failures + 1
             due_at = self.now + plan.backoff_s(failures)
             async with self.db.write() as conn:
-                await schedule.fail(conn, self.account_id, place, error.sentence, due_at)
+                link = error.link if isinstance(error, GitHubSignOn) else ""
+                await schedule.fail(conn, self.account_id, place, error.sentence, due_at, link=link)
             self._unavailable += isinstance(error, GitHubUnavailable)
             if self._unavailable >= MOST_UNAVAILABLE:
                 raise

@@ -137,6 +137,9 @@ class Worker:
 
     def _due_at(self, outcome: Outcome | None, failures: int) -> int:
         now = int(self.clock())
+        if outcome and outcome.state == engine.RECONNECT:
+            # Due for nothing but a new token: there is one at once, or nobody works until the person helps.
+            return now
         jittered = max(1, round(self.poll_s * (0.9 + random.random() / 5)))
         visited = outcome.last_visit_at if outcome else None
         due_at = plan.next_due_at(now, jittered, last_visit_at=visited, failures=failures)
