@@ -68,7 +68,8 @@ def test_page_is_no_larger_than_what_is_left() -> None:
     """A repository with two pull requests asks for two; one that had to be halved remembers it."""
     assert plan.next_page(repository(1), Cursor({"total": 2})).first == 2
     assert plan.next_page(repository(1), Cursor({"total": 500, "after": "c"})).first == LIST_PAGE
-    assert plan.next_page(repository(1), Cursor({"total": 500, "first": 12}, items=49)).first == 12
+    assert plan.next_page(repository(1), Cursor({"total": 500, "first": 12, "read": 49})).first == 12
+    assert plan.next_page(repository(1), Cursor({"total": 50, "read": 49}, items=50)).first == 1
 
 
 def test_page_size_shrinks_at_once_and_grows_slowly() -> None:

@@ -33,6 +33,12 @@ class Sample:
     sha: str
     author_email: str
     committer_email: str
+    owner: str
+    name: str
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.owner}/{self.name}"
 
 
 async def samples(conn: AsyncConnection, account_id: int, now: int, *, limit: int) -> list[Sample]:
@@ -53,7 +59,7 @@ async def samples(conn: AsyncConnection, account_id: int, now: int, *, limit: in
     )
     rows = (
         select(*(repository.c.id, repository.c.node_id, commit.c.sha))
-        .add_columns(commit.c.author_email, commit.c.committer_email)
+        .add_columns(commit.c.author_email, commit.c.committer_email, repository.c.owner, repository.c.name)
         .distinct()
         .join_from(
             one_each,

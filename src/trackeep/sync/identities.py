@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
 from trackeep.errors import GitHubError, GitHubRateLimited, GitHubTokenDead
-from trackeep.github import graphql
+from trackeep.github import graphql, rest
 from trackeep.github.graphql import Signers, WantedCommit
+from trackeep.github.transport import GitHub
 from trackeep.model import Person
 from trackeep.store import identities, schedule
 from trackeep.store.identities import Sample
 from trackeep.store.schedule import Cursor
 from trackeep.sync import plan
+from trackeep.sync.fallback import either
 from trackeep.sync.work import ACCOUNT, Work
 
 STREAM = "identities"
 # The next pass goes on; a thousand repositories with all their people must not hold up the poll.
 QUESTIONS_A_PASS = 10
+# A request each, instead of a point for a hundred.
+BY_REST = 20
+Question = Callable[[GitHub, Sequence[WantedCommit]], Awaitable[dict[WantedCommit, Signers]]]
 
 log = structlog.get_logger()
 
@@ -32,7 +37,7 @@ async def resolve(work: Work) -> None:
         return
     try:
         for _ in range(QUESTIONS_A_PASS):
-            if not await _ask_some(work):
+            if not work.has_time() or not await _ask_some(work):
                 break
     except GitHubTokenDead:
         raise
@@ -47,12 +52,20 @@ async def resolve(work: Work) -> None:
 
 async def _ask_some(work: Work) -> bool:
     """One question and its answers; False when there is nothing to ask."""
+    return await either(
+        work,
+        lambda: _ask(work, graphql.signers, graphql.SIGNERS_PAGE),
+        lambda: _ask(work, rest.signers, BY_REST),
+    )
+
+
+async def _ask(work: Work, question: Question, most: int) -> bool:
     async with work.db.read() as conn:
-        found = await identities.samples(conn, work.account_id, work.now, limit=graphql.SIGNERS_PAGE)
+        found = await identities.samples(conn, work.account_id, work.now, limit=most)
     if not found:
         return False
-    wanted = {each: WantedCommit(each.node_id, each.sha) for each in found}
-    signers = await graphql.signers(work.github, list(wanted.values()))
+    wanted = {each: WantedCommit(each.node_id, each.sha, each.full_name) for each in found}
+    signers = await question(work.github, list(wanted.values()))
     seen = [(each, signers[key]) for each, key in wanted.items() if key in signers]
     host = work.github.addresses.noreply_host
     async with work.db.write() as conn:

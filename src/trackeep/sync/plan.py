@@ -67,7 +67,7 @@ def steps(repositories: Sequence[Repository], cursors: Cursors, now: int, *, urg
 
 def next_page(repository: Repository, at: Cursor) -> WantedPage:
     """The next page of a repository's pull requests, no larger than what is left or what GitHub can do."""
-    known = int(at.position["total"]) - at.items
+    known = int(at.position["total"]) - int(at.position.get("read", 0))
     # More than there were: some came twice because they changed meanwhile, and a few are still to come.
     left = known if known > 0 else FEW
     first = min(left, int(at.position.get("first", LIST_PAGE)), LIST_PAGE)
