@@ -10,13 +10,13 @@ import pytest
 from copy_of_github import differences
 from programs import Program
 from sandbox_control import Sandbox
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from trackeep.database import Database
 from trackeep.github import graphql
 from trackeep.store import activity
 from trackeep.store.tables import access
-from trackeep.store.tables_fetched import pull_request
+from trackeep.store.tables_fetched import commit, pull_request, review
 from trackeep.sync.engine import Outcome
 from trackeep.sync.once import sync_once
 
@@ -34,17 +34,29 @@ async def sync(db: Database, sandbox: Sandbox, *names: str) -> Outcome:
     return await sync_once(db, sandbox.addresses, sandbox.token("alice"), names, clock=sandbox.now)
 
 
+async def count_lines(db: Database, sandbox: Sandbox) -> None:
+    """What the minutes after a sync do: one pass is enough for a thousand commits."""
+    sandbox.advance(301)
+    await sync(db, sandbox)
+    async with db.read() as conn:
+        uncounted = select(func.count()).where(commit.c.additions.is_(None))
+        assert (await conn.execute(uncounted)).scalar_one() == 0
+
+
 async def test_first_sync_costs_little(db: Database, sandbox: Program) -> None:
     """Everything of every repository; one point is for the accounts behind all addresses.
 
-    The rest is for details of pull requests that are open or were merged lately: as many as the day has.
+    The rest is for details of pull requests that are open or were merged lately, as many as the day has, and
+    a request for the comments of each repository that has reviews.
     """
     github = Sandbox(sandbox.url)
     outcome = await sync(db, github)
     lately = github.now() - activity.DETAIL_WINDOW_S
     pulls = [pull for each in github.repositories("alice") for pull in each["pulls"]]
     detailed = [each for each in pulls if each["state"] == "open" or (each["merged_at"] or 0) > lately]
-    assert outcome.costs.rest_requests <= 11
+    async with db.read() as conn:
+        reviewed = len((await conn.scalars(select(review.c.repository_id).distinct())).all())
+    assert outcome.costs.rest_requests <= 11 + reviewed
     assert outcome.costs.graphql_points <= 9 + 1 + math.ceil(len(detailed) / graphql.DETAIL_PAGE)
     assert outcome.git_posts <= 21
 
@@ -76,6 +88,22 @@ async def test_one_changed_repository_costs_five_requests(db: Database, changing
     assert (again.costs.not_modified, again.costs.graphql_points, again.git_posts) == (2, 0, 0)
 
 
+async def test_lines_are_counted_in_quiet_minutes(db: Database, changing: Sandbox) -> None:
+    """Five minutes after a push, one point for its commits; before and after, what an idle pass costs."""
+    await sync(db, changing, "alice/almanac")
+    await count_lines(db, changing)
+    changing.change("alice/almanac", "push", count=3)
+    assert (await sync(db, changing)).costs.graphql_points == 0
+    changing.advance(120)
+    assert (await sync(db, changing)).costs.graphql_points == 0
+    changing.advance(200)
+    late = await sync(db, changing)
+    assert (late.costs.rest_requests, late.costs.graphql_points, late.state) == (2, 1, "idle")
+    changing.advance(301)
+    idle = await sync(db, changing)
+    assert (idle.costs.not_modified, idle.costs.rest_requests, idle.costs.graphql_points) == (2, 2, 0)
+
+
 async def test_a_foreign_public_repository_is_watched(db: Database, changing: Sandbox) -> None:
     """A repository that no list of the person's covers is fetched, and its changes are found, by pulse."""
     await sync(db, changing, "carol/heron")
@@ -103,6 +131,7 @@ async def test_a_token_without_the_list_of_changes(db: Database, changing: Sandb
 async def test_once_a_day_releases_are_read(db: Database, changing: Sandbox) -> None:
     """A new release is found within a day, for one point and what moved; then nothing is asked again."""
     await sync(db, changing, "alice/almanac")
+    await count_lines(db, changing)
     changing.change("alice/almanac", "tag", name="v99.0")
     await sync(db, changing)
     assert list(await differences(db, changing, ["alice/almanac"])) == ["alice/almanac releases"]
