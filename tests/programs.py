@@ -78,7 +78,7 @@ class Program:
 
 
 def start(*args: str, env: dict[str, str] | None = None, cwd: Path | None = None) -> Program:
-    """Start `trackeep ARGS` with a clean environment plus `env` and wait until it says where it is."""
+    """Start `trackeep ARGS` with a clean environment plus `env` and wait until it is ready."""
     # A file, not a pipe: nobody reads it while the program runs, and a full pipe would stop it.
     stderr = leaks.new_log(args)
     process = subprocess.Popen(
@@ -92,13 +92,13 @@ def start(*args: str, env: dict[str, str] | None = None, cwd: Path | None = None
     weakref.finalize(program, stderr.close)
     program.line = _first_line(program)
     match = re.search(r"https?://\S+", program.line)
-    if match is None:
+    if match is None and "ready" not in program.line:
         process.kill()
         process.wait()
         raise RuntimeError(
             f"trackeep {' '.join(args)} did not start: {program.line!r}\n{program.stderr_text()}"
         )
-    program.url = match.group().rstrip(".")
+    program.url = match.group().rstrip(".") if match else ""
     return program
 
 

@@ -52,6 +52,10 @@ class Sandbox:
         made: dict[str, Any] = self.ask("/repositories", {"owner": owner, "name": name, "kind": kind, **more})
         return made
 
+    def tell(self, url: str, secret: str) -> None:
+        """Deliver every change to this webhook from now on."""
+        self.ask("/webhooks", {"url": url, "secret": secret})
+
     def fault(self, match: str, kind: str, times: int = 1, **more: Any) -> None:
         self.ask("/faults", {"match": match, "kind": kind, "times": times, **more})
 
