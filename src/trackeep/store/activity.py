@@ -14,6 +14,7 @@ from trackeep.model import Issue, Label, Person, PullRequest, Release, Repositor
 from trackeep.store.comments import counts
 from trackeep.store.tables import access, person, repository
 from trackeep.store.tables_fetched import (
+    LACKS_DETAILS,
     co_author,
     commit,
     issue,
@@ -257,16 +258,21 @@ async def wanting_details(
         review_request.c.number == pull.number,
         review_request.c.reviewer_id == account_id,
     )
-    is_open = pull.state == "open"
-    missing = pull.detailed_at.is_(None) | (pull.detailed_at < pull.updated_at)
-    old = is_open & (pull.detailed_at < now - fresh_s) & or_(pull.author_id == account_id, asked.exists())
-    wanted = ((is_open | (pull.merged_at > now - DETAIL_WINDOW_S)) & missing) | old
-    found: list[tuple[int, int, int]] = []
+    old = (pull.detailed_at < now - fresh_s) & or_(pull.author_id == account_id, asked.exists())
+    rows = select(pull.updated_at, pull.repository_id, pull.number)
+    # Two questions, each with an index of its own that holds few rows however many there are in all. The
+    # second one's knows no repositories: named in the question, they would lead to another index.
+    found: set[tuple[int, int, int]] = set()
     for some in _chunks(sorted(ids)):
-        rows = select(pull.updated_at, pull.repository_id, pull.number).where(
-            pull.repository_id.in_(some), wanted
-        )
-        found += [(row.updated_at, row.repository_id, row.number) for row in await conn.execute(rows)]
+        wanted = (pull.state == "open") & pull.repository_id.in_(some) & (LACKS_DETAILS | old)
+        found.update((row[0], row[1], row[2]) for row in await conn.execute(rows.where(wanted)))
+    merged = (pull.merged_at > now - DETAIL_WINDOW_S) & LACKS_DETAILS
+    these = frozenset(ids)
+    found.update(
+        (row[0], row[1], row[2])
+        for row in await conn.execute(rows.where(merged))
+        if row.repository_id in these
+    )
     return [(repository_id, number) for _, repository_id, number in sorted(found, reverse=True)]
 
 

@@ -160,6 +160,16 @@ pull_request = Table(
     Index(None, "merged_at"),
     Index(None, "state", "repository_id"),
 )
+LACKS_DETAILS = pull_request.c.detailed_at.is_(None) | (
+    pull_request.c.detailed_at < pull_request.c.updated_at
+)
+# The recently merged ones among these are few once their details are stored.
+Index(
+    "ix_pull_request_lacks_details",
+    pull_request.c.merged_at,
+    sqlite_where=LACKS_DETAILS,
+    postgresql_where=LACKS_DETAILS,
+)
 
 review = Table(
     "review",
