@@ -118,3 +118,15 @@ async def test_last_follower_takes_the_rows_along(db: Database) -> None:
         assert await activity.known_updates(conn, {1: [1]}) == {(1, 1): NOW}
         await schedule.unfollow_repositories(conn, BOB.id, [1])
         assert await activity.known_updates(conn, {1: [1]}) == {}
+
+
+async def test_polls_that_found_nothing(db: Database) -> None:
+    """The newest polls without a find, with what they cost; clicks and those that found something aside."""
+    kinds = [("poll", "idle", 2, 2), ("click", "idle", 9, 0), ("poll", "done", 9, 0), ("poll", "idle", 2, 0)]
+    async with db.write() as conn:
+        for n, (trigger, outcome, asked, unchanged) in enumerate(kinds):
+            number = await schedule.start_run(conn, ALICE.id, trigger, NOW + n)
+            figures = {"outcome": outcome, "rest_requests": asked, "not_modified": unchanged}
+            await schedule.finish_run(conn, number, figures, NOW + n)
+        assert await schedule.idle_polls(conn, ALICE.id, 5) == [(2, 0), (2, 2)]
+        assert await schedule.idle_polls(conn, ALICE.id, 1) == [(2, 0)]

@@ -105,3 +105,12 @@ def test_walk_ends_where_the_stored_list_begins() -> None:
     assert plan.stop_walk([(1, 30), (2, 20)], {2: 20})
     assert not plan.stop_walk([(1, 30), (2, 20)], {1: 30, 2: 10})
     assert not plan.stop_walk([], {})
+
+
+def test_lists_that_change_without_a_change_are_asked_less_often() -> None:
+    """Five polls in a row that found nothing and were not free: asked five times less often."""
+    costly, free = (2, 0), (2, 2)
+    assert plan.is_restless([costly] * 5) and not plan.is_restless([costly] * 4)
+    assert not plan.is_restless([free] * 5) and not plan.is_restless([free, free, free, costly, costly])
+    assert not plan.is_restless([])
+    assert plan.next_due_at(NOW, 60, restless=True) == NOW + 300

@@ -18,6 +18,7 @@ from trackeep.model import Budget
 from trackeep.store import reports_sync
 from trackeep.store.reports_access import Reader
 from trackeep.store.reports_sync import Freshness, RepositorySync
+from trackeep.sync import plan
 
 LOOK_EVERY_S = 2.0
 ALIVE_EVERY_S = 15.0
@@ -47,6 +48,7 @@ async def page(request: Request) -> Response:
     rows = sorted(repositories, key=lambda row: ("bad", "warn", "off", "ok").index(state_of(row, reader.now)))
     last = next((run for run in runs if run.finished_at is not None), None)
     conditional = sum(run.rest_requests for run in runs)
+    idle = [run for run in runs if run.trigger == "poll" and run.outcome == "idle"][: plan.RESTLESS_AFTER]
     return show(
         request,
         "sync.html",
@@ -56,6 +58,7 @@ async def page(request: Request) -> Response:
         runs=runs,
         losses=losses,
         last=last,
+        is_restless=plan.is_restless([(run.rest_requests, run.not_modified) for run in idle]),
         unchanged=hit_ratio(sum(run.not_modified for run in runs), conditional),
         budgets=[budget_card(budget, reader.now) for budget in freshness.budgets],
         sentence=sentence(freshness, reader.now),

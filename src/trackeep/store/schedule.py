@@ -270,6 +270,17 @@ async def start_run(conn: AsyncConnection, account_id: int, trigger: str, now: i
     return int(started.scalar_one())
 
 
+async def idle_polls(conn: AsyncConnection, account_id: int, limit: int) -> list[tuple[int, int]]:
+    """(REST requests, answers 304) of the newest polls that found nothing, newest first."""
+    rows = (
+        select(run.c.rest_requests, run.c.not_modified)
+        .where(run.c.account_id == account_id, run.c.trigger == "poll", run.c.outcome == "idle")
+        .order_by(run.c.started_at.desc())
+        .limit(limit)
+    )
+    return [(row.rest_requests, row.not_modified) for row in await conn.execute(rows)]
+
+
 async def finish_run(conn: AsyncConnection, run_id: int, figures: Mapping[str, Any], now: int) -> None:
     """`figures` are columns of the run; the account keeps its newest runs."""
     await conn.execute(update(run).where(run.c.id == run_id).values(finished_at=now, **figures))

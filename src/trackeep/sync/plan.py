@@ -22,6 +22,7 @@ FEW = 10
 LONGEST_BACKOFF_S = 6 * 3600
 LEFT_ALONE_S = 6 * 3600
 SLOWER = 5
+RESTLESS_AFTER = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +136,21 @@ def is_watched(last_visit_at: int | None, now: int) -> bool:
     return last_visit_at is not None and now - last_visit_at < 3600
 
 
-def next_due_at(now: int, poll_s: int, *, last_visit_at: int | None = None, failures: int = 0) -> int:
-    """When to look again: doubling after failures, slower when nobody has looked for hours."""
+def is_restless(polls: Sequence[tuple[int, int]]) -> bool:
+    """True when the last polls found nothing, yet less than half of their answers were "unchanged".
+
+    `polls` are (requests, answers 304) of those that found nothing. GitHub's validators then change though
+    nothing else does, and asking costs quota.
+    """
+    asked, unchanged = (sum(column) for column in zip(*polls, strict=True)) if polls else (0, 0)
+    return len(polls) >= RESTLESS_AFTER and 2 * unchanged < asked
+
+
+def next_due_at(
+    now: int, poll_s: int, *, last_visit_at: int | None = None, failures: int = 0, restless: bool = False
+) -> int:
+    """When to look again: doubling after failures, slower when nobody has looked for hours or it costs."""
     if failures:
         return now + max(poll_s, backoff_s(failures))
     is_left_alone = last_visit_at is not None and now - last_visit_at > LEFT_ALONE_S
-    return now + poll_s * (SLOWER if is_left_alone else 1)
+    return now + poll_s * (SLOWER if is_left_alone or restless else 1)

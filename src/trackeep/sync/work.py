@@ -90,7 +90,7 @@ class Work:
         return int(self.github.clock())
 
     def has_time(self) -> bool:
-        """Asked before each further page; False leaves it to the account's next pass, which others precede."""
+        """Asked before each further page; False leaves it to the next pass, which others precede."""
         self.leaves_more = self.leaves_more or self.wishes.is_time_up()
         return not self.leaves_more
 

@@ -16,7 +16,7 @@ import structlog
 from trackeep.database import Database
 from trackeep.environment import GitHubAddresses
 from trackeep.errors import TrackeepError
-from trackeep.store import leases
+from trackeep.store import leases, schedule
 from trackeep.store.leases import Claim
 from trackeep.store.schedule import BACKFILL, CLICK, POLL
 from trackeep.sync import engine, plan, turns
@@ -118,7 +118,7 @@ class Worker:
             problem = "Something unexpected happened; the log has the details."
             log.exception("sync failed", account=claimed.account_id)
         has_more = outcome is not None and outcome.state == engine.MORE
-        due_at = int(self.clock()) if has_more else self._due_at(outcome, failures)
+        due_at = int(self.clock()) if has_more else await self._due_at(claimed, outcome, failures)
         priority = BACKFILL if has_more else POLL
         await in_full(self._give_back(claimed, due_at, failures, problem, priority))
         return outcome
@@ -135,14 +135,18 @@ class Worker:
             work = await open_work(db, claimed.account_id, way, wishes)
             return await until_stopped(http, engine.sync_account(work))
 
-    def _due_at(self, outcome: Outcome | None, failures: int) -> int:
+    async def _due_at(self, claimed: Claim, outcome: Outcome | None, failures: int) -> int:
         now = int(self.clock())
         if outcome and outcome.state == engine.RECONNECT:
             # Due for nothing but a new token: there is one at once, or nobody works until the person helps.
             return now
         jittered = max(1, round(self.poll_s * (0.9 + random.random() / 5)))
         visited = outcome.last_visit_at if outcome else None
-        due_at = plan.next_due_at(now, jittered, last_visit_at=visited, failures=failures)
+        async with self.db.read() as conn:
+            polls = await schedule.idle_polls(conn, claimed.account_id, plan.RESTLESS_AFTER)
+        due_at = plan.next_due_at(
+            now, jittered, last_visit_at=visited, failures=failures, restless=plan.is_restless(polls)
+        )
         if outcome and outcome.retry_at:
             # One bucket alone may be empty: git and the other one go on meanwhile, a little slower.
             due_at = max(due_at, min(outcome.retry_at, now + 5 * self.poll_s))
