@@ -114,6 +114,8 @@ def _git_commits(git_dir: str) -> set[str]:
 
 def _git_refs(git_dir: str) -> set[tuple[str, str]]:
     """Every branch and tag with what it leads to in the end, through tags of tags too."""
+    if not _git(git_dir, "for-each-ref", "refs/heads", "refs/tags"):
+        return set()  # Where there is none, show-ref ends with an error.
     rows = [line.split(" ", 1) for line in _git(git_dir, "show-ref", "--heads", "--tags", "--dereference")]
     return set({name.removesuffix("^{}"): sha for sha, name in rows}.items())
 
