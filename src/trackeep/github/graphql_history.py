@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ from trackeep.github.graphql_asking import TooMuch, ask, ask_again, text
 from trackeep.github.history import HistoryPage, ListedRefs
 from trackeep.github.parse import decoded
 from trackeep.github.parse_graphql import Camel
+from trackeep.github.sizes import MOST
 from trackeep.github.transport import GitHub
 from trackeep.model import Commit, Ref, Repository, Signature
 
@@ -42,25 +43,30 @@ class GraphqlHistory:
                 after[name] = connection.page_info.end_cursor
                 if not connection.page_info.has_next_page:
                     del after[name]
+                    _check_count(connection, [each for each in found if each.startswith(prefix)])
         refs = tuple(Ref(name, target.oid, target.last.oid) for name, target in found.items())
         commits = frozenset(each.last.oid for each in found.values() if each.last.typename == "Commit")
         return ListedRefs(head if head in found else "", refs, commits)
 
-    async def page(self, tip: str, after: str | None, first: int) -> HistoryPage | None:
-        """One point; `first` is halved until GitHub manages."""
+    async def page(self, tip: str, after: str | None) -> HistoryPage | None:
+        """One point for up to a hundred commits, fewer where GitHub does not manage as many."""
+        places = [self.repository.node_id] * MOST
+        first = self.github.sizes.fit("history", places)
         variables = {"id": self.repository.node_id, "oid": tip, "first": first, "after": after}
         try:
             node = await self._node("history", variables, _Historic, again=first == 1)
         except TooMuch:
             if first == 1:
                 raise
-            return await self.page(tip, after, first // 2)
+            self.github.sizes.too_much("history", places[:first])
+            return await self.page(tip, after)
+        self.github.sizes.managed("history", places[:first])
         if node.object is None or node.object.history is None:
             return None
         history = node.object.history
         commits = [await self._whole(each) for each in history.nodes if each is not None]
         after = history.page_info.end_cursor if history.page_info.has_next_page else None
-        return HistoryPage(tuple(commits), after, first)
+        return HistoryPage(tuple(commits), after)
 
     async def _refs_page(self, after: Mapping[str, str | None]) -> _Referring:
         variables: dict[str, Any] = {"id": self.repository.node_id}
@@ -97,7 +103,7 @@ class GraphqlHistory:
         return decoded(result.data["node"], shape)
 
 
-class _PageInfo(Camel, frozen=True):
+class _PageInfo(Camel):
     has_next_page: bool = False
     end_cursor: str | None = None
 
@@ -119,6 +125,7 @@ class _RefNode(Camel):
 
 
 class _RefPage(Camel):
+    total_count: int
     nodes: list[_RefNode]
     page_info: _PageInfo
 
@@ -148,7 +155,7 @@ class _Oid(Camel):
 class _Parents(Camel):
     nodes: list[_Oid | None]
     total_count: int
-    page_info: _PageInfo = _PageInfo()
+    page_info: _PageInfo = msgspec.field(default_factory=_PageInfo)
 
 
 class _Descendant(Camel):
@@ -200,6 +207,14 @@ class _Ancestral(Camel):
 
 class _Historic(Camel):
     object: _Ancestral | None = None
+
+
+def _check_count(connection: _RefPage, names: Sequence[str]) -> None:
+    """A ref that GitHub left out must not pass for a deleted one."""
+    if len(names) < connection.total_count:
+        raise GitHubUnavailable(
+            f"GitHub listed {len(names)} of {connection.total_count} refs.", "They are listed again later."
+        )
 
 
 def git_time(written: str) -> tuple[int, int]:

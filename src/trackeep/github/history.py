@@ -22,14 +22,10 @@ class ListedRefs:
 
 @dataclass(frozen=True, slots=True)
 class HistoryPage:
-    """Commits that one commit reaches, last committed first; `after` asks for the next page, None at the end.
-
-    `first` is how many GitHub could be asked for at once.
-    """
+    """Commits that one commit reaches, last committed first; `after` asks for more, None at the end."""
 
     commits: tuple[Commit, ...]
     after: str | None
-    first: int
 
 
 class History(Protocol):
@@ -42,5 +38,5 @@ class History(Protocol):
     async def refs(self) -> ListedRefs:
         """Every branch and tag as they are now."""
 
-    async def page(self, tip: str, after: str | None, first: int) -> HistoryPage | None:
+    async def page(self, tip: str, after: str | None) -> HistoryPage | None:
         """The next commits that `tip` reaches, itself the first of all; None when GitHub does not have it."""

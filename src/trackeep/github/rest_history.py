@@ -46,7 +46,7 @@ class RestHistory:
         refs = (*branches, *(ref for ref, _ in tags))
         return ListedRefs(head if head in names else "", refs, frozenset(commits))
 
-    async def page(self, tip: str, after: str | None, first: int) -> HistoryPage | None:
+    async def page(self, tip: str, after: str | None) -> HistoryPage | None:
         """One request; `after` is the next page's URL, which names `tip`."""
         try:
             found = await rest.commits(self.github, self.repository.full_name, tip, after)
@@ -54,7 +54,7 @@ class RestHistory:
             # The same answer for a commit and for a repository that is not there.
             await rest.repository(self.github, self.repository.full_name)
             return None
-        return HistoryPage(found.items, found.next_url, rest.PER_PAGE)
+        return HistoryPage(found.items, found.next_url)
 
     async def _branches(self) -> AsyncIterator[Ref]:
         page = await rest.branches(self.github, self.repository.full_name)

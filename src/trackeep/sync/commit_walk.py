@@ -13,21 +13,18 @@ from typing import Any
 from trackeep.github.history import HistoryPage
 from trackeep.model import Commit
 
-PAGE = 100
-
 
 @dataclass(frozen=True, slots=True)
 class Walk:
     """`open` are commits known by name only, the next to be asked for in front.
 
     `tip` and `after` say whose history is being read and from where; without `after` the walk starts a new
-    one. `first` is the size of a page.
+    one.
     """
 
     open: tuple[str, ...] = ()
     tip: str = ""
     after: str | None = None
-    first: int = PAGE
 
     @property
     def is_through(self) -> bool:
@@ -61,19 +58,12 @@ def stepped(walk: Walk, page: HistoryPage, met: Collection[str]) -> tuple[Walk, 
     still = [sha for sha in dict.fromkeys([*walk.open, *parents]) if sha not in listed and sha not in met]
     tip, _ = walk.question
     goes_on = page.after is not None and bool(fresh) and 2 * len(fresh) >= len(page.commits)
-    first = page.first if page.first < walk.first else min(PAGE, walk.first + max(1, walk.first // 8))
-    return Walk(tuple(still), tip, page.after if goes_on else None, first), fresh
+    return Walk(tuple(still), tip, page.after if goes_on else None), fresh
 
 
 def written(walk: Walk, source: str) -> dict[str, Any]:
     """The walk as part of a cursor's position; `source` is who understands `after`."""
-    return {
-        "open": list(walk.open),
-        "tip": walk.tip,
-        "after": walk.after,
-        "first": walk.first,
-        "source": source,
-    }
+    return {"open": list(walk.open), "tip": walk.tip, "after": walk.after, "source": source}
 
 
 def read(position: Mapping[str, Any], source: str) -> Walk | None:
@@ -83,4 +73,4 @@ def read(position: Mapping[str, Any], source: str) -> Walk | None:
         return None
     if kept["source"] != source:
         return Walk(tuple(kept["open"]))
-    return Walk(tuple(kept["open"]), kept["tip"], kept["after"], kept["first"])
+    return Walk(tuple(kept["open"]), kept["tip"], kept["after"])

@@ -79,7 +79,7 @@ class _Walker:
     async def step(self, walk: Walk) -> Walk:
         """Fetch and store one page; returns the walk behind it."""
         tip, after = walk.question
-        page = await self.source.page(tip, after, walk.first)
+        page = await self.source.page(tip, after)
         if page is None or (after is None and all(each.sha != tip for each in page.commits)):
             await self._begin_anew()
             raise GitHubUnavailable(
