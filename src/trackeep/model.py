@@ -234,9 +234,9 @@ class Budget:
 class Waiting:
     """What outlives a process: until when nothing is asked, and how far the doubling of waits has come.
 
-    `refusals` came in a row without an answer between them; `spent` are the last minute's points by resource.
+    By resource: `refusals` came in a row, with no answer between them; `spent` are the last minute's points.
     """
 
     until: float = 0.0
-    refusals: int = 0
+    refusals: Mapping[str, int] = field(default_factory=dict)
     spent: Mapping[str, int] = field(default_factory=dict)

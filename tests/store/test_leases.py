@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from trackeep.database import Database
 from trackeep.model import Email, Person
-from trackeep.store import leases, people, schedule
+from trackeep.store import leases, people, schedule, waiting
 from trackeep.store.leases import BEHIND_S, Claim
 from trackeep.store.people import Credential
 from trackeep.store.schedule import BACKFILL, CLICK, POLL
@@ -198,7 +198,7 @@ async def test_github_decides_who_may_ask(db: Database) -> None:
     """No click gets past GitHub's waiting time, nor past a token that is dead."""
     await request(db, ALICE.id, BOB.id)
     async with db.write() as conn:
-        await schedule.wait_for_github(conn, ALICE.id, NOW + 100)
+        await waiting.wait_for_github(conn, ALICE.id, NOW + 100, {})
         await schedule.connection_state(conn, "print bob", "reconnect", "expired")
         await schedule.connection_state(conn, "print of an older token", "reconnect")
     assert await claim(db, "worker", NOW + 99) is None

@@ -43,7 +43,7 @@ class Turns:
         for lane in self._lanes:
             lane.budget = known.get(lane.resource, lane.budget)
             lane.open_at = max(lane.open_at, waiting.until)
-            lane.refusals = max(lane.refusals, waiting.refusals)
+            lane.refusals = waiting.refusals.get(lane.resource, 0)
             lane.sent.extend([now] * min(lane.per_minute, waiting.spent.get(lane.resource, 0)))
 
     async def wait(self, lane: Lane) -> None:
@@ -82,9 +82,9 @@ class Turns:
         return min(lane.open_at for lane in self._lanes)
 
     @property
-    def refusals(self) -> int:
-        """How many refusals have come in a row in the lane where it is worst."""
-        return max(lane.refusals for lane in self._lanes)
+    def refusals(self) -> dict[str, int]:
+        """How many have come in a row, by resource, where there are any."""
+        return {lane.resource: lane.refusals for lane in self._lanes if lane.refusals}
 
 
 def _limited(retry_at: float, now: float) -> GitHubRateLimited:

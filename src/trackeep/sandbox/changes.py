@@ -49,6 +49,7 @@ class Changes:
             "delete-refs": self.delete_refs,
             "tag": self.tag,
             "rename": self.rename,
+            "transfer": self.transfer,
             "access": self.access,
             "open-pull": self.open_pull,
             "ready-pull": self.ready_pull,
@@ -173,6 +174,17 @@ class Changes:
         repository.name = name
         repository.updated_at = self._now()
         return {"before": f"{repository.owner}/{before}", "after": repository.full_name}
+
+    def transfer(self, repository: Repository, asked: Asked) -> dict[str, Any]:
+        """`to`: the login of the new owner; who had it before may still push, its address leads here."""
+        before, owner = repository.full_name, str(asked["to"])
+        if self._world.person(owner) is None or self._world.repository(owner, repository.name):
+            raise ChangeRefused(f"{owner} cannot take {before}")
+        repository.collaborators[repository.owner] = "push"
+        repository.former_names = [*repository.former_names, before]
+        repository.owner = owner
+        repository.updated_at = self._now()
+        return {"before": before, "after": repository.full_name}
 
     def access(self, repository: Repository, asked: Asked) -> dict[str, Any]:
         """`login` and `permission` (None takes it away), and/or `private`."""

@@ -84,7 +84,7 @@ class _Door:
         if repository is None or not _may_read(self.state, grant, repository):
             # Without credentials GitHub asks for them, so that nobody learns what exists.
             raise _Refused(_ask_for_password() if grant is None else _not_found())
-        if repository.name.lower() != name.lower():
+        if repository.full_name.lower() != f"{owner}/{name}".lower():
             rest = request.url.path.split("/", 3)[3]
             query = f"?{request.url.query}" if request.url.query else ""
             raise _Refused(RedirectResponse(f"/{repository.full_name}.git/{rest}{query}", 301))

@@ -28,7 +28,7 @@ def repository_of(call: Call) -> Repository:
         found = call.world.repository(params["owner"], params["name"])
     if found is None or not call.sees(found):
         raise not_found()
-    if "name" in params and params["name"].lower() != found.name.lower():
+    if "name" in params and f"{params['owner']}/{params['name']}".lower() != found.full_name.lower():
         raise _moved(call, found)
     return found
 

@@ -264,7 +264,11 @@ class World:
         for repository in owned:
             if repository.name.lower() == wanted:
                 return repository
-        return next((r for r in owned if wanted in [former.lower() for former in r.former_names]), None)
+        # A former name of another owner's is written in full.
+        known = [(r, wanted) for r in owned] + [
+            (r, f"{wanted_owner}/{wanted}") for r in self.repositories.values()
+        ]
+        return next((r for r, name in known if name in [former.lower() for former in r.former_names]), None)
 
     def permission(self, login: str | None, repository: Repository) -> str | None:
         """`admin`, `maintain`, `push`, `triage`, `pull`, or None for no access at all."""

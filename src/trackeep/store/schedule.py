@@ -248,17 +248,6 @@ async def connection_state(conn: AsyncConnection, fingerprint: str, state: str, 
     await conn.execute(update(connection).where(this).values(state=state, problem=problem))
 
 
-async def wait_for_github(conn: AsyncConnection, account_id: int, retry_at: int | None) -> None:
-    """Nothing is asked for this account, with whatever token, before `retry_at`."""
-    this = connection.c.account_id == account_id
-    await conn.execute(update(connection).where(this).values(retry_at=retry_at))
-
-
-async def waits_until(conn: AsyncConnection, account_id: int) -> int:
-    found = select(connection.c.retry_at).where(connection.c.account_id == account_id)
-    return (await conn.execute(found)).scalar_one_or_none() or 0
-
-
 # ---- runs ---------------------------------------------------------------------------------------
 
 

@@ -126,7 +126,7 @@ account_email = Table(
 # `kind` is "broker" or "token" (pasted); `state` is "ok" or "reconnect". `base_url` is the address that
 # the refresh token is bound to. `renewal_*`: who trades the token for a new one just now and until when,
 # since when that one's answer is missing, and how long nobody tries again after failures. `retry_at` and
-# `refusals`: until when GitHub wants to hear nothing, and how often in a row it has said so.
+# `refusals`: until when GitHub wants to hear nothing, and how often in a row it said so, as JSON by resource.
 connection = Table(
     "connection",
     metadata,
@@ -144,7 +144,7 @@ connection = Table(
     time_column("expires_at"),
     time_column("refreshed_at"),
     time_column("retry_at"),
-    count_column("refusals"),
+    text_column("refusals"),
     text_column("renewal_by"),
     time_column("renewal_until"),
     time_column("renewal_asked_at"),

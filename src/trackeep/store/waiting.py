@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -11,11 +14,12 @@ from trackeep.store.tables_sync import run
 
 
 async def wait_for_github(
-    conn: AsyncConnection, account_id: int, retry_at: int | None, refusals: int = 0
+    conn: AsyncConnection, account_id: int, retry_at: int | None, refusals: Mapping[str, int]
 ) -> None:
     """Nothing is asked for this account, with whatever token, before `retry_at` (unix seconds)."""
     this = connection.c.account_id == account_id
-    await conn.execute(update(connection).where(this).values(retry_at=retry_at, refusals=refusals))
+    values = {"retry_at": retry_at, "refusals": json.dumps(refusals)}
+    await conn.execute(update(connection).where(this).values(values))
 
 
 async def waiting(conn: AsyncConnection, account_id: int, now: int) -> Waiting:
@@ -30,4 +34,6 @@ async def waiting(conn: AsyncConnection, account_id: int, now: int) -> Waiting:
         spent["core"] += round(each.rest_requests * share)
         spent["graphql"] += round(each.graphql_points * share)
         spent["git"] += round(each.git_posts * share)
-    return Waiting(row.retry_at or 0 if row else 0, row.refusals if row else 0, spent)
+    if row is None:
+        return Waiting(spent=spent)
+    return Waiting(row.retry_at or 0, json.loads(row.refusals or "{}"), spent)
