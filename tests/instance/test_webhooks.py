@@ -14,7 +14,9 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
-from local_instance import LocalInstance, serve
+from local_instance import Guest, LocalInstance, serve
+from programs import Program
+from sandbox_control import Sandbox
 from signed_delivery import FORM, JSON, SECRET, Delivery, about, as_form, examples, signature
 from sqlalchemy import func, select, update
 
@@ -347,6 +349,26 @@ async def test_mallory_fills_nothing(instance: LocalInstance, http: aiohttp.Clie
     assert await count(instance) == 0 and not await is_due(instance)
     instance.clock.ahead_s += 61
     assert (await Delivery(PUSH).send(instance.url, http)).status == 202
+
+
+async def test_the_owner_sees_when_the_last_one_came(
+    sandbox: Program, tmp_path: Path, http: aiohttp.ClientSession
+) -> None:
+    """On the page Sync, so that a webhook that went silent is noticed; nobody else is told."""
+    github = Sandbox(sandbox.url)
+    async with (
+        serve(tmp_path, sandbox.url, webhook_secret=SECRET, allowed_users="bob") as instance,
+        Guest(instance.url, "") as alice,
+        Guest(instance.url, "") as bob,
+    ):
+        await alice.set_up(await instance.code())
+        for guest, login in ((alice, "alice"), (bob, "bob")):
+            await guest.send("/signin/token", {"token": github.token(login)})
+        assert "Webhook on · nothing delivered" in (await alice.open("/sync")).text
+        await Delivery(PUSH).send(instance.url, http)
+        assert "Webhook on · GitHub last told us" in (await alice.open("/sync")).text
+        page = await bob.open("/sync")
+        assert page.status == 200 and "Webhook" not in page.text
 
 
 async def test_a_session_is_no_signature(instance: LocalInstance, http: aiohttp.ClientSession) -> None:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from trackeep.instance.frame import reader_of, show
+from trackeep.instance.frame import reader_of, show, viewer_of
 from trackeep.instance.sessions import current
 from trackeep.instance.site import Site, site_of
 from trackeep.metrics.syncing import budget_use, hit_ratio
 from trackeep.model import Budget
-from trackeep.store import reports_sync
+from trackeep.store import hints, reports_sync
 from trackeep.store.reports_access import Reader
 from trackeep.store.reports_sync import Freshness, RepositorySync
 from trackeep.sync import plan
@@ -44,6 +44,7 @@ async def page(request: Request) -> Response:
         freshness = await reports_sync.freshness(conn, reader)
         repositories = await reports_sync.repositories(conn, reader)
         runs = await reports_sync.runs(conn, reader.account_id, limit=RUNS_SHOWN)
+        delivered_at = await hints.last_delivery_at(conn)
         losses = await reports_sync.losses(conn, reader.account_id)
     rows = sorted(repositories, key=lambda row: ("bad", "warn", "off", "ok").index(state_of(row, reader.now)))
     last = next((run for run in runs if run.finished_at is not None), None)
@@ -62,6 +63,9 @@ async def page(request: Request) -> Response:
         unchanged=hit_ratio(sum(run.not_modified for run in runs), conditional),
         budgets=[budget_card(budget, reader.now) for budget in freshness.budgets],
         sentence=sentence(freshness, reader.now),
+        # The owner alone: it is about everybody's repositories.
+        has_webhook=bool(site_of(request).settings.webhook_secret) and viewer_of(request).role == "owner",
+        delivered_at=delivered_at,
     )
 
 

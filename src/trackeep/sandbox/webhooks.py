@@ -91,16 +91,19 @@ class Hooks:
     async def _deliver(self, hook: Hook, bodies: list[tuple[str, dict[str, Any]]]) -> None:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_WAIT_S)) as http:
             for event, said in bodies:
-                number, status = str(uuid.uuid4()), 0
+                number = str(uuid.uuid4())
                 body, headers = _signed(hook, event, said, number)
-                try:
-                    async with http.post(
-                        hook.url, data=body, headers=headers, allow_redirects=False
-                    ) as answer:
-                        status = answer.status
-                except (aiohttp.ClientError, TimeoutError):
-                    pass
+                status = await _post(http, hook.url, body, headers)
                 self.deliveries.append({"event": event, "id": number, "url": hook.url, "status": status})
+
+
+async def _post(http: aiohttp.ClientSession, url: str, body: bytes, headers: dict[str, str]) -> int:
+    """The status of the answer, 0 without one; a redirect is not followed."""
+    try:
+        async with http.post(url, data=body, headers=headers, allow_redirects=False) as answer:
+            return answer.status
+    except (aiohttp.ClientError, TimeoutError):
+        return 0
 
 
 def _signed(hook: Hook, event: str, said: dict[str, Any], number: str) -> tuple[bytes, dict[str, str]]:
