@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from sqlalchemy import and_, case, delete, func, or_, select, update
@@ -23,6 +23,10 @@ TRACKED, PAUSED = "tracked", "paused"
 KEPT_RUNS = 500
 # The streams that make a repository complete.
 STREAMS = ("commits", "pulls", "issues")
+_REPOSITORY = tuple(
+    func.coalesce(repository.c[each.name], 0) if each.name.endswith("_at") else repository.c[each.name]
+    for each in fields(Repository)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +79,13 @@ async def followed(conn: AsyncConnection, account_id: int) -> list[Repository]:
     """The repositories to keep up to date (not paused, access not lost), last pushed first."""
     mine = and_(access.c.repository_id == follow.c.repository_id, access.c.account_id == account_id)
     rows = (
-        select(repository)
+        select(*_REPOSITORY)
         .join(follow, follow.c.repository_id == repository.c.id)
         .join(access, mine)
         .where(follow.c.account_id == account_id, follow.c.state == TRACKED, access.c.state == GRANTED)
         .order_by(repository.c.pushed_at.desc(), repository.c.id)
     )
-    return [_repository(row) for row in await conn.execute(rows)]
+    return [Repository(*row) for row in await conn.execute(rows)]
 
 
 async def request_sync(conn: AsyncConnection, account_id: int, now: int) -> None:
@@ -98,12 +102,13 @@ async def request_sync(conn: AsyncConnection, account_id: int, now: int) -> None
 
 async def cursors(conn: AsyncConnection, account_id: int) -> dict[tuple[int, str], Cursor]:
     """Every cursor of the account by (repository id, stream)."""
-    rows = await conn.execute(select(cursor).where(cursor.c.account_id == account_id))
+    c = cursor.c
+    columns = (c.repository_id, c.stream, c.position, c.complete, c.due_at, c.failures, c["items"])
+    rows = await conn.execute(select(*columns).where(c.account_id == account_id))
+    # Taken apart, not by name: a thousand repositories have many thousands of these at every look.
     return {
-        (row.repository_id, row.stream): Cursor(
-            json.loads(row.position or "{}"), row.complete, row.due_at or 0, row.failures, row.items
-        )
-        for row in rows
+        (repository_id, stream): Cursor(json.loads(position or "{}"), complete, due_at or 0, failures, items)
+        for repository_id, stream, position, complete, due_at, failures, items in rows
     }
 
 
@@ -278,14 +283,3 @@ async def finish_run(conn: AsyncConnection, run_id: int, figures: Mapping[str, A
         select(run.c.id).where(run.c.account_id == owner).order_by(run.c.id.desc()).offset(KEPT_RUNS).limit(1)
     )
     await conn.execute(delete(run).where(run.c.account_id == owner, run.c.id <= oldest.scalar_subquery()))
-
-
-def _repository(row: Any) -> Repository:
-    names = (
-        *("id", "node_id", "owner", "name", "private", "fork", "archived", "default_branch"),
-        *("description", "language", "size_kb", "created_at", "pushed_at", "updated_at"),
-    )
-    values = {name: getattr(row, name) for name in names}
-    for name in ("created_at", "pushed_at", "updated_at"):
-        values[name] = values[name] or 0
-    return Repository(**values)
