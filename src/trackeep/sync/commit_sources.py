@@ -10,6 +10,7 @@ import structlog
 from trackeep.errors import GitHubNoAccess
 from trackeep.github import rest
 from trackeep.github.graphql_history import GraphqlHistory
+from trackeep.github.history import History
 from trackeep.github.rest_history import RestHistory
 from trackeep.model import Repository
 from trackeep.store import schedule
@@ -46,7 +47,7 @@ async def fetch_commits(work: Work, repository: Repository) -> None:
         try:
             await _by_git(work, repository)
         except GitHubNoAccess as refusal:
-            await rest.repository(work.github, repository.full_name)  # raises when it is git's no alone
+            await rest.repository(work.github, repository.full_name)  # raises unless the no is git's alone
             position["git_refused_at"] = work.now
             log.warning("git refused, GitHub's API is asked", problem=refusal.sentence)
         else:
@@ -54,14 +55,19 @@ async def fetch_commits(work: Work, repository: Repository) -> None:
     refused_at = position["git_refused_at"]
     kept = {"git_refused_at": refused_at, "pushed_at": position.get("pushed_at")}
 
-    async def by(source: GraphqlHistory | RestHistory) -> None:
+    async def by(source: History) -> None:
         await sync_by_api(work, repository, source, {**kept, "source": source.name})
 
-    await either(
-        work,
-        lambda: by(GraphqlHistory(work.github, repository)),
-        lambda: by(RestHistory(work.github, repository)),
-    )
+    async def by_rest() -> None:
+        await by(RestHistory(work.github, repository))
+
+    async def by_graphql() -> None:
+        try:
+            await by(GraphqlHistory(work.github, repository))
+        except GitHubNoAccess:  # to this repository alone; REST says whether that is so, and why
+            await by_rest()
+
+    await either(work, by_graphql, by_rest)
 
 
 async def _by_git(work: Work, repository: Repository) -> None:
