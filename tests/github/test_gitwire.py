@@ -24,7 +24,7 @@ from trackeep.errors import (
     GitHubUnavailable,
 )
 from trackeep.github.gitpack import CommitPack, read_pack
-from trackeep.github.gitwire import Caps, GitRemote, fetch_pack, list_refs
+from trackeep.github.gitwire import Caps, GitRemote, Haves, fetch_pack, list_refs
 
 pytestmark = pytest.mark.anyio
 ATLAS = "fernhill/atlas"
@@ -64,7 +64,7 @@ async def test_refs_are_those_git_lists(sandbox: Program, http: aiohttp.ClientSe
 async def test_everything_arrives_parents_first(sandbox: Program, http: aiohttp.ClientSession) -> None:
     """The commits of all refs equal `git rev-list --all`, and none comes before a parent."""
     git, repo = remote(http, sandbox.url, ATLAS), served(sandbox.url, ATLAS)
-    pack = await fetch_pack(git, sorted({ref.commit_sha for ref in (await list_refs(git)).refs}), [])
+    pack = await fetch_pack(git, sorted({ref.commit_sha for ref in (await list_refs(git)).refs}), Haves())
     seen: set[str] = set()
     for commit in pack.commits():
         assert seen.issuperset(commit.parents)
@@ -74,16 +74,45 @@ async def test_everything_arrives_parents_first(sandbox: Program, http: aiohttp.
     pack.close()
 
 
-@pytest.mark.parametrize("unknown", [0, 300, 900])
+@pytest.mark.parametrize(("unknown", "posts"), [(0, 1), (300, 2), (1_300, 3), (6_000, 4)])
 async def test_only_what_is_missing_is_sent(
-    sandbox: Program, http: aiohttp.ClientSession, unknown: int
+    sandbox: Program, http: aiohttp.ClientSession, unknown: int, posts: int
 ) -> None:
-    """A have found in the first, second or fourth round limits the pack; foreign ones do no harm."""
+    """A have found in the first round or in a later one limits the pack; however many, none is left out."""
     git, repo = remote(http, sandbox.url, ATLAS), served(sandbox.url, ATLAS)
     tip, old = repo.git("rev-parse", "main", "main~5").split()
-    pack = await fetch_pack(git, [tip], [*(f"{number:040x}" for number in range(unknown)), old])
+    foreign = [f"{number:040x}" for number in range(unknown)]
+    pack = await fetch_pack(git, [tip], Haves([*foreign, old]))
     assert set(shas(pack)) == repo.all_shas(f"{old}..{tip}")
-    assert git.posts == 1 + unknown // 256
+    assert git.posts == posts
+    pack.close()
+
+
+async def test_listed_tips_are_named_at_once(sandbox: Program, http: aiohttp.ClientSession) -> None:
+    """What the server itself lists needs no second round, and what lies far back is found when all fails."""
+    git, repo = remote(http, sandbox.url, ATLAS), served(sandbox.url, ATLAS)
+    tip, old = repo.git("rev-parse", "main", "main~5").split()
+    foreign = [f"{number:040x}" for number in range(1_000)]
+
+    async def older() -> list[str]:
+        return [old]
+
+    for haves, posts in ((Haves([*foreign, old], listed=1_001), 1), (Haves(foreign, older=older), 3)):
+        git.posts = 0
+        pack = await fetch_pack(git, [tip], haves)
+        assert (set(shas(pack)), git.posts) == (repo.all_shas(f"{old}..{tip}"), posts)
+        pack.close()
+
+
+async def test_pages_are_bounded_by_bytes_too(sandbox: Program, http: aiohttp.ClientSession) -> None:
+    """A page ends at its number of commits or of bytes, and all pages together are the pack."""
+    git, repo = remote(http, sandbox.url, ATLAS), served(sandbox.url, ATLAS)
+    pack = await fetch_pack(git, [repo.git("rev-parse", "main")], Haves())
+    everything = shas(pack)
+    for most_commits, most_bytes, longest in ((100, 1 << 30, 100), (1_000, 4_000, 40), (1_000, 1, 1)):
+        pages = list(pack.pages(most_commits, most_bytes))
+        assert [commit.sha for page in pages for commit in page] == everything
+        assert max(map(len, pages)) <= longest
     pack.close()
 
 
@@ -93,7 +122,7 @@ async def test_a_history_without_a_common_commit(fresh_sandbox: Program, http: a
     tip = repo.commit(message="A second beginning")
     repo.point("refs/heads/second", tip)
     git = remote(http, fresh_sandbox.url, ATLAS)
-    pack = await fetch_pack(git, [tip], [repo.git("rev-parse", "main")])
+    pack = await fetch_pack(git, [tip], Haves([repo.git("rev-parse", "main")]))
     assert (shas(pack), git.posts) == ([tip], 2)
     pack.close()
 
@@ -113,7 +142,7 @@ async def test_odd_objects_arrive_whole(fresh_sandbox: Program, http: aiohttp.Cl
     git = remote(http, fresh_sandbox.url, "alice/seedling")
     refs = {ref.name: ref for ref in (await list_refs(git)).refs}
     assert refs["refs/tags/twice"].commit_sha == octopus
-    pack = await fetch_pack(git, sorted({ref.commit_sha for ref in refs.values()}), [])
+    pack = await fetch_pack(git, sorted({ref.commit_sha for ref in refs.values()}), Haves())
     commits = {commit.sha: commit for commit in pack.commits()}
     assert commits.keys() == repo.all_shas("main") and pack.others
     assert (len(commits[octopus].parents), len(commits[root].message)) == (70, 5_000_000)
@@ -227,7 +256,7 @@ async def test_a_bad_wire(
     with pytest.raises(error):
         await list_refs(git)
     with pytest.raises(error) as second:
-        await fetch_pack(git, [tip], [])
+        await fetch_pack(git, [tip], Haves())
     if isinstance(second.value, GitHubRateLimited):
         assert second.value.retry_at == 1030.0
 
@@ -238,15 +267,15 @@ async def test_the_caps(sandbox: Program, http: aiohttp.ClientSession) -> None:
     with pytest.raises(GitHubTooLarge):
         await list_refs(remote(http, sandbox.url, ATLAS, caps=Caps(ref_bytes=100)))
     with pytest.raises(GitHubTooLarge):
-        await fetch_pack(remote(http, sandbox.url, ATLAS, caps=Caps(pack_bytes=1000)), [tip], [])
+        await fetch_pack(remote(http, sandbox.url, ATLAS, caps=Caps(pack_bytes=1000)), [tip], Haves())
     with pytest.raises(GitHubTooManyCommits):
-        await fetch_pack(remote(http, sandbox.url, ATLAS, caps=Caps(commits=3)), [tip], [])
+        await fetch_pack(remote(http, sandbox.url, ATLAS, caps=Caps(commits=3)), [tip], Haves())
 
 
 async def test_a_want_that_is_gone(sandbox: Program, http: aiohttp.ClientSession) -> None:
     """A commit that the server no longer has is asked for again later, from a new list of refs."""
     with pytest.raises(GitHubUnavailable, match="not our ref"):
-        await fetch_pack(remote(http, sandbox.url, ATLAS), ["1" * 40], [])
+        await fetch_pack(remote(http, sandbox.url, ATLAS), ["1" * 40], Haves())
 
 
 async def test_a_renamed_repository_is_found(fresh_sandbox: Program, http: aiohttp.ClientSession) -> None:

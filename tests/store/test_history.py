@@ -15,7 +15,13 @@ from trackeep.github.gitobjects import parse_commit
 from trackeep.model import CoAuthor, Commit, Signature
 from trackeep.store import tables
 from trackeep.store import tables_fetched as fetched
-from trackeep.store.history import commits_to_have, identify, missing_commits, save_commits
+from trackeep.store.history import (
+    commits_to_have,
+    identify,
+    missing_commits,
+    older_commits_to_have,
+    save_commits,
+)
 
 pytestmark = pytest.mark.anyio
 ALICE = Signature("Alice", "1001+alice@users.noreply.github.com", 1_700_000_000, 120)
@@ -168,12 +174,23 @@ async def test_an_enterprise_server_has_its_own_noreply_host(db: Database) -> No
 
 
 async def test_what_to_name_as_had(db: Database) -> None:
-    """First the tips that moved, then heads, then the newest; only what is stored."""
+    """Tips and the rest each come newest first, heads before other commits; only what is stored."""
     page = [commit(1), commit(2, 1), commit(3, 2), commit(4, 2, at=9), commit(5)]
     async with db.write() as conn:
         await save_commits(conn, 1, page)
         await save_commits(conn, 2, [commit(7)])
     async with db.read() as conn:
-        haves = await commits_to_have(conn, 1, [commit(2).sha, commit(7).sha])
+        tips = [commit(each).sha for each in (1, 2, 7)]
+        listed, others = await commits_to_have(conn, 1, tips)
         assert await missing_commits(conn, 1, [commit(5).sha, commit(7).sha]) == {commit(7).sha}
-    assert [int(sha, 16) for sha in haves] == [2, 5, 3, 4, 1]
+    assert [int(sha, 16) for sha in (*listed, *others)] == [2, 1, 5, 3, 4]
+
+
+async def test_older_commits_to_name(db: Database) -> None:
+    """Every 8,192nd commit by age and twice as far each time, so that no rewriting goes past all of them."""
+    async with db.write() as conn:
+        await save_commits(conn, 1, [commit(number) for number in range(1, 17_000)])
+    async with db.read() as conn:
+        older = await older_commits_to_have(conn, 1)
+        assert await older_commits_to_have(conn, 2) == []
+    assert [int(sha, 16) for sha in older] == [16_999 - 8_192, 16_999 - 16_384]

@@ -54,14 +54,21 @@ class CommitPack:
 
     def commits(self) -> Iterator[Commit]:
         """Every commit once, each after all of its parents that the pack holds."""
-        reader = _Reader(self.data, self.size - _TRAILER)
-        shas = list(self.index)
-        for number in self._parents_first():
-            if number < len(self.kept):
-                raw = self.kept[number]
-            else:
-                raw = reader.whole(self.starts[number], self.index, self.starts)
-            yield parse_commit(shas[number].hex(), raw)
+        for sha, raw in self._raw_commits():
+            yield parse_commit(sha, raw)
+
+    def pages(self, most_commits: int, most_bytes: int) -> Iterator[list[Commit]]:
+        """The same in lists, each of which ends at `most_commits` or once it has `most_bytes` of objects."""
+        page: list[Commit] = []
+        size = 0
+        for sha, raw in self._raw_commits():
+            page.append(parse_commit(sha, raw))
+            size += len(raw)
+            if len(page) >= most_commits or size >= most_bytes:
+                yield page
+                page, size = [], 0
+        if page:
+            yield page
 
     def reached_from(self, shas: set[str]) -> set[str]:
         """Those of the pack's commits that `shas` lead to within the pack, themselves included."""
@@ -78,6 +85,16 @@ class CommitPack:
 
     def close(self) -> None:
         self.data.close()
+
+    def _raw_commits(self) -> Iterator[tuple[str, bytes]]:
+        reader = _Reader(self.data, self.size - _TRAILER)
+        shas = list(self.index)
+        for number in self._parents_first():
+            if number < len(self.kept):
+                raw = self.kept[number]
+            else:
+                raw = reader.whole(self.starts[number], self.index, self.starts)
+            yield shas[number].hex(), raw
 
     def _parents_first(self) -> Iterator[int]:
         # Git writes newest first, so going backwards most parents have been met already.

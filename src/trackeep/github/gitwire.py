@@ -10,7 +10,7 @@ import base64
 import contextlib
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import IO
 from urllib.parse import urljoin, urlsplit
@@ -34,8 +34,8 @@ _FLUSH, _DELIMITER, _RESPONSE_END = b"0000", b"0001", b"0002"
 _AGENT = f"trackeep/{__version__}"
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=15, sock_read=120)
 _MOST_REDIRECTS = 3
-_HAVES_A_ROUND = 256
-_MOST_ROUNDS = 4
+# Haves of the first round; each one after it has four times as many, as git's own client increases them.
+_FIRST_HAVES, _MORE_HAVES = 256, 4
 # PostgreSQL cannot index more; GitHub itself stops at 255 bytes.
 _LONGEST_REF = 1024
 _LATER = "It is fetched again later; nothing is lost."
@@ -97,11 +97,26 @@ async def list_refs(git: GitRemote) -> RemoteRefs:
     return RemoteRefs(head if any(ref.name == head for ref in refs) else "", tuple(refs))
 
 
-async def fetch_pack(git: GitRemote, wants: Sequence[str], haves: Sequence[str]) -> CommitPack:
+@dataclass(frozen=True, slots=True)
+class Haves:
+    """Stored commits to name to the server, most useful first; only such whose whole ancestry is stored.
+
+    The first `listed` are tips that the server itself lists; all are named at once, in fewer bytes than
+    their list has, because the server sends as soon as it can and then what it does not know of comes
+    again. `older` finds further ones, far apart, and is
+    asked only when those before did not tell the server where our history meets the wanted one.
+    """
+
+    shas: Sequence[str] = ()
+    listed: int = 0
+    older: Callable[[], Awaitable[Sequence[str]]] | None = None
+
+
+async def fetch_pack(git: GitRemote, wants: Sequence[str], haves: Haves) -> CommitPack:
     """The commits that lead to `wants` but not to `haves`, as an open pack the caller closes.
 
-    `haves` come most useful first; only commits whose whole ancestry is stored may be among them. One
-    POST when the server finds the first 256 of them sufficient, else up to five.
+    One POST when the server finds the first of the haves sufficient, which are all tips that it lists and
+    at least 256 commits; else one for each further round and one that says that there are no more.
     Raises what list_refs raises, and GitHubTooManyCommits.
     """
     with tempfile.TemporaryFile() as file:
@@ -111,23 +126,32 @@ async def fetch_pack(git: GitRemote, wants: Sequence[str], haves: Sequence[str])
         return await asyncio.to_thread(read_pack, file, most_commits=git.caps.commits)
 
 
-async def _negotiate(git: GitRemote, wants: Sequence[str], haves: Sequence[str], file: IO[bytes]) -> None:
+async def _negotiate(git: GitRemote, wants: Sequence[str], haves: Haves, file: IO[bytes]) -> None:
     options = ["ofs-delta", "no-progress", "filter tree:0", *(f"want {sha}" for sha in wants)]
-    common: list[str] = []
-    for start in range(0, _HAVES_A_ROUND * _MOST_ROUNDS, _HAVES_A_ROUND):
-        batch = haves[start : start + _HAVES_A_ROUND]
-        if not batch:
-            break
-        body = _request("fetch", [*options, *(f"have {sha}" for sha in [*common, *batch])])
+    common: dict[str, None] = {}
+    async for batch in _rounds(haves):
+        body = _request("fetch", [*options, *(f"have {sha}" for sha in dict.fromkeys([*common, *batch]))])
         async with _answer(git, body) as content:
             found = await _read_fetch(_Packets(git, content, git.caps.pack_bytes), file)
         if found is None:
             return
-        common += [sha for sha in found if sha not in set(common)]
+        common |= dict.fromkeys(found)
     body = _request("fetch", [*options, *(f"have {sha}" for sha in common), "done"])
     async with _answer(git, body) as content:
         if await _read_fetch(_Packets(git, content, git.caps.pack_bytes), file) is not None:
             raise GitHubError("GitHub's git server ended without sending commits.", _LATER)
+
+
+async def _rounds(haves: Haves) -> AsyncIterator[Sequence[str]]:
+    """What is named in each round; nothing is left out, however much there is."""
+    size = max(_FIRST_HAVES, haves.listed)
+    start = 0
+    while start < len(haves.shas):
+        yield haves.shas[start : start + size]
+        start += size
+        size *= _MORE_HAVES
+    if haves.older is not None and (older := await haves.older()):
+        yield older
 
 
 async def _read_fetch(packets: _Packets, file: IO[bytes]) -> list[str] | None:

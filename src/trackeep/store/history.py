@@ -140,11 +140,13 @@ def is_marked() -> ColumnElement[bool]:
     return exists().where(walked.c.repository_id == commit.c.repository_id, walked.c.sha == commit.c.sha)
 
 
-async def commits_to_have(conn: AsyncConnection, repository_id: int, tips: Sequence[str]) -> list[str]:
-    """Stored commits to name to the server, most useful first: `tips`, the newest heads, then the newest.
+async def commits_to_have(
+    conn: AsyncConnection, repository_id: int, tips: Iterable[str]
+) -> tuple[list[str], list[str]]:
+    """Stored commits to name to the server: those of `tips`, and the newest heads and commits beside them.
 
-    A head is a commit that no other of the newest ones has as a parent. After a kill in the middle of a
-    fetch the heads are where it stopped.
+    Both come newest first. A head is a commit that no other of the newest ones has as a parent. After a
+    kill in the middle of a fetch the heads are where it stopped.
     """
     newest = await conn.execute(
         select(commit.c.sha, commit.c.parents)
@@ -155,9 +157,32 @@ async def commits_to_have(conn: AsyncConnection, repository_id: int, tips: Seque
     found = {row.sha: row.parents for row in newest}
     parents = {parent for line in found.values() for parent in line.split()}
     heads = [sha for sha in found if sha not in parents]
-    gone = await missing_commits(conn, repository_id, tips)
-    ordered = dict.fromkeys([*(tip for tip in tips if tip not in gone), *heads, *found])
-    return list(islice(ordered, _MOST_HAVES))
+    stored = await _newest_first(conn, repository_id, tips)
+    others = dict.fromkeys(sha for sha in [*heads, *found] if sha not in stored)
+    return list(stored), list(islice(others, _MOST_HAVES))
+
+
+async def older_commits_to_have(conn: AsyncConnection, repository_id: int) -> list[str]:
+    """Every 8,192nd commit by age, then twice as far each time: one of them is older than any rewriting."""
+    found: list[str] = []
+    in_order = select(commit.c.sha).where(commit.c.repository_id == repository_id)
+    in_order = in_order.order_by(commit.c.committed_at.desc()).limit(1)
+    rank = _NEWEST * 2
+    while sha := await conn.scalar(in_order.offset(rank)):
+        found.append(sha)
+        rank *= 2
+    lost = await missing_commits(conn, repository_id, found)
+    return [sha for sha in found if sha not in lost]
+
+
+async def _newest_first(conn: AsyncConnection, repository_id: int, shas: Iterable[str]) -> dict[str, int]:
+    """When those of `shas` that are stored, together with their ancestors, were committed."""
+    found: dict[str, int] = {}
+    for chunk in chunked(list(set(shas))):
+        dated = select(commit.c.sha, commit.c.committed_at).where(commit.c.repository_id == repository_id)
+        rows = await conn.execute(dated.where(commit.c.sha.in_(chunk), ~is_marked()))
+        found |= {row[0]: row[1] for row in rows}
+    return dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
 def chunked(shas: Sequence[str]) -> Iterator[Sequence[str]]:

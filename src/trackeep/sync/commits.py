@@ -6,19 +6,21 @@ import asyncio
 import contextlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.database import Database
 from trackeep.errors import GitHubUnavailable
 from trackeep.github.gitpack import CommitPack
-from trackeep.github.gitwire import GitRemote, fetch_pack, list_refs
+from trackeep.github.gitwire import GitRemote, Haves, fetch_pack, list_refs
 from trackeep.model import Commit, Ref, Repository
 from trackeep.store import history, refs, walks
 from trackeep.store.history import NOREPLY_HOST
 
+# A page is one transaction, and up to two of them are in memory at once.
 _PAGE = 4000
+_PAGE_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class _Plan:
     before: dict[str, Ref]
     after: dict[str, Ref]
     wants: tuple[str, ...]
-    haves: tuple[str, ...]
+    haves: Haves
     is_fresh: bool
 
 
@@ -78,23 +80,30 @@ async def _planned(db: Database, repository_id: int, after: dict[str, Ref]) -> _
         tips = {after[name].commit_sha for name in changed} - known
         wants = await history.missing_commits(conn, repository_id, tips)
         if not wants:
-            return _Plan(before, after, (), (), is_fresh=False)
-        moved = [before[name].commit_sha for name in changed if name in before]
-        haves = await history.commits_to_have(conn, repository_id, moved)
+            return _Plan(before, after, (), Haves(), is_fresh=False)
+        # The server has what it lists, and mostly what it listed.
+        tips = {ref.commit_sha for ref in (*before.values(), *after.values())}
+        listed, others = await history.commits_to_have(conn, repository_id, tips)
+        haves = Haves((*listed, *others), len(listed), partial(_older, db, repository_id))
         # What an unfinished walk over the API has stored is none we have, and its flags are still to be set.
-        is_fresh = not haves and not await walks.are_any(conn, repository_id)
-        return _Plan(before, after, tuple(sorted(wants)), tuple(haves), is_fresh)
+        is_fresh = not haves.shas and not await walks.are_any(conn, repository_id)
+        return _Plan(before, after, tuple(sorted(wants)), haves, is_fresh)
+
+
+async def _older(db: Database, repository_id: int) -> list[str]:
+    async with db.read() as conn:
+        return await history.older_commits_to_have(conn, repository_id)
 
 
 async def _fetched(db: Database, git: GitRemote, repository_id: int, plan: _Plan) -> CommitPack:
     pack = await fetch_pack(git, plan.wants, plan.haves)
-    if plan.haves:
+    if plan.haves.shas:
         outside = await asyncio.to_thread(pack.outside)
         async with db.read() as conn:
             lost = await history.missing_commits(conn, repository_id, outside)
         if lost:  # rows were removed behind our back: fetch everything once more
             pack.close()
-            pack = await fetch_pack(git, plan.wants, ())
+            pack = await fetch_pack(git, plan.wants, Haves())
     # A branch leads to a commit always, a tag may lead to a file or folder, which is not asked for again.
     branches = {ref.commit_sha for ref in plan.after.values() if ref.is_branch}
     if any(sha not in pack for sha in branches.intersection(plan.wants)):
@@ -117,14 +126,16 @@ class _Writer:
         if self.plan.is_fresh and refs.HEAD in self.plan.after:
             head = {self.plan.after[refs.HEAD].commit_sha}
             default = await asyncio.to_thread(pack.reached_from, head)
-        commits = pack.commits()
+        pages = pack.pages(_PAGE, _PAGE_BYTES)
 
         async def read() -> list[Commit]:
-            return await asyncio.to_thread(list, islice(commits, _PAGE))
+            return await asyncio.to_thread(next, pages, [])
 
         page = await read()
-        for _ in range((len(pack) - 1) // _PAGE):
+        count = len(page)
+        while count < len(pack):
             page, _ = await asyncio.gather(read(), self._save(page, default))
+            count += len(page)
         await self.save_refs(page, default)
 
     async def save_refs(self, page: Sequence[Commit], default: Collection[str] = ()) -> None:
