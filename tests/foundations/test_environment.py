@@ -48,6 +48,9 @@ def test_secrets_may_stand_in_files(tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text("k" * 40 + "\n")
     assert instance_settings({"TRACKEEP_SECRET_KEY_FILE": str(file)}).secret_key == "k" * 40
+    webhook = {"TRACKEEP_WEBHOOK_SECRET_FILE": str(file)}
+    assert instance_settings(webhook).webhook_secret == "k" * 40 and not instance_settings({}).webhook_secret
+    assert instance_settings(webhook).warnings == ()
     with pytest.raises(SettingsError, match="both set"):
         instance_settings({"TRACKEEP_SECRET_KEY": "k" * 40, "TRACKEEP_SECRET_KEY_FILE": str(file)})
     with pytest.raises(SettingsError, match=r"TRACKEEP_SECRET_KEY_FILE cannot be read: No such file"):

@@ -245,6 +245,31 @@ def test_doctor_finds_everything_in_order(at_home: dict[str, str]) -> None:
     assert {"settings", "database", "key", "disk", "GitHub"} <= {finding["check"] for finding in findings}
 
 
+@pytest.mark.parametrize(
+    ("base_url", "state"),
+    [
+        ("https://trackeep.example.org/t", "ok"),
+        ("https://box.lan", "warning"),
+        ("https://10.0.0.7", "warning"),
+        ("http://localhost:8080", "warning"),
+    ],
+)
+def test_doctor_knows_where_github_cannot_deliver(at_home: dict[str, str], base_url: str, state: str) -> None:
+    """A webhook at an address that only this house knows is told of; at a public one its address is named."""
+    webhook = {"TRACKEEP_BASE_URL": base_url, "TRACKEEP_WEBHOOK_SECRET": "s" * 32}
+    findings = json.loads(run("doctor", "--json", env={**at_home, **webhook}).stdout)["findings"]
+    found = next(each for each in findings if each["check"] == "webhook")
+    assert found["state"] == state and f"{base_url}/webhooks/github" in found["sentence"]
+
+
+def test_a_weak_webhook_secret_stops_the_start(at_home: dict[str, str]) -> None:
+    """The program says what is wrong and how to make a better one, without repeating it."""
+    done = run("serve", "--port", "0", env={**at_home, "TRACKEEP_WEBHOOK_SECRET": "only-15-letters"})
+    assert done.returncode == 2
+    assert "TRACKEEP_WEBHOOK_SECRET is shorter than 16 bytes" in done.stderr
+    assert "openssl rand -hex 32" in done.stderr and "only-15-letters" not in done.stderr
+
+
 def test_doctor_says_what_is_broken(at_home: dict[str, str], tmp_path: Path) -> None:
     """A broker that does not answer and a readable key file are errors with a cure; the exit code is 1."""
     key = tmp_path / "data" / "secret.key"
