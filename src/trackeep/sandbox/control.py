@@ -16,6 +16,7 @@ from trackeep.sandbox.changes import ChangeRefused, Changes
 from trackeep.sandbox.oauth import ready_made_token
 from trackeep.sandbox.relics import RelicRefused, Relics
 from trackeep.sandbox.state import SandboxState
+from trackeep.sandbox.webhooks import Hook, Hooks
 
 PREFIX = "/_sandbox"
 
@@ -45,6 +46,8 @@ def routes(state: SandboxState) -> list[BaseRoute]:
         ("POST", "/latency"): control.latency,
         ("POST", "/repositories"): control.add_repository,
         ("POST", "/repos/{owner}/{name}/change"): control.change,
+        ("POST", "/webhooks"): control.add_webhook,
+        ("GET", "/webhooks"): control.webhooks,
     }
     return [Route(PREFIX + path, _json(how), methods=[method]) for (method, path), how in table.items()]
 
@@ -63,6 +66,7 @@ class _Control:
     def __init__(self, state: SandboxState) -> None:
         self._state = state
         self._changes = Changes(state.world, state.clock)
+        self._hooks = Hooks(state)
         self._relics = Relics(state.world, state.clock)
 
     async def people(self, request: Request) -> Any:
@@ -173,7 +177,19 @@ class _Control:
         repository = self._state.world.repository(request.path_params["owner"], request.path_params["name"])
         if repository is None:
             raise _BadControl("there is no such repository")
-        return await asyncio.to_thread(self._changes.apply, repository, await _read(request))
+        asked = await _read(request)
+        changed = await asyncio.to_thread(self._changes.apply, repository, asked)
+        self._hooks.tell(repository, asked, changed)
+        return changed
+
+    async def add_webhook(self, request: Request) -> Any:
+        """`url`, `secret` and `content_type` (json or form): told of every change from now on."""
+        self._hooks.add(Hook(**await _read(request)))
+        return {}
+
+    async def webhooks(self, request: Request) -> Any:
+        """What was delivered, and how it was answered (status 0: not at all)."""
+        return self._hooks.deliveries
 
 
 async def _read(request: Request) -> dict[str, Any]:
