@@ -31,6 +31,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from trackeep.errors import DatabaseError, DatabaseVersionError
 
+_LARGEST_LOG_BYTES = 16 * 1024 * 1024
 _MIGRATION_LOCK = 7_243_551_180_461  # any number that no other program on the server uses
 
 
@@ -153,6 +154,8 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     cursor.execute("pragma journal_mode=wal")
     cursor.execute("pragma synchronous=normal")
+    # A long sync beside readers makes the log of writes as large as the database; this gives it back after.
+    cursor.execute(f"pragma journal_size_limit={_LARGEST_LOG_BYTES}")
     cursor.execute("pragma foreign_keys=on")
     cursor.close()
 

@@ -92,6 +92,23 @@ async def test_a_newer_database_is_refused(database_url: str) -> None:
         await Database.open(database_url)
 
 
+async def test_the_log_of_writes_shrinks_when_readers_are_gone(tmp_path: Path) -> None:
+    """What is written beside a reader piles up in SQLite's log; later its space is given back."""
+    db = await Database.open(f"sqlite:///{tmp_path / 'trackeep.db'}")
+    log = tmp_path / "trackeep.db-wal"
+    async with db.read() as reader:
+        await reader.execute(select(func.count()).select_from(person))
+        for number in range(5):
+            async with db.write() as conn:
+                await upsert(conn, person, [{"id": number, "login": "x" * 5_000_000}], key=["id"])
+        largest = log.stat().st_size
+    for number in range(3):
+        async with db.write() as conn:
+            await upsert(conn, person, [{"id": number, "login": "alice"}], key=["id"])
+    assert log.stat().st_size < 17_000_000 < largest
+    await db.close()
+
+
 async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     """A foreign file is named in one sentence and keeps its content."""
     path = tmp_path / "notes.txt"
