@@ -136,6 +136,20 @@ async def test_ended_at_github_asks_for_one_click(stage: Stage) -> None:
     assert [each.error for each in await stage.sync()] == [None]
 
 
+async def test_a_token_that_dies_in_the_middle_of_a_pass(stage: Stage) -> None:
+    """GitHub refuses it half-way through: a new one is fetched once, and the next pass follows at once."""
+    stage.pass_time(400)
+    stage.github.change(ALMANAC, "open-issue")
+    stage.github.change(ALMANAC, "merge-old-branch")
+    before, witness = await stage.token(), await Witness.of(stage.github.url)
+    stage.github.fault("GET /api/v3/issues", "status", status=401)
+    assert [each.state for each in await stage.sync()] == ["reconnect", "done"]
+    assert (await stage.token()).access_token != before.access_token
+    assert await witness.exchanges() == 1
+    assert await stage.state() == "ok"
+    assert await differences(stage.instance.site.db, stage.github, [ALMANAC]) == {}
+
+
 async def test_killed_in_the_middle_of_a_renewal(stage: Stage) -> None:
     """`kill -9` while GitHub is being asked: the next process gets the pair meant for the dead one."""
     async with stage.instance.site.db.write() as conn:
