@@ -17,12 +17,20 @@ import aiohttp
 import pytest
 from copy_of_github import differences
 from sandbox_control import Sandbox
-from sqlalchemy import Table, func, select
+from sqlalchemy import Table, delete, func, select
 
 from trackeep.database import Database
 from trackeep.errors import GitHubRateLimited
 from trackeep.store.tables import person, repository
-from trackeep.store.tables_fetched import identity, issue, pull_request, release, review, review_request
+from trackeep.store.tables_fetched import (
+    commit,
+    identity,
+    issue,
+    pull_request,
+    release,
+    review,
+    review_request,
+)
 from trackeep.sync import engine, fallback
 from trackeep.sync.engine import Outcome
 from trackeep.sync.once import sync_once
@@ -286,6 +294,44 @@ async def test_there_and_back_in_the_middle(db: Database, by_graphql: Database, 
     assert await differences(db, github, NAMES) == {}
     await sync(by_graphql, github)
     assert await unlike(db, by_graphql) == []
+
+
+async def test_the_weekly_comparison(db: Database, github: Sandbox) -> None:
+    """What was lost, or deleted at GitHub, is noticed by REST too."""
+    refuse_graphql(github)
+    await sync(db, github, SMALL)
+    of_pull, of_issue = pull_request.c.number, issue.c.number
+    first = min(each["number"] for each in await rows(db, pull_request))
+    times = {"created_at": 1_300_000_000, "updated_at": 1_300_000_000}
+    async with db.write() as conn:
+        key = (await conn.execute(select(issue.c.repository_id).limit(1))).scalar_one()
+        await conn.execute(delete(review).where(review.c.number == first))
+        await conn.execute(delete(pull_request).where(of_pull == first))
+        await conn.execute(delete(issue).where(of_issue == select(func.max(of_issue)).scalar_subquery()))
+        for number in (9_001, 9_002):
+            await conn.execute(issue.insert().values(repository_id=key, number=number, **times))
+    assert await differences(db, github, [SMALL])
+    github.advance(8 * DAY_S)
+    mark = github.mark()
+    await sync(db, github, SMALL)
+    await sync(db, github, SMALL)
+    assert await differences(db, github, [SMALL]) == {} and asked_by_graphql(github, mark) == 2
+
+
+async def test_lines_are_counted(db: Database, github: Sandbox) -> None:
+    """Forty commits a pass, the person's own first, each as git counts it."""
+    refuse_graphql(github)
+    await sync(db, github, SMALL)
+    github.advance(600)
+    await poll(db, github)
+    counted = [each for each in await rows(db, commit) if each["additions"] is not None]
+    repo = github.repository(SMALL)["git_dir"]
+    assert len(counted) == 40
+    for each in counted[:5]:
+        command = ["git", "-C", repo, "show", "--first-parent", "--format=", "--numstat", each["sha"]]
+        lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+        sums = [sum(int(line.split()[column]) for line in lines) for column in (0, 1)]
+        assert sums == [each["additions"], each["deletions"]]
 
 
 async def test_without_git_too_everything_is_there(db: Database, github: Sandbox) -> None:

@@ -21,11 +21,15 @@ PAGES_AT_ONCE = 40
 
 @dataclass(frozen=True, slots=True)
 class WantedList:
-    """The next page of one repository's pull requests or issues (`kind`), oldest first, after a cursor."""
+    """The next page of one repository's pull requests or issues (`kind`), oldest first, after a cursor.
+
+    GraphQL finds the repository by `node_id`, REST by its name; the cursor of REST is the page's URL.
+    """
 
     node_id: str
     kind: str
     after: str | None = None
+    full_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -230,12 +230,18 @@ class RestSigner(msgspec.Struct):
         return Person(self.id, self.login, "", self.avatar_url, self.type) if self.id else None
 
 
+class RestStats(msgspec.Struct):
+    additions: int
+    deletions: int
+
+
 class RestCommit(msgspec.Struct):
     sha: str
     commit: RestGitCommit
     parents: list[RestSha] = []
     author: RestSigner | None = None
     committer: RestSigner | None = None
+    stats: RestStats | None = None
 
     def noun(self) -> Commit:
         """The zone is lost on the way: GitHub's REST API writes every time in UTC."""

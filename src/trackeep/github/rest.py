@@ -7,15 +7,22 @@ from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 from urllib.parse import parse_qs, quote, urlsplit
 
-from trackeep.errors import GitHubNoAccess
+from trackeep.errors import (
+    GitHubError,
+    GitHubNoAccess,
+    GitHubRateLimited,
+    GitHubTokenDead,
+    GitHubUnavailable,
+)
 from trackeep.github import parse
-from trackeep.github.graphql import Signers, WantedCommit
+from trackeep.github.graphql import CountsPage, Signers, WantedCommit
 from trackeep.github.parse import Changed, Listed
 from trackeep.github.transport import Answer, GitHub
 from trackeep.model import (
     Commit,
     Email,
     Issue,
+    LineCounts,
     Person,
     PullRequest,
     Ref,
@@ -235,6 +242,27 @@ async def signers(github: GitHub, wanted: Sequence[WantedCommit]) -> dict[Wanted
         first = parse.decoded(answer.body, list[parse.RestCommit])[0]
         found[each] = Signers(*first.people())
     return found
+
+
+async def line_counts(github: GitHub, wanted: Sequence[WantedCommit]) -> CountsPage:
+    """What these commits added and deleted, a request each; how many files they changed is not counted."""
+    counts, shown = {}, set()
+    for each in wanted:
+        try:
+            # Of the files that come along one is enough.
+            answer = await github.get(f"/repos/{each.full_name}/commits/{each.sha}", {"per_page": 1})
+        except (GitHubRateLimited, GitHubTokenDead, GitHubUnavailable):
+            raise
+        except GitHubNoAccess:
+            continue
+        except GitHubError:  # 422: the repository has no such commit any more
+            shown.add(each.node_id)
+            continue
+        shown.add(each.node_id)
+        stats = parse.decoded(answer.body, parse.RestCommit).stats
+        if stats is not None:
+            counts[each] = LineCounts(stats.additions, stats.deletions, None)
+    return CountsPage(tuple(wanted), counts, frozenset(shown))
 
 
 async def releases(github: GitHub, full_name: str) -> tuple[Release, ...]:

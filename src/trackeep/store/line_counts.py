@@ -27,11 +27,13 @@ _not_asked = _uncounted & (commit.c.counts_due_at == 0)
 
 @dataclass(frozen=True, slots=True)
 class Uncounted:
-    """A commit whose lines are not counted, with its repository's node id to ask GitHub by."""
+    """A commit whose lines are not counted, with its repository's node id and name to ask GitHub by."""
 
     repository_id: int
     node_id: str
     sha: str
+    owner: str
+    name: str
 
 
 async def own(conn: AsyncConnection, account_id: int, *, limit: int) -> list[Uncounted]:
@@ -111,9 +113,8 @@ async def _by_repository(
 
 
 def _columns() -> Select[Any]:
-    return select(repository.c.id, repository.c.node_id, commit.c.sha).join_from(
-        commit, repository, repository.c.id == commit.c.repository_id
-    )
+    columns = (repository.c.id, repository.c.node_id, commit.c.sha, repository.c.owner, repository.c.name)
+    return select(*columns).join_from(commit, repository, repository.c.id == commit.c.repository_id)
 
 
 def _followed(account_id: int) -> Select[Any]:

@@ -9,6 +9,7 @@ Nobody waits for these figures, so they never get in the way of what somebody wa
   some are missing every following pass goes on.
 * The person's own commits come first, then those of the last 90 days, which screens show. All others wait
   until more than half of the hour's points are left.
+* Where GraphQL is refused a pass counts forty commits, by a request each.
 * Once a day it is looked whether some are missing, such as commits that came with somebody else's sync.
 """
 
@@ -18,8 +19,8 @@ from collections.abc import Sequence
 
 import structlog
 
-from trackeep.errors import GitHubError, GitHubGraphQLRefused, GitHubRateLimited, GitHubTokenDead
-from trackeep.github import graphql
+from trackeep.errors import GitHubError, GitHubRateLimited, GitHubTokenDead
+from trackeep.github import graphql, rest
 from trackeep.github.graphql import CountsPage, WantedCommit
 from trackeep.github.graphql_asking import TooMuch
 from trackeep.store import line_counts as stored
@@ -27,6 +28,7 @@ from trackeep.store import schedule
 from trackeep.store.line_counts import Uncounted
 from trackeep.store.schedule import Cursor
 from trackeep.sync import plan
+from trackeep.sync.fallback import either
 from trackeep.sync.work import ACCOUNT, Work
 
 STREAM = "line_counts"
@@ -34,6 +36,8 @@ SETTLED_AFTER_S = 300
 LOOK_EVERY_S = 86_400
 WINDOW_S = 90 * 86_400
 QUESTIONS_A_PASS = 20
+# Commits a question where GraphQL is refused: each is a request of those that bring everything else.
+BY_REST = 2
 LONGEST_S = 15
 
 log = structlog.get_logger()
@@ -53,8 +57,8 @@ async def count(work: Work) -> None:
         await _count_some(work)
     except GitHubTokenDead:
         raise
-    except (GitHubRateLimited, GitHubGraphQLRefused):
-        # Both are remembered elsewhere, and everything else of the pass is done.
+    except GitHubRateLimited:
+        # The client keeps the time until when nothing is asked, and everything else of the pass is done.
         return
     except GitHubError as error:
         if work.github.is_closed:
@@ -100,6 +104,14 @@ async def _wanted(work: Work) -> tuple[list[Uncounted], bool]:
 
 
 async def _ask(work: Work, wanted: Sequence[Uncounted]) -> CountsPage:
+    return await either(
+        work,
+        lambda: _by_graphql(work, wanted),
+        lambda: rest.line_counts(work.github, [_key(each) for each in wanted[:BY_REST]]),
+    )
+
+
+async def _by_graphql(work: Work, wanted: Sequence[Uncounted]) -> CountsPage:
     try:
         return await graphql.line_counts(work.github, [_key(each) for each in wanted])
     except TooMuch:
@@ -134,4 +146,4 @@ async def _wait(work: Work, error: GitHubError) -> None:
 
 
 def _key(each: Uncounted) -> WantedCommit:
-    return WantedCommit(each.node_id, each.sha)
+    return WantedCommit(each.node_id, each.sha, f"{each.owner}/{each.name}")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import structlog
 from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.errors import GitHubError, GitHubNoAccess, GitHubRateLimited, GitHubTokenDead
+from trackeep.github import rest_inventory
 from trackeep.github.graphql_inventory import (
     ISSUES,
     PAGES_AT_ONCE,
@@ -23,6 +25,7 @@ from trackeep.store import inventory as stored
 from trackeep.store.schedule import Cursor
 from trackeep.store.tables_fetched import issue, pull_request
 from trackeep.sync import plan, pulls
+from trackeep.sync.fallback import either
 from trackeep.sync.work import Work
 
 STREAM = "reconcile"
@@ -54,7 +57,7 @@ async def run(work: Work, repositories: Sequence[Repository]) -> None:
 async def _next_pages(work: Work, some: Sequence[Repository]) -> list[Repository]:
     """The next page of each of these; returns those that are not done."""
     wanted = {each.id: _wanted(work, each) for each in some}
-    pages = await inventory(work.github, list(wanted.values()))
+    pages = await _inventory(work, list(wanted.values()))
     unfinished = []
     for repository in some:
         asked = wanted[repository.id]
@@ -66,10 +69,26 @@ async def _next_pages(work: Work, some: Sequence[Repository]) -> list[Repository
     return unfinished
 
 
+async def _inventory(work: Work, wanted: Sequence[WantedList]) -> dict[tuple[str, str], Listed]:
+    """A list that was begun the other way is begun anew: neither understands the other's cursor."""
+
+    def own(is_url: bool) -> list[WantedList]:
+        return [
+            each if ("://" in (each.after or "")) == is_url else replace(each, after=None) for each in wanted
+        ]
+
+    return await either(
+        work,
+        lambda: inventory(work.github, own(is_url=False)),
+        lambda: rest_inventory.inventory(work.github, own(is_url=True)),
+    )
+
+
 def _wanted(work: Work, repository: Repository) -> WantedList:
     at = work.cursor(repository.id, STREAM)
     begun = {} if at.complete else at.position
-    return WantedList(repository.node_id, begun.get("kind", PULLS), begun.get("after"))
+    kind, after = begun.get("kind", PULLS), begun.get("after")
+    return WantedList(repository.node_id, kind, after, repository.full_name)
 
 
 async def _compare(work: Work, repository: Repository, asked: WantedList, page: Listed) -> None:
@@ -114,8 +133,8 @@ async def _every_number(work: Work, asked: WantedList) -> set[int]:
     numbers: set[int] = set()
     after: str | None = None
     while True:
-        wanted = WantedList(asked.node_id, asked.kind, after)
-        page = (await inventory(work.github, [wanted])).get((asked.node_id, asked.kind))
+        wanted = replace(asked, after=after)
+        page = (await _inventory(work, [wanted])).get((asked.node_id, asked.kind))
         if page is None:
             raise GitHubNoAccess("GitHub does not list this repository to this token.")
         numbers |= page.updated.keys()
