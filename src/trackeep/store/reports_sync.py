@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +71,8 @@ class Stream:
     link: str
     items: int
     expected: int
+    # Which way commits come instead of git, which refuses: graphql or rest.
+    instead: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,11 @@ class RepositorySync:
     @property
     def problem(self) -> str:
         return next((stream.problem for stream in self.streams if stream.problem), "")
+
+    @property
+    def instead_of_git(self) -> str:
+        """By which of GitHub's ways commits come where git refuses: graphql, rest, or ""."""
+        return next((stream.instead for stream in self.streams if stream.instead), "")
 
     @property
     def link(self) -> str:
@@ -213,6 +221,7 @@ async def repositories(conn: AsyncConnection, reader: Reader) -> tuple[Repositor
             repository.c.state.label("state"),
             last_look(reader.account_id).label("looked_at"),
             cursor.c.stream,
+            case((cursor.c.stream == "commits", cursor.c.position), else_="").label("position"),
             *(cursor.c[name] for name in names),
         )
         .join(follow, ours)
@@ -224,7 +233,9 @@ async def repositories(conn: AsyncConnection, reader: Reader) -> tuple[Repositor
     for row in (await conn.execute(statement)).all():
         streams = found.setdefault(row.id, (row, []))[1]
         if row.stream is not None:
-            streams.append(Stream(row.stream, **{name: row._mapping[name] for name in names}))
+            instead = json.loads(row.position or "{}").get("source", "")
+            values = {name: row._mapping[name] for name in names}
+            streams.append(Stream(row.stream, **values, instead=instead))
     return tuple(
         RepositorySync(row.owner, row.repository, row.follow_state, row.state, row.looked_at, tuple(streams))
         for row, streams in found.values()
