@@ -30,6 +30,7 @@ from trackeep.sync.work import Way, Wishes, open_work
 
 LOOK_EVERY_S = 1.0
 ANNOUNCE_EVERY_S = 15
+LOOK_AGAIN_AFTER_S = 15
 
 log = structlog.get_logger()
 
@@ -150,6 +151,9 @@ class Worker:
         if outcome and outcome.retry_at:
             # One bucket alone may be empty: git and the other one go on meanwhile, a little slower.
             due_at = max(due_at, min(outcome.retry_at, now + 5 * self.poll_s))
+        elif outcome and outcome.state == engine.IDLE and claimed.is_hinted:
+            # GitHub's answers may be a little behind its deliveries: one more look, before the poll.
+            due_at = min(due_at, now + LOOK_AGAIN_AFTER_S)
         return due_at
 
     async def _give_back(
