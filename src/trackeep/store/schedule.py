@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+import msgspec
 from sqlalchemy import and_, case, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -23,6 +24,7 @@ TRACKED, PAUSED = "tracked", "paused"
 KEPT_RUNS = 500
 # The streams that make a repository complete.
 STREAMS = ("commits", "pulls", "issues")
+_position = msgspec.json.Decoder(dict[str, Any]).decode
 _REPOSITORY = tuple(
     func.coalesce(repository.c[each.name], 0) if each.name.endswith("_at") else repository.c[each.name]
     for each in fields(Repository)
@@ -107,7 +109,7 @@ async def cursors(conn: AsyncConnection, account_id: int) -> dict[tuple[int, str
     rows = await conn.execute(select(*columns).where(c.account_id == account_id))
     # Taken apart, not by name: a thousand repositories have many thousands of these at every look.
     return {
-        (repository_id, stream): Cursor(json.loads(position or "{}"), complete, due_at or 0, failures, items)
+        (repository_id, stream): Cursor(_position(position or "{}"), complete, due_at or 0, failures, items)
         for repository_id, stream, position, complete, due_at, failures, items in rows
     }
 
