@@ -26,6 +26,7 @@ from trackeep.store.tables_fetched import (
     commit,
     identity,
     issue,
+    language,
     pull_request,
     release,
     review,
@@ -43,9 +44,12 @@ DAY_S = 86_400
 SMALL, HERON = "alice/almanac", "carol/heron"
 # With drafts, teams, a fork's pull requests, and one that no list of alice's covers.
 NAMES = (SMALL, "fernhill/reedbed", HERON)
-COMPARED = (repository, pull_request, review, review_request, issue, release, identity)
-# What REST does not say of a pull request; and when it was looked at.
-UNKNOWN = {"review_decision", "checks", "unresolved_threads", "detailed_at"}
+COMPARED = (repository, pull_request, review, review_request, issue, release, language, identity)
+# What REST does not say; and when it was looked at.
+UNKNOWN = {
+    pull_request: {"review_decision", "checks", "unresolved_threads", "detailed_at"},
+    language: {"color"},
+}
 
 DRIVER = """
 import asyncio, sys
@@ -117,7 +121,7 @@ async def unlike(one: Database, other: Database) -> list[str]:
     """The tables in which two copies differ beyond what REST cannot know."""
     differing = []
     for table in COMPARED:
-        without = UNKNOWN if table is pull_request else ()
+        without = UNKNOWN.get(table, ())
         if await rows(one, table, without) != await rows(other, table, without):
             differing.append(table.name)
     logins = [{each["id"]: each["login"] for each in await rows(db, person)} for db in (one, other)]

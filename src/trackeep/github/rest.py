@@ -22,6 +22,7 @@ from trackeep.model import (
     Commit,
     Email,
     Issue,
+    Language,
     LineCounts,
     Person,
     PullRequest,
@@ -242,6 +243,12 @@ async def signers(github: GitHub, wanted: Sequence[WantedCommit]) -> dict[Wanted
         first = parse.decoded(answer.body, list[parse.RestCommit])[0]
         found[each] = Signers(*first.people())
     return found
+
+
+async def languages(github: GitHub, full_name: str) -> tuple[Language, ...]:
+    """In what a repository is written, most first; REST does not tell the languages' colours."""
+    sizes = parse.decoded((await github.get(f"/repos/{full_name}/languages")).body, dict[str, int])
+    return tuple(Language(name, size, "") for name, size in sizes.items())
 
 
 async def line_counts(github: GitHub, wanted: Sequence[WantedCommit]) -> CountsPage:

@@ -15,7 +15,7 @@ from trackeep.instance.sessions import current
 from trackeep.instance.site import Site, site_of
 from trackeep.metrics.syncing import budget_use, hit_ratio
 from trackeep.model import Budget
-from trackeep.store import hints, reports_sync
+from trackeep.store import hints, reports_connection, reports_sync
 from trackeep.store.reports_access import Reader
 from trackeep.store.reports_sync import Freshness, RepositorySync
 from trackeep.sync import plan
@@ -44,6 +44,7 @@ async def page(request: Request) -> Response:
         freshness = await reports_sync.freshness(conn, reader)
         repositories = await reports_sync.repositories(conn, reader)
         runs = await reports_sync.runs(conn, reader.account_id, limit=RUNS_SHOWN)
+        is_graphql_refused = await reports_connection.is_graphql_refused(conn, reader.account_id)
         delivered_at = await hints.last_delivery_at(conn)
         losses = await reports_sync.losses(conn, reader.account_id)
     rows = sorted(repositories, key=lambda row: ("bad", "warn", "off", "ok").index(state_of(row, reader.now)))
@@ -59,6 +60,7 @@ async def page(request: Request) -> Response:
         runs=runs,
         losses=losses,
         last=last,
+        is_graphql_refused=is_graphql_refused,
         is_restless=plan.is_restless([(run.rest_requests, run.not_modified) for run in idle]),
         unchanged=hit_ratio(sum(run.not_modified for run in runs), conditional),
         budgets=[budget_card(budget, reader.now) for budget in freshness.budgets],

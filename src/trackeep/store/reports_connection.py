@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.store.tables import connection
+from trackeep.store.tables_sync import cursor
 
 
 @dataclass(frozen=True)
@@ -45,3 +47,14 @@ async def connection_of(conn: AsyncConnection, account_id: int) -> Connection | 
         is_renewable=row.refresh_token is not None,
         tried_again_at=row.renewal_after if row.renewal_failures else None,
     )
+
+
+async def is_graphql_refused(conn: AsyncConnection, account_id: int) -> bool:
+    """True while REST is asked instead, because GitHub refused GraphQL to the token of today; one query."""
+    rows = (
+        select(cursor.c.position, connection.c.token_fingerprint)
+        .join(connection, connection.c.account_id == cursor.c.account_id)
+        .where(cursor.c.account_id == account_id, cursor.c.repository_id == 0, cursor.c.stream == "graphql")
+    )
+    row = (await conn.execute(rows)).first()
+    return row is not None and json.loads(row.position or "{}").get("refused") == row.token_fingerprint

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from trackeep.errors import GitHubNoAccess
 from trackeep.github import rest
 from trackeep.github.parse_graphql import Pulse
 from trackeep.github.rest import Counted
-from trackeep.model import Release, Repository
+from trackeep.model import Language, Release, Repository
 from trackeep.store import activity, schedule
 from trackeep.store.schedule import Cursor
 from trackeep.sync.work import Work
@@ -27,7 +27,7 @@ class Looks:
 
 
 async def first_look(work: Work, repositories: Sequence[Repository]) -> AsyncIterator[Looks]:
-    """How much there is in each of these, four requests a repository; one that fails is left out."""
+    """How much there is in each of these, five requests a repository; one that fails is left out."""
     for each in repositories:
         if not work.has_time():
             return
@@ -58,11 +58,12 @@ async def _first_look(work: Work, repository: Repository) -> Looks:
     now = (await rest.repository(work.github, repository.full_name)).repository
     pulls = await _counted(work, now, "pulls")
     both = await _counted(work, now, "issues")
-    listed = await _releases(work, now)
+    listed, languages = await _releases(work, now), await _languages(work, now)
     # Every pull request is an issue too.
     issues = max(0, both.total - pulls.total)
     newest_at = max(pulls.newest_at, both.newest_at)
-    pulse = Pulse(now, pulls.total, pulls.newest_at, issues, newest_at, listed, len(listed))
+    counts = (pulls.total, pulls.newest_at, issues, newest_at)
+    pulse = Pulse(now, *counts, listed, len(listed), languages)
     return Looks([pulse], (), {now.id: listed})
 
 
@@ -83,8 +84,11 @@ async def _look(work: Work, repository: Repository, *, releases: bool) -> Looks:
                 await schedule.save_validator(conn, fingerprint, page.url, page.etag, work.now)
                 work.validators[page.url] = page.etag
             await work.advance(conn, now.id, STREAM, Cursor({"newest_at": newest_at}, complete=True))
-    listed = {now.id: await _releases(work, now)} if releases else {}
-    return Looks([Pulse(now, 0, newest_at, 0, newest_at)], (), listed)
+    pulse = Pulse(now, 0, newest_at, 0, newest_at)
+    if not releases:
+        return Looks([pulse])
+    pulse = replace(pulse, languages=await _languages(work, now))
+    return Looks([pulse], (), {now.id: await _releases(work, now)})
 
 
 async def _newest(work: Work, repository: Repository, *, conditional: bool) -> Counted:
@@ -108,3 +112,10 @@ async def _releases(work: Work, repository: Repository) -> tuple[Release, ...]:
         return await rest.releases(work.github, repository.full_name)
     except GitHubNoAccess:
         return ()
+
+
+async def _languages(work: Work, repository: Repository) -> tuple[Language, ...] | None:
+    try:
+        return await rest.languages(work.github, repository.full_name)
+    except GitHubNoAccess:
+        return None
