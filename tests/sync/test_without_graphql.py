@@ -198,12 +198,16 @@ async def test_nothing_new_costs_nothing(db: Database, github: Sandbox) -> None:
     ],
     ids=["proxy", "token"],
 )
-async def test_every_refusal_is_one(db: Database, github: Sandbox, fault: dict[str, Any]) -> None:
+async def test_every_refusal_is_one(database_url: str, github: Sandbox, fault: dict[str, Any]) -> None:
     """A proxy that has no such page, and GitHub's own word that this token may not ask."""
     github.fault("POST .*/graphql", times=FOR_GOOD, **fault)
-    outcome = await sync(db, github, SMALL)
+    db = await Database.open(database_url)
+    outcome = await sync(db, github, SMALL, HERON)
     assert outcome.state == "done" and not outcome.failures
-    assert await differences(db, github, [SMALL]) == {}
+    github.change(HERON, "review")
+    assert (await poll(db, github)).found.reviews > 0
+    assert await differences(db, github, [SMALL, HERON]) == {}
+    await db.close()
 
 
 @pytest.mark.parametrize("fault", [{"kind": "html", "status": 502}, {"kind": "secondary", "retry_after": 60}])
@@ -266,14 +270,21 @@ async def test_killed_in_the_middle_it_goes_on(db: Database, github: Sandbox) ->
     assert await differences(db, github, NAMES) == {}
 
 
-async def test_a_limit_is_waited_for(db: Database, github: Sandbox) -> None:
-    """When the reserve is reached what is there stays, and after the reset the rest comes."""
+@pytest.mark.parametrize("left", [12, 100], ids=["look", "lists"])
+async def test_a_limit_is_waited_for(db: Database, github: Sandbox, left: int) -> None:
+    """When the reserve is reached what is there stays, git goes on, and after the reset the rest comes."""
     refuse_graphql(github)
-    github.quota("core", used=3_900)
+    github.quota("core", used=4_000 - left)
     with pytest.raises(GitHubRateLimited) as limited:
         await sync(db, github)
     some = await count(db)
-    assert 0 < some < 80
+    assert (some > 0) == (left == 100) and some < 80
+    truth = {each["full_name"]: each for each in github.repositories()}
+    commits = Counter(each["repository_id"] for each in await rows(db, commit))
+    for name in NAMES:
+        reached = ["git", "-C", truth[name]["git_dir"], "rev-list", "--count", "--branches", "--tags"]
+        done = subprocess.run(reached, capture_output=True, text=True, check=True)
+        assert commits[truth[name]["id"]] == int(done.stdout)
     github.advance(limited.value.retry_at - github.now() + 1)
     await sync(db, github)
     assert await count(db) > some

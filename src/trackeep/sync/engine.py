@@ -95,6 +95,9 @@ async def _pass(work: Work) -> None:
     async with limits.put_off():
         chosen = await _watch_uncovered(work, chosen, covered)
     async with limits.put_off():
+        unknown = plan.steps(chosen, work.cursors, work.now, urgent=work.wishes.urgent).unknown
+        await repositories.first_look(work, unknown)
+    async with limits.put_off():
         await _fetch_missing(work, chosen)
     if not polled and not limits.reached:
         await issues.poll_changed(work, followed)
@@ -143,8 +146,6 @@ async def _watch_uncovered(
 
 async def _fetch_missing(work: Work, chosen: Sequence[Repository]) -> None:
     """Fill in what these repositories lack: git, GraphQL and REST side by side, each in its own order."""
-    first = plan.steps(chosen, work.cursors, work.now, urgent=work.wishes.urgent)
-    await repositories.first_look(work, first.unknown)
     steps = plan.steps(chosen, work.cursors, work.now, urgent=work.wishes.urgent)
     await _together(
         _commits(work, steps.commits),
