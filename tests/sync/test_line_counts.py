@@ -75,7 +75,7 @@ async def counted(db: Database) -> dict[str, tuple[int, int, int] | None]:
     columns = (commit.c.sha, commit.c.additions, commit.c.deletions, commit.c.changed_files)
     async with db.read() as conn:
         rows = (await conn.execute(select(*columns))).all()
-    return {row.sha: None if row.additions is None else tuple(row[1:]) for row in rows}  # type: ignore[misc]
+    return {row.sha: None if row.additions is None else tuple(row[1:]) for row in rows}
 
 
 def git_counts(git_dir: str, shas: Iterable[str]) -> Counts:
@@ -209,3 +209,12 @@ async def cut_off(db: Database, http: aiohttp.ClientSession) -> None:
     while not any((await counted(db)).values()):
         await asyncio.sleep(0.01)
     await http.close()
+
+
+async def test_of_a_hostile_history(db: Database, changing: Sandbox, http: aiohttp.ClientSession) -> None:
+    """Merges of many parents, odd encodings and impossible times are counted like any other commit."""
+    made = changing.make("alice/oddities", "hostile")
+    await first_sync(db, changing, "alice/oddities")
+    commits = await counted(db)
+    await questions(db, changing, http, 400)
+    assert await counted(db) == git_counts(made["git_dir"], commits)

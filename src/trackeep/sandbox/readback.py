@@ -42,16 +42,31 @@ def _peeled(git_dir: Path, sha: str) -> str:
 
 def _commits(git_dir: Path) -> Iterator[Commit]:
     shas = git(git_dir, "rev-list", "--all")
+    counts = _line_counts(git_dir, shas)
     out, position = git(git_dir, "cat-file", "--batch", stdin=shas), 0
     for _ in shas.split():
         end = out.index(b"\n", position)
         sha, _, size = out[position:end].decode().split()
         position = end + 1 + int(size)
-        yield _commit(sha, out[end + 1 : position])
+        yield _commit(sha, out[end + 1 : position], counts.get(sha, (0, 0, 0)))
         position += 1
 
 
-def _commit(sha: str, raw: bytes) -> Commit:
+def _line_counts(git_dir: Path, shas: bytes) -> dict[str, tuple[int, int, int]]:
+    """Additions, deletions and changed files of each commit against its first parent."""
+    ask = ("log", "--stdin", "--no-walk=unsorted", "--format=%x01%H", "--numstat", "--no-renames")
+    out = git(git_dir, *ask, "--diff-merges=first-parent", stdin=shas).decode(errors="replace")
+    found = {}
+    for part in out.split("\x01")[1:]:
+        sha, *rows = part.splitlines()
+        pairs = [row.split("\t")[:2] for row in rows if row]
+        # A binary file has a dash in place of lines.
+        added, deleted = (sum(int(pair[side]) for pair in pairs if pair[side] != "-") for side in (0, 1))
+        found[sha] = (added, deleted, len(pairs))
+    return found
+
+
+def _commit(sha: str, raw: bytes, counts: tuple[int, int, int]) -> Commit:
     head, _, message = raw.partition(b"\n\n")
     fields: dict[bytes, list[bytes]] = {}
     for line in head.split(b"\n"):
@@ -61,7 +76,7 @@ def _commit(sha: str, raw: bytes) -> Commit:
     author, committer = (_signature(fields.get(key, [b""])[0], encoding) for key in (b"author", b"committer"))
     parents = tuple(parent.decode() for parent in fields.get(b"parent", ()))
     tree = fields[b"tree"][0].decode()
-    return Commit(sha, tree, parents, author, committer, _text(message, encoding).strip("\n"), 0, 0, 0)
+    return Commit(sha, tree, parents, author, committer, _text(message, encoding).strip("\n"), *counts)
 
 
 def _signature(line: bytes, encoding: str) -> Signature:
