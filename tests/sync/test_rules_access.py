@@ -138,10 +138,11 @@ async def test_what_is_lost_is_said_and_comes_back(stage: Stage) -> None:
     mark = stage.github.mark()
     for _ in range(3):
         await stage.sync(3_600)
-    assert not asked_for(stage, key, mark)
-    await stage.sync(DAY_S)
     assert len(asked_for(stage, key, mark)) == 1
-    assert "otter-secret" not in await stage.page()
+    await stage.sync(DAY_S)
+    assert len(asked_for(stage, key, mark)) == 2
+    page = await stage.page()
+    assert f"{OTTER}: Not Found." in page and "otter-secret" not in page
     stage.github.change("bob/otter-secret", "push")
     stage.github.change("bob/otter-secret", "open-issue")
     stage.github.change("bob/otter-secret", "access", login="alice", permission="push")

@@ -62,23 +62,24 @@ async def ask(github: GitHub, query: str, variables: Mapping[str, Any]) -> Resul
     envelope = decoded(answer.body, _Envelope)
     data = envelope.data or {}
     # `null` where GitHub wrote an error for one alias: that alias has no access, the others hold.
-    _check(envelope)
+    _check(github, envelope)
     return Result({name: raw for name, raw in data.items() if bytes(raw) != b"null"})
 
 
-def _check(envelope: _Envelope) -> None:
+def _check(github: GitHub, envelope: _Envelope) -> None:
     others = [
         each for each in envelope.errors if each.type not in ("NOT_FOUND", "FORBIDDEN") or not each.path
     ]
     if not others and (envelope.data or not envelope.errors):
         return
     first = (others or envelope.errors)[0]
+    said = github.plain(first.message)
     if first.type in _REFUSALS:
-        raise GitHubGraphQLRefused(f"GraphQL is refused: {first.message}", "Check the token's scopes.")
+        raise GitHubGraphQLRefused(f"GraphQL is refused: {said}.", "Check the token's scopes.")
     if not first.type:
         # An error without a type is GitHub's own failure, in practice its time limit.
-        raise TooMuch(f"GitHub could not finish a question: {first.message}", "It is asked again later.")
-    raise GitHubError(f"GitHub refused a question: {first.message}", "Check the token's scopes.")
+        raise TooMuch(f"GitHub could not finish a question: {said}.", "It is asked again later.")
+    raise GitHubError(f"GitHub refused a question: {said}.", "Check the token's scopes.")
 
 
 async def ask_again(github: GitHub, query: str, variables: Mapping[str, Any]) -> Result:

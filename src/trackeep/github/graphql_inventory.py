@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -63,7 +63,7 @@ async def inventory(github: GitHub, wanted: Sequence[WantedList]) -> dict[tuple[
     By creation, so that what changes meanwhile does not move to another page.
     """
     found: dict[tuple[str, str], Listed] = {}
-    for result in await halving(github, list(wanted), inventory_query):
+    for result in await halving(github, list(wanted), inventory_query, _is_cut):
         found |= _listed(result)
     return found
 
@@ -85,15 +85,27 @@ def inventory_query(wanted: Sequence[WantedList]) -> tuple[str, dict[str, Any]]:
     return f"query Inventory({', '.join(declared)}) {{\n  {body}\n}}\n", variables
 
 
+def _is_cut(result: Result, asked: Sequence[WantedList]) -> bool:
+    """Whether a list is shorter than its total or its next page say: GitHub leaves out without a word."""
+    begins = {(each.node_id, each.kind) for each in asked if each.after is None}
+    for key, page in _pages(result):
+        due = page.total_count if key in begins or page.page_info.has_next_page else 0
+        if len(page.nodes) < min(PAGE, due):
+            return True
+    return False
+
+
 def _listed(result: Result) -> dict[tuple[str, str], Listed]:
     found = {}
-    for name, raw in result.data.items():
-        if name == "rateLimit":
-            continue
-        fields = decoded(raw, dict[str, msgspec.Raw])
-        page = decoded(fields["list"], _List)
+    for key, page in _pages(result):
         updated = {each.number: int(each.updated_at.timestamp()) for each in page.nodes if each is not None}
         after = page.page_info.end_cursor if page.page_info.has_next_page else None
-        key = (decoded(fields["id"], str), name.rstrip("0123456789"))
         found[key] = Listed(updated, page.total_count, after)
     return found
+
+
+def _pages(result: Result) -> Iterator[tuple[tuple[str, str], _List]]:
+    for name, raw in result.data.items():
+        if name != "rateLimit":
+            fields = decoded(raw, dict[str, msgspec.Raw])
+            yield (decoded(fields["id"], str), name.rstrip("0123456789")), decoded(fields["list"], _List)

@@ -274,7 +274,7 @@ class GitHub:
         single_sign_on = answer.headers.get("X-GitHub-SSO", "")
         if single_sign_on.startswith("required"):
             return self._sign_on(single_sign_on)
-        said = self._told(answer)
+        said = self.plain(_message(answer))
         if answer.status == 410:
             return GitHubGone(f"GitHub has turned off {path}: {said}.", "")
         if answer.status in (403, 404, 451):
@@ -299,9 +299,9 @@ class GitHub:
             link=link if is_ours else "",
         )
 
-    def _told(self, answer: Answer) -> str:
+    def plain(self, said: str) -> str:
         """GitHub's own words, as short as they are; a token that a proxy sends back is not among them."""
-        text = _message(answer).replace(self._token, "[token]") or "no reason given"
+        text = said.replace(self._token, "[token]") or "no reason given"
         return "".join(char if char.isprintable() else " " for char in text)[:200].rstrip(".")
 
     def _url(self, path: str, params: Mapping[str, str | int] | None) -> str:

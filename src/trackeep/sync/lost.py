@@ -31,7 +31,10 @@ async def lose(work: Work, repositories: Iterable[Repository]) -> None:
         for each in gone:
             # The name as this person knew it: a later one is not theirs to read.
             await work.advance(conn, each.id, STREAM, Cursor({"name": each.full_name}))
-            await _say(work, conn, each.id, f"{each.full_name}: it was deleted, or you lost access.")
+            # The next pass asks for the repository itself, which tells more than a list without it.
+            await _say(
+                work, conn, each.id, f"{each.full_name}: it was deleted, or you lost access.", work.now
+            )
 
 
 async def look_again(work: Work) -> None:
@@ -74,10 +77,12 @@ async def _still_lost(work: Work, repository_id: int, name: str, error: GitHubNo
     link = error.link if isinstance(error, GitHubSignOn) else ""
     async with work.db.write() as conn:
         await activity.lose_access(conn, work.account_id, [repository_id], work.now)
-        await _say(work, conn, repository_id, f"{known_as}: {why}", link)
+        await _say(work, conn, repository_id, f"{known_as}: {why}", work.now + AGAIN_AFTER_S, link)
 
 
-async def _say(work: Work, conn: AsyncConnection, repository_id: int, why: str, link: str = "") -> None:
-    place, due_at = (repository_id, STREAM), work.now + AGAIN_AFTER_S
+async def _say(
+    work: Work, conn: AsyncConnection, repository_id: int, why: str, due_at: int, link: str = ""
+) -> None:
+    place = (repository_id, STREAM)
     await schedule.fail(conn, work.account_id, place, why, due_at, link=link)
     work.cursors[place] = replace(work.cursor(*place), due_at=due_at)

@@ -10,10 +10,10 @@ from itertools import chain, islice
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.errors import GitHubNoAccess, GitHubUnavailable
-from trackeep.github import graphql, rest
+from trackeep.github import graphql, rest_pulls
 from trackeep.github.graphql import PullPage, WantedPull
 from trackeep.github.parse_graphql import ParsedPull
-from trackeep.model import PullRequest, Repository
+from trackeep.model import PullRequest, Repository, ReviewRequest
 from trackeep.store import activity
 from trackeep.store.schedule import Cursor
 from trackeep.sync import comments, plan, pulls_rest
@@ -140,8 +140,15 @@ async def _store_pages(work: Work, some: Sequence[Repository], pages: Sequence[P
 
 
 async def _whole(work: Work, repository: Repository, parsed: ParsedPull) -> PullRequest:
-    """With all reviews, when the page held only the first ones."""
+    """With all reviews, labels and requests, when the page held only the first ones."""
+    pull = parsed.pull
     if not parsed.cut:
-        return parsed.pull
-    reviews = await rest.reviews(work.github, repository.full_name, parsed.pull.number)
-    return replace(parsed.pull, reviews=reviews)
+        return pull
+    full = await rest_pulls.whole(work.github, repository.full_name, pull.number)
+    times = {_asked(each): each.requested_at for each in pull.review_requests}
+    requests = tuple(replace(each, requested_at=times.get(_asked(each))) for each in full.review_requests)
+    return replace(pull, reviews=full.reviews, labels=full.labels, review_requests=requests)
+
+
+def _asked(request: ReviewRequest) -> int | str:
+    return request.person.id if request.person else request.team

@@ -9,7 +9,13 @@ import structlog
 from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from trackeep.errors import GitHubError, GitHubNoAccess, GitHubRateLimited, GitHubTokenDead
+from trackeep.errors import (
+    GitHubError,
+    GitHubNoAccess,
+    GitHubRateLimited,
+    GitHubTokenDead,
+    GitHubUnavailable,
+)
 from trackeep.github import rest_inventory
 from trackeep.github.graphql_inventory import (
     ISSUES,
@@ -138,6 +144,8 @@ async def _every_number(work: Work, asked: WantedList) -> set[int]:
         if page is None:
             raise GitHubNoAccess("GitHub does not list this repository to this token.")
         numbers |= page.updated.keys()
+        if page.after is None and len(numbers) < page.total:
+            raise GitHubUnavailable("GitHub left out a part of its list.", "It is asked again later.")
         if page.after is None:
             return numbers
         after = page.after
