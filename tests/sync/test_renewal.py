@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import subprocess
 import sys
 import time
@@ -30,6 +29,7 @@ from trackeep.store import people, renewals
 from trackeep.store.people import Credential
 from trackeep.store.tables import connection
 from trackeep.sync.credentials import Credentials
+from trackeep.sync.processes import process_name
 from trackeep.sync.renewal import EARLY_S, LEASE_S, SPREAD_S, cool_down_s, renews_at
 from trackeep.vault import Vault
 
@@ -134,10 +134,10 @@ async def test_killed_with_the_answer_in_its_hands(home: Home) -> None:
     home.clock.now += LIFE_S
     gone = subprocess.Popen([sys.executable, "-c", ""], env=environment())
     gone.wait()
-    host = socket.gethostname()
+    computer = process_name().partition(":")[0]
     async with home.db.write() as conn:
         turn = await renewals.take_turn(
-            *(conn, home.account_id, home.first.token_fingerprint, f"{host}:{gone.pid}:x"),
+            *(conn, home.account_id, home.first.token_fingerprint, f"{computer}:{gone.pid}:x"),
             int(home.clock()),
             lease_s=LEASE_S,
         )

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from trackeep.sandbox import truth
+from trackeep.sandbox import newcomers, truth
 from trackeep.sandbox.changes import ChangeRefused, Changes
 from trackeep.sandbox.oauth import ready_made_token
 from trackeep.sandbox.relics import RelicRefused, Relics
@@ -30,6 +30,7 @@ def routes(state: SandboxState) -> list[BaseRoute]:
     control = _Control(state)
     table: dict[tuple[str, str], Callable[[Request], Awaitable[Any]]] = {
         ("GET", "/people"): control.people,
+        ("POST", "/people"): control.add_people,
         ("GET", "/truth"): control.truth,
         ("GET", "/log"): control.log,
         ("DELETE", "/log"): control.clear_log,
@@ -72,6 +73,20 @@ class _Control:
     async def people(self, request: Request) -> Any:
         users = [p.login for p in self._state.world.people.values() if p.kind == "User"]
         return truth.people(self._state.world, {login: ready_made_token(login) for login in users})
+
+    async def add_people(self, request: Request) -> Any:
+        """`count` new people, each with a repository of their own, who work on `shared` (2) others, too."""
+        world = self._state.world
+        asked = await _read(request)
+        count, shared = int(asked["count"]), int(asked.get("shared", 2))
+        arrived = await asyncio.to_thread(newcomers.arrive, world, self._relics, count, shared)
+        told = []
+        for person, works_on in arrived:
+            newcomers.settle(world, person, works_on)
+            self._state.authority.welcome(person.login)
+            token, names = ready_made_token(person.login), [each.full_name for each in works_on]
+            told.append({"login": person.login, "id": person.id, "token": token, "repositories": names})
+        return told
 
     async def truth(self, request: Request) -> Any:
         """`?commits=1` adds every commit that branches and tags reach.
@@ -167,7 +182,10 @@ class _Control:
 
     async def add_repository(self, request: Request) -> Any:
         """`{"owner": ..., "name": ..., "kind": ...}`: see `relics.py` for the kinds and their fields."""
-        made = await asyncio.to_thread(self._relics.make, await _read(request))
+        asked = await _read(request)
+        if self._state.world.person(str(asked["owner"])) is None:
+            raise _BadControl(f"nobody is called {asked['owner']}")
+        made = await asyncio.to_thread(self._relics.make, asked)
         # Here, where nobody else is going through the world's repositories.
         self._state.world.repositories[made.id] = made
         return {"id": made.id, "full_name": made.full_name, "git_dir": str(made.git_dir)}

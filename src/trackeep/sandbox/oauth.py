@@ -149,7 +149,7 @@ class Authority:
         self.apps = {app.client_id: app for app in DEFAULT_APPS}
         for person in world.people.values():
             if person.kind == "User":
-                self._add(ready_made_token(person.login), person.login, None, PERSONAL_SCOPES)
+                self.welcome(person.login)
 
     def authenticate(self, authorization: str | None) -> Grant | None:
         """Accepts `Bearer`, `token` and Basic with the token as password or, as git may send it, as user.
@@ -177,6 +177,10 @@ class Authority:
         app = App(number, client_id, secrets.token_hex(20), name or f"App {number}", callback_urls, expiring)
         self.apps[client_id] = app
         return app
+
+    def welcome(self, login: str) -> None:
+        """Give somebody who is new the token that everybody has from the start."""
+        self._add(ready_made_token(login), login, None, PERSONAL_SCOPES)
 
     def mint_personal(self, login: str, scopes: tuple[str, ...]) -> Token:
         """A classic personal access token with just these scopes."""

@@ -38,8 +38,8 @@ class Relics:
         owner, name, kind = str(asked["owner"]), str(asked["name"]), str(asked.get("kind", "empty"))
         if kind not in self._kinds:
             raise RelicRefused(f"unknown kind {kind}; known are {', '.join(self._kinds)}")
-        if self._world.person(owner) is None or self._world.repository(owner, name) is not None:
-            raise RelicRefused(f"{owner} is not known, or has a repository {name} already")
+        if self._world.repository(owner, name) is not None:
+            raise RelicRefused(f"{owner} has a repository {name} already")
         made, now = self._world.new_id(), int(self._clock.now())
         repository = Repository(
             id=made,

@@ -251,6 +251,11 @@ class World:
     def person(self, login: str) -> Person | None:
         return self.people.get(login) or self.people.get(login.lower())
 
+    def welcome(self, person: Person) -> None:
+        """From now on this is one of the people, and their addresses are known."""
+        self.people[person.login] = person
+        self._addresses.clear()
+
     def person_by_email(self, address: str) -> Person | None:
         """The account a commit by this address is attributed to: verified addresses and noreply ones only."""
         if not self._addresses:

@@ -34,6 +34,7 @@ class Claim:
     priority: int
     failures: int
     is_hinted: bool = False
+    lease_s: int = LEASE_S
 
 
 class database_now(FunctionElement[int]):
@@ -75,7 +76,8 @@ async def claim_account(
     await upsert(conn, schedule, [row], key=["account_id"], keep=["due_at"])
     # This lock waits for a transaction of the last holder (see `is_held_by`), and a new one waits for us.
     free = (
-        select(schedule.c.priority, schedule.c.failures, schedule.c.hinted_at)
+        select(schedule.c.priority, schedule.c.failures, schedule.c.hinted_at, _patience(conn, lease_s))
+        .select_from(schedule)
         .where(schedule.c.account_id == account_id, ~is_held())
         .with_for_update()
     )
@@ -96,7 +98,7 @@ async def claim_account(
             hinted_at=None,
         )
     )
-    return Claim(account_id, name, was.priority, was.failures, was.hinted_at is not None)
+    return Claim(account_id, name, was.priority, was.failures, was.hinted_at is not None, lease_s)
 
 
 async def most_urgent(conn: AsyncConnection, now: int) -> int | None:
@@ -111,20 +113,21 @@ async def holder(conn: AsyncConnection, account_id: int) -> str:
     return (await conn.execute(found)).scalar_one_or_none() or ""
 
 
-async def heartbeat(conn: AsyncConnection, claimed: Claim, *, lease_s: int = LEASE_S) -> bool:
+async def heartbeat(conn: AsyncConnection, claimed: Claim) -> bool:
     """Hold the lease longer; False when it was lost, and the work has to stop."""
-    longer = update(schedule).where(_is_mine(claimed)).values(lease_until=database_now() + lease_s)
-    return (await conn.execute(longer)).rowcount == 1
+    longer = update(schedule).where(_is_mine(claimed)).values(lease_until=database_now() + claimed.lease_s)
+    held = await conn.execute(longer.returning(_patience(conn, claimed.lease_s)))
+    return held.first() is not None
 
 
 async def is_held_by(conn: AsyncConnection, claimed: Claim) -> bool:
     """Whether nobody has taken the account over; when True nobody can before the transaction's end.
 
     On PostgreSQL a lock on the row sees to that, one that heartbeats and clicks do not wait for; SQLite
-    has one writer anyway.
+    has one writer.
     """
-    mine = select(schedule.c.account_id).where(_is_mine(claimed)).with_for_update(read=True, key_share=True)
-    return (await conn.execute(mine)).first() is not None
+    mine = select(_patience(conn, claimed.lease_s)).select_from(schedule).where(_is_mine(claimed))
+    return (await conn.execute(mine.with_for_update(read=True, key_share=True))).first() is not None
 
 
 async def release(
@@ -198,6 +201,17 @@ def _line(now: int, wanted: Any) -> Any:
         .order_by(schedule.c.due_at + behind_s, schedule.c.account_id)
         .limit(1)
     )
+
+
+def _patience(conn: AsyncConnection, lease_s: int) -> Any:
+    """A column that has PostgreSQL end this transaction with the lease when its process falls silent in it.
+
+    Else the locks of one that is suspended half-way would keep everybody else from the account.
+    """
+    if conn.dialect.name != "postgresql":
+        return schedule.c.account_id.label("patience")
+    setting = func.set_config("idle_in_transaction_session_timeout", str(lease_s * 1000), True)
+    return setting.label("patience")
 
 
 def _is_mine(claimed: Claim) -> Any:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from trackeep.database import Database
 from trackeep.errors import LeaseLost
 from trackeep.store import leases
-from trackeep.store.leases import LEASE_S, Claim
+from trackeep.store.leases import Claim
 from trackeep.sync.processes import is_dead
 
 
@@ -36,7 +36,7 @@ class LeasedDatabase(Database):
 
 
 @contextlib.asynccontextmanager
-async def leased(db: Database, claimed: Claim, *, lease_s: int = LEASE_S) -> AsyncIterator[LeasedDatabase]:
+async def leased(db: Database, claimed: Claim) -> AsyncIterator[LeasedDatabase]:
     """Hold the lease while the body runs, which writes by what it is given.
 
     A body whose lease was lost, or could not be made longer before its end, is cancelled and ends with
@@ -44,7 +44,7 @@ async def leased(db: Database, claimed: Claim, *, lease_s: int = LEASE_S) -> Asy
     """
     body = asyncio.current_task()
     assert body is not None
-    keeper = asyncio.create_task(_keep(db, claimed, lease_s))
+    keeper = asyncio.create_task(_keep(db, claimed))
     keeper.add_done_callback(lambda done: None if done.cancelled() else body.cancel())
     try:
         yield LeasedDatabase(db.engine, db.url, claimed)
@@ -58,15 +58,16 @@ async def leased(db: Database, claimed: Claim, *, lease_s: int = LEASE_S) -> Asy
         await asyncio.wait([keeper])
 
 
-async def _keep(db: Database, claimed: Claim, lease_s: int) -> None:
+async def _keep(db: Database, claimed: Claim) -> None:
     """Returns when the lease is lost, or so close to its end that the work has to stop."""
     # A pass that is told to stop needs a moment, and nobody may begin within it.
+    lease_s = claimed.lease_s
     good_s = lease_s * 0.9
     good_until, held = time.monotonic() + good_s, True
     while (left_s := good_until - time.monotonic()) > 0:
         await asyncio.sleep(min(left_s, lease_s / 4 if held else lease_s / 20))
         asked_at = time.monotonic()
-        beat = asyncio.create_task(_beat(db, claimed, lease_s))
+        beat = asyncio.create_task(_beat(db, claimed))
         beat.add_done_callback(_heard)
         try:
             await asyncio.wait([beat], timeout=max(0.0, good_until - asked_at))
@@ -81,9 +82,9 @@ async def _keep(db: Database, claimed: Claim, lease_s: int) -> None:
             good_until = asked_at + good_s
 
 
-async def _beat(db: Database, claimed: Claim, lease_s: int) -> bool:
+async def _beat(db: Database, claimed: Claim) -> bool:
     async with db.write() as conn:
-        return await leases.heartbeat(conn, claimed, lease_s=lease_s)
+        return await leases.heartbeat(conn, claimed)
 
 
 def _heard(beat: asyncio.Task[bool]) -> None:

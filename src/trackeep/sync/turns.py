@@ -32,6 +32,12 @@ class Turn:
 
     began: float
     is_over: bool = False
+    has_begun: bool = False
+
+    def is_up(self) -> bool:
+        """Asked before each page; for one there is always time, so that the shortest turn leads somewhere."""
+        had_one, self.has_begun = self.has_begun, True
+        return self.is_over and had_one
 
 
 def end_one(turns: Collection[Turn], least_s: float, now: float) -> None:

@@ -103,7 +103,7 @@ class Worker:
         """One pass; whatever happens the account is given back, later when it went wrong."""
         outcome, problem, failures = None, "", claimed.failures + 1
         try:
-            async with leased(self.db, claimed, lease_s=self.pace.lease_s) as db:
+            async with leased(self.db, claimed) as db:
                 outcome = await self._sync(db, claimed, turn)
             problem = outcome.error.sentence if outcome.error else ""
             failures = claimed.failures + 1 if outcome.state == engine.FAILED else 0
@@ -129,7 +129,7 @@ class Worker:
         wishes = Wishes(
             trigger=_trigger(claimed),
             urgent=claimed.priority == CLICK,
-            is_time_up=lambda: turn.is_over,
+            is_time_up=turn.is_up,
         )
         async with open_http() as http:
             way = Way(http, self.addresses, found.access_token, found.scopes, self.clock)
