@@ -204,3 +204,20 @@ async def test_an_export_holds_it_whole(db: Database, github: Sandbox, tmp_path:
     copy = sqlite3.connect(tmp_path / "b.db")
     assert dict(copy.execute('select sha, message from "commit"')) == stored
     copy.close()
+
+
+@pytest.mark.parametrize("without", ["git", "git and graphql"])
+async def test_without_git_no_commit_is_lost(db: Database, github: Sandbox, without: str) -> None:
+    """Where git is refused, the same commits come from GitHub's API, and both databases take all of them."""
+    github.fault("POST .*/git-upload-pack", "status", status=403, times=1_000)
+    if "graphql" in without:
+        github.fault("POST /api/graphql", "status", status=403, times=1_000)
+    await sync(db, github, RELICS)
+    github.ask("/faults", method="DELETE")
+    repo = GitRepo(Path(github.repository(RELICS)["git_dir"]))
+    rows = await rows_of(db, fetched.commit)
+    assert {row["sha"] for row in rows} == repo.all_shas()
+    assert all(
+        EARLIEST_AT <= row["authored_at"] <= LATEST_AT and len(row["author_name"]) < 256 for row in rows
+    )
+    assert not any("\0" in row["message"] + row["author_name"] + row["author_email"] for row in rows)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import pytest
 from copy_of_github import differences
 from gitrepo import GitRepo
-from programs import start
+from programs import environment, start
 from sandbox_control import Sandbox
 from sqlalchemy import func, select
 
@@ -20,6 +22,22 @@ from trackeep.sync.once import sync_once
 
 pytestmark = pytest.mark.anyio
 RIBBONS, REEF, ANVIL = "alice/ribbons", "alice/reef", "alice/anvil"
+MEASURED = """
+import asyncio, sys
+from trackeep.database import Database
+from trackeep.environment import GitHubAddresses
+from trackeep.sync.once import sync_once
+
+async def main():
+    db = await Database.open(sys.argv[1])
+    url, token = sys.argv[2], sys.stdin.read()
+    await sync_once(db, GitHubAddresses(url, url + "/api/v3", url), token, sys.argv[3:])
+    await db.close()
+
+asyncio.run(main())
+# Not getrusage: a process that was started by a large one takes over its peak.
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +129,15 @@ async def test_more_tips_than_any_round_has(db: Database, github: Sandbox) -> No
     github.change(case.name, "push", branch="elsewhere")
     assert (await case.sync()).found.commits <= 3 and case.posts <= 4
     assert case.bytes < 300_000
+
+
+async def test_large_messages_do_not_fill_the_memory(db: Database, github: Sandbox) -> None:
+    """A hundred and twenty megabytes of messages pass through a small part of that, a page at a time."""
+    case = Case(db, github, ANVIL, "heavy", commits=30, bytes=4_000_000)
+    command = [sys.executable, "-c", MEASURED, db.url, github.url, case.name]
+    done = subprocess.run(
+        command, input=github.token(), capture_output=True, text=True, check=True, env=environment()
+    )
+    assert await case.commits(func.length(fetched.commit.c.message) > 3_999_990) == 30
+    peak_mb = int(done.stdout.splitlines()[-1]) // 1024
+    assert peak_mb < 230

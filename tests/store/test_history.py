@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -130,6 +131,31 @@ async def test_whatever_git_can_hold_fits(db: Database) -> None:
         await save_commits(conn, 1, odd)
     async with db.read() as conn:
         assert await conn.scalar(select(func.max(func.length(fetched.commit.c.message)))) == 5_000_000
+
+
+PIECES = [
+    *(b"author ", b"committer ", b"encoding ", b"gpgsig ", b"parent ", b"parent " + b"1" * 40, b"tree 1"),
+    *(b"latin-1", b"utf-16", b"shift_jis", b"utf-7", b"\xff", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\0"),
+    *(b"<", b">", b" ", b"\n", b"\n\n", b"-", b"1700000000 +0530", b"9" * 30, b"Co-authored-by: A <", b"a@x"),
+    *("\u202e".encode(), "\ud7ff\ue000\uffff\U0010ffff".encode(), b"\x1b[1m", b"users.noreply.github.com"),
+]
+
+
+async def test_whatever_bytes_a_commit_has_both_databases_take_it(db: Database) -> None:
+    """Two thousand commits of random pieces are stored and read back as they were parsed."""
+    rng = random.Random("pieces")
+    odd = [
+        parse_commit(f"{number:040x}", b"".join(rng.choices(PIECES, k=rng.randrange(40))))
+        for number in range(2_000)
+    ]
+    async with db.write() as conn:
+        await save_commits(conn, 1, odd)
+    stored = {row["sha"]: row for row in await rows_of(db, fetched.commit)}
+    for each in odd:
+        row = stored[each.sha]
+        assert (row["message"], row["author_name"], row["committer_email"], row["authored_at"]) == (
+            *(each.message, each.author.name, each.committer.email, each.author.at),
+        )
 
 
 async def test_noreply_addresses_name_their_account(db: Database) -> None:

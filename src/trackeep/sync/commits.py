@@ -20,7 +20,7 @@ from trackeep.store.history import NOREPLY_HOST
 
 # A page is one transaction, and up to two of them are in memory at once.
 _PAGE = 4000
-_PAGE_BYTES = 16 * 1024 * 1024
+_PAGE_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
