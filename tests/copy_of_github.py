@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from trackeep.database import Database
 from trackeep.store.tables import person, repository
-from trackeep.store.tables_fetched import commit, issue, pull_request, ref, release, review
+from trackeep.store.tables_fetched import commit, issue, pull_request, ref, release, review, review_comment
 
 
 async def differences(db: Database, sandbox: Sandbox, names: Iterable[str]) -> dict[str, Any]:
@@ -48,6 +48,7 @@ async def _both(
         "refs": (await _refs(conn, key), _git_refs(real["git_dir"])),
         "pulls": (await _pulls(conn, key, people), _true_pulls(real)),
         "reviews": (await _reviews(conn, key, people), _true_reviews(real)),
+        "comments": (await _comments(conn, key), _true_comments(real)),
         "issues": (await _issues(conn, key, people), _true_issues(real)),
         "releases": (await _releases(conn, key), _true_releases(real)),
     }
@@ -84,6 +85,14 @@ async def _reviews(conn: Any, key: int, people: dict[int, str]) -> set[Any]:
         (row.id, row.number, people.get(row.author_id), row.state, row.submitted_at)
         for row in await conn.execute(rows)
     }
+
+
+async def _comments(conn: Any, key: int) -> set[Any]:
+    """Comments on lines, and how many each review says it has."""
+    c, r = review_comment.c, review.c
+    rows = await conn.execute(select(c.id, c.number, c.review_id).where(c.repository_id == key))
+    counts = await conn.execute(select(r.id, r.comments).where(r.repository_id == key))
+    return {*map(tuple, rows), *map(tuple, counts)}
 
 
 async def _issues(conn: Any, key: int, people: dict[int, str]) -> set[Any]:
@@ -141,6 +150,16 @@ def _true_reviews(real: dict[str, Any]) -> set[Any]:
         for pull in real["pulls"]
         for each in pull["reviews"]
     }
+
+
+def _true_comments(real: dict[str, Any]) -> set[Any]:
+    reviews = [(pull["number"], each) for pull in real["pulls"] for each in pull["reviews"]]
+    comments = {
+        (each["id"] * 100 + line, number, each["id"])
+        for number, each in reviews
+        for line in range(1, each["comments"] + 1)
+    }
+    return comments | {(each["id"], each["comments"]) for _, each in reviews}
 
 
 def _true_issues(real: dict[str, Any]) -> set[Any]:
