@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import programs
 import pytest
 from copy_of_github import differences
 from guests import KEY, connect_all, is_complete
@@ -92,6 +93,16 @@ async def test_killed_workers_lose_and_repeat_nothing(
     assert await fetched_again(db, guests, log) == []
     for guest in guests:
         await counted_once(db, changing, guest)
+
+
+async def test_once_for_cron(db: Database, changing: Sandbox, crew: Crew, tmp_path: Path) -> None:
+    """`trackeep worker --once` syncs whoever is due and ends; right after it nobody is due."""
+    guests = changing.ask("/people", {"count": 2, "shared": 1})
+    await connect_all(db, changing, guests, tmp_path)
+    for said in ("Accounts synced: 2", "Accounts synced: 0"):
+        finished = await asyncio.to_thread(programs.run, "worker", "--once", env=crew.env)
+        assert (finished.returncode, finished.stdout.strip()) == (0, said), finished.stderr
+    assert await is_complete(db)
 
 
 def two_at_once(log: Iterable[dict[str, Any]], kills: Iterable[tuple[float, float]]) -> list[Any]:

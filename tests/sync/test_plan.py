@@ -30,7 +30,7 @@ def test_nothing_moved_means_nothing_to_do() -> None:
         (1, "pulls"): Cursor({"total": 3}, complete=True),
         (1, "issues"): Cursor({"total": 0}, complete=True),
     }
-    assert plan.steps([repository(1)], done, NOW, urgent=True).is_empty
+    assert plan.steps([repository(1)], done, NOW, urgent=True) == plan.Steps((), (), (), ())
     assert plan.steps([repository(1, pushed_at=101)], done, NOW, urgent=False).commits
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from trackeep.database import Database
     from trackeep.environment import InstanceSettings
+    from trackeep.sync.worker import Worker
     from trackeep.vault import Vault
 
 RESTART_AFTER_S = 5.0
@@ -46,9 +47,11 @@ def serve(host: str | None, port: int | None, base_url: str | None, no_worker: b
 
 
 @click.command()
-def worker() -> None:
+@click.option("--once", is_flag=True, help="Sync everybody who is due, then end: for cron.")
+def worker(once: bool) -> None:
     """Run only the background sync until stopped; any number of them share the work."""
-    finish(_work(settings_of(level="info")))
+    settings = settings_of(level="info")
+    finish(_work_once(settings) if once else _work(settings))
 
 
 async def _serve(
@@ -98,14 +101,28 @@ async def _work(settings: InstanceSettings) -> None:
             await stopped.wait()
 
 
+async def _work_once(settings: InstanceSettings) -> None:
+    from trackeep.cli.edge import opened
+    from trackeep.vault import open_vault
+
+    async with opened(settings) as db:
+        vault = open_vault(settings.secret_key, settings.data_dir)
+        outcomes = await _worker(settings, db, vault).run_once()
+    click.echo(f"Accounts synced: {len(outcomes)}")
+
+
+def _worker(settings: InstanceSettings, db: Database, vault: Vault) -> Worker:
+    from trackeep.sync.credentials import Credentials
+    from trackeep.sync.worker import Worker
+
+    return Worker(db, Credentials(db, vault), settings.github, settings.poll_seconds)
+
+
 async def _sync(settings: InstanceSettings, db: Database, vault: Vault) -> None:
     """The sync's loop; when the database fails it, it starts again instead of leaving pages stale."""
     import structlog
 
-    from trackeep.sync.credentials import Credentials
-    from trackeep.sync.worker import Worker
-
-    background = Worker(db, Credentials(db, vault), settings.github, settings.poll_seconds)
+    background = _worker(settings, db, vault)
     while True:
         try:
             await background.run()

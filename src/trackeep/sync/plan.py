@@ -35,10 +35,6 @@ class Steps:
     issues: tuple[Repository, ...]
     looks: tuple[Repository, ...] = ()
 
-    @property
-    def is_empty(self) -> bool:
-        return not (self.unknown or self.commits or self.pulls or self.issues or self.looks)
-
 
 def steps(repositories: Sequence[Repository], cursors: Cursors, now: int, *, urgent: bool) -> Steps:
     """What these repositories still lack; one that failed waits, unless a person asks (`urgent`)."""
