@@ -143,6 +143,12 @@ def answered(github: Sandbox, since: int, until: int) -> Counter[str]:
     return Counter(each["path"] for each in entries if re.search(r"/pulls/\d+$", each["path"]))
 
 
+def paths(pulls: list[dict[str, Any]], repositories: list[dict[str, Any]]) -> set[str]:
+    """Where REST is asked for these single pull requests."""
+    names = {each["id"]: f"{each['owner']}/{each['name']}" for each in repositories}
+    return {f"/api/v3/repos/{names[each['repository_id']]}/pulls/{each['number']}" for each in pulls}
+
+
 async def test_the_same_rows(db: Database, by_graphql: Database, github: Sandbox) -> None:
     """Every column of every row is what GraphQL gives, but for those that REST does not know."""
     await sync(by_graphql, github)
@@ -187,6 +193,19 @@ async def test_nothing_new_costs_nothing(db: Database, github: Sandbox) -> None:
     assert {each["status"] for each in github.log(mark)} == {304} and len(github.log(mark)) == 4
     github.change(HERON, "review")
     assert (await poll(db, github)).found.reviews > 0
+    assert await differences(db, github, NAMES) == {}
+
+
+async def test_what_was_seen_is_not_forgotten(db: Database, github: Sandbox) -> None:
+    """A change that was noticed but could not be fetched comes later, though GitHub says "unchanged" then."""
+    refuse_graphql(github)
+    await sync(db, github)
+    github.fault(f"GET .*/{HERON}/pulls/[0-9]+$", "status", times=FOR_GOOD, status=500)
+    github.change(HERON, "review")
+    assert list((await poll(db, github)).failures) == [HERON]
+    whole(github)
+    refuse_graphql(github)
+    await sync(db, github)
     assert await differences(db, github, NAMES) == {}
 
 
@@ -264,8 +283,7 @@ async def test_killed_in_the_middle_it_goes_on(db: Database, github: Sandbox) ->
     github.ask("/latency", {"ms": 0})
     await sync(db, github)
     again = answered(github, mark, github.mark())
-    names = {each["id"]: f"{each['owner']}/{each['name']}" for each in await rows(db, repository)}
-    finished = {f"/api/v3/repos/{names[each['repository_id']]}/pulls/{each['number']}" for each in kept}
+    finished = paths(kept, await rows(db, repository))
     assert len(finished) >= 30 and not finished & again.keys()
     assert await differences(db, github, NAMES) == {}
 
@@ -296,13 +314,14 @@ async def test_there_and_back_in_the_middle(db: Database, by_graphql: Database, 
     github.quota("graphql", used=3_996)
     with pytest.raises(GitHubRateLimited) as limited:
         await sync(db, github)
-    begun = await count(db)
+    begun, mark = await rows(db, pull_request), github.mark()
     github.advance(limited.value.retry_at - github.now() + 1)
     refuse_graphql(github)
     github.quota("core", used=3_920)
     with pytest.raises(GitHubRateLimited) as limited:
         await sync(db, github)
-    assert 0 < begun < await count(db) < 80
+    assert 0 < len(begun) < await count(db) < 80
+    assert not paths(begun, await rows(db, repository)) & answered(github, mark, github.mark()).keys()
     whole(github)
     github.advance(limited.value.retry_at - github.now() + 1)
     await sync(db, github)
