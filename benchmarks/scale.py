@@ -91,7 +91,7 @@ def measure(world: str, asked: argparse.Namespace) -> Iterator[Row]:
                 env = environment(github, folder) | {"TRACKEEP_DATABASE_URL": url}
                 for name, rounds in (("full", 1), ("idle", asked.rounds), ("change", asked.rounds)):
                     done = [run(github, env, (world, kind, name)) for _ in range(rounds)]
-                    yield replace(median(done), existing=existing(github))
+                    yield replace(median(done), rows=done[-1].rows, existing=existing(github))
 
 
 def change(github: GitHub) -> None:
@@ -149,7 +149,7 @@ async def stored(url: str) -> tuple[int, float]:
 
 
 def median(rows: Sequence[Row]) -> Row:
-    """The run with the median time; its counts are its own."""
+    """The run with the median time; its counts of requests are its own."""
     middle = statistics.median_low(row.wall_s for row in rows)
     return next(row for row in rows if row.wall_s == middle)
 
