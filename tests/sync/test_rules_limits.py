@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -136,11 +134,13 @@ async def test_killed_right_after_a_refusal(db: Database, github: Sandbox) -> No
     github.advance(ahead_s)
     words = [github.url, db.url, github.token(), str(ahead_s)]
     running = subprocess.Popen([sys.executable, "-c", DRIVER, *words], stderr=subprocess.DEVNULL)
-    async with asyncio.timeout(60):
-        while not await waits(db):
-            await asyncio.sleep(0.05)
-    os.kill(running.pid, signal.SIGKILL)
-    running.wait()
+    try:
+        async with asyncio.timeout(60):
+            while not await waits(db):
+                await asyncio.sleep(0.05)
+    finally:
+        running.kill()
+        running.wait()
     mark = github.mark()
     with pytest.raises(GitHubRateLimited):
         await sync(db, github)
