@@ -74,7 +74,7 @@ async def equals_git(copy: Copy, *, offsets: bool) -> bool:
     git = GitRepo(Path(copy.github.repository(copy.name)["git_dir"]))
     head = git.git("symbolic-ref", "--short", "HEAD")
     refs = {row["name"]: row["sha"] for row in (await copy.rows())["ref"] if row["name"] != "HEAD"}
-    listed = dict(reversed(line.split()) for line in git.git("show-ref").splitlines())
+    listed = {name: sha for sha, name in (line.split() for line in git.git("show-ref").splitlines())}
     return (
         await copy.shas(commit.c.reachable) == git.all_shas()
         and await copy.shas(commit.c.on_default) == git.all_shas(head)
@@ -181,6 +181,17 @@ async def test_git_comes_back_in_the_middle_of_a_later_walk(lite: Database, gith
     work = await copy.sync(urgent=True)
     assert (work.found.commits, work.git_posts) == (12, 2) and work.git_bytes < 20_000
     assert await equals_git(copy, offsets=True)
+
+
+async def test_graphql_is_refused_in_the_middle(lite: Database, github: Sandbox) -> None:
+    """REST goes on at the commits that GraphQL has left open, with what was stored kept."""
+    switch_off(github, "git")
+    copy = Copy(lite, github, "alice/almanac")
+    first = await copy.sync(is_time_up=after(2))
+    switch_off(github, "graphql")
+    second = await copy.sync()
+    assert first.found.commits == 200 and second.found.commits == len(await copy.shas()) - 200
+    assert await equals_git(copy, offsets=True) and (await copy.position())["source"] == "rest"
 
 
 async def test_two_accounts_walk_one_repository(db: Database, github: Sandbox) -> None:
