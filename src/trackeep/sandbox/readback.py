@@ -42,7 +42,7 @@ def _peeled(git_dir: Path, sha: str) -> str:
 
 def _commits(git_dir: Path) -> Iterator[Commit]:
     shas = git(git_dir, "rev-list", "--all")
-    counts = _line_counts(git_dir, shas)
+    counts = _line_counts(git_dir, shas) if shas else {}
     out, position = git(git_dir, "cat-file", "--batch", stdin=shas), 0
     for _ in shas.split():
         end = out.index(b"\n", position)
