@@ -121,21 +121,26 @@ async def test_taken_over_it_is_told(db: Database) -> None:
     assert claimed is not None
     with pytest.raises(LeaseLost):
         async with leased(db, claimed) as mine:
-            async with db.write() as conn:
-                await conn.execute(update(schedule).values(leased_by="there"))
+            await taken_over(db)
             with pytest.raises(LeaseLost):
-                async with mine.write():
-                    raise AssertionError("nothing is written")
+                await mine.write().__aenter__()
             await asyncio.sleep(60)
+
+
+async def taken_over(db: Database) -> None:
+    async with db.write() as conn:
+        await conn.execute(update(schedule).values(leased_by="there"))
 
 
 async def until(db: Database, rows: Any) -> None:
     async with asyncio.timeout(60):
-        while True:
-            async with db.read() as conn:
-                if (await conn.execute(rows)).first() is not None:
-                    return
+        while not await has(db, rows):
             await asyncio.sleep(0.02)
+
+
+async def has(db: Database, rows: Any) -> bool:
+    async with db.read() as conn:
+        return (await conn.execute(rows)).first() is not None
 
 
 async def everything(db: Database) -> dict[str, list[Any]]:
