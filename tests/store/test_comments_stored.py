@@ -75,7 +75,9 @@ async def test_a_review_knows_how_many_comments_it_has(db: Database, comments_fi
     if not comments_first:
         await pull(db)
     await save(db, remark(1), remark(2), remark(3, 52), remark(4, None))
+    assert comments_first or await counts(db) == {51: 2, 52: 1}
     await pull(db)
+    assert await counts(db) == {51: 2, 52: 1}
     await save(db, remark(2), remark(1))
     assert await counts(db) == {51: 2, 52: 1}
     async with db.read() as conn:
@@ -106,13 +108,15 @@ async def test_they_go_with_everything_else(db: Database) -> None:
 
 async def test_pulls_and_comments_written_at_once(db: Database) -> None:
     """Workers of several accounts with one repository: nobody waits for ever, and the counts are right."""
+    last = 60
     pulls = [
         replace(PULL, id=n, node_id=f"PR_{n}", number=n, reviews=(Review(500 - n, BOB, "COMMENTED", NOW),))
-        for n in range(1, 40)
+        for n in range(1, last)
     ]
-    remarks = [ReviewComment(1000 + n, n, 500 - n, BOB, NOW, NOW) for n in range(1, 40)]
     await pull(db, pulls)
-    await asyncio.gather(
-        *(work for _ in range(4) for work in (pull(db, pulls), save(db, *remarks), save(db, *remarks[::-1])))
-    )
-    assert await counts(db) == {500 - n: 1 for n in range(1, 40)}
+
+    async def comment(base: int) -> None:
+        await save(db, *(ReviewComment(base + n, n, 500 - n, BOB, NOW, NOW) for n in range(1, last)))
+
+    await asyncio.gather(*(work for each in range(1, 7) for work in (pull(db, pulls), comment(1000 * each))))
+    assert await counts(db) == {500 - n: 6 for n in range(1, last)}

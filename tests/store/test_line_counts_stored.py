@@ -56,7 +56,7 @@ def by(number: int, email: str = "bob@x", days_ago: int = 1) -> Commit:
 
 
 def key(number: int, repository_id: int = ATLAS) -> Uncounted:
-    return Uncounted(repository_id, f"R_{repository_id}", f"{number:040x}")
+    return Uncounted(repository_id, f"R_{repository_id}", f"{number:040x}", "alice", f"r{repository_id}")
 
 
 async def save(db: Database, *commits: Commit, repository_id: int = ATLAS) -> None:
