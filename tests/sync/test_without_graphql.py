@@ -200,6 +200,7 @@ async def test_what_was_seen_is_not_forgotten(db: Database, github: Sandbox) -> 
     """A change that was noticed but could not be fetched comes later, though GitHub says "unchanged" then."""
     refuse_graphql(github)
     await sync(db, github)
+    await poll(db, github)
     github.fault(f"GET .*/{HERON}/pulls/[0-9]+$", "status", times=FOR_GOOD, status=500)
     github.change(HERON, "review")
     assert list((await poll(db, github)).failures) == [HERON]
@@ -314,20 +315,40 @@ async def test_there_and_back_in_the_middle(db: Database, by_graphql: Database, 
     github.quota("graphql", used=3_996)
     with pytest.raises(GitHubRateLimited) as limited:
         await sync(db, github)
-    begun, mark = await rows(db, pull_request), github.mark()
+    begun = await count(db)
     github.advance(limited.value.retry_at - github.now() + 1)
     refuse_graphql(github)
     github.quota("core", used=3_920)
     with pytest.raises(GitHubRateLimited) as limited:
         await sync(db, github)
-    assert 0 < len(begun) < await count(db) < 80
-    assert not paths(begun, await rows(db, repository)) & answered(github, mark, github.mark()).keys()
+    assert 0 < begun < await count(db) < 80
     whole(github)
     github.advance(limited.value.retry_at - github.now() + 1)
     await sync(db, github)
     assert await differences(db, github, NAMES) == {}
     await sync(by_graphql, github)
     assert await unlike(db, by_graphql) == []
+
+
+async def test_what_graphql_brought_is_not_fetched_again(db: Database, github: Sandbox) -> None:
+    """A long list that GraphQL has begun is ended by REST with those that are missing."""
+    long = "fernhill/harbor"
+    github.quota("graphql", used=3_998)
+    with pytest.raises(GitHubRateLimited) as limited:
+        await sync(db, github, long)
+    begun, mark = await rows(db, pull_request), github.mark()
+    refuse_graphql(github)
+    github.advance(limited.value.retry_at - github.now() + 1)
+    await sync(db, github, long)
+    # Those of interest today are asked for the details that lists do not have.
+    old = [
+        each
+        for each in begun
+        if each["state"] != "open" and (each["merged_at"] or 0) < github.now() - 91 * DAY_S
+    ]
+    again = answered(github, mark, github.mark()).keys()
+    assert old and again and not paths(old, await rows(db, repository)) & again
+    assert len(begun) < await count(db) and await differences(db, github, [long]) == {}
 
 
 async def test_the_weekly_comparison(db: Database, github: Sandbox) -> None:
