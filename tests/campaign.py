@@ -34,7 +34,6 @@ from programs import start
 from sandbox_control import Sandbox
 
 from trackeep.database import Database
-from trackeep.environment import GitHubAddresses
 from trackeep.errors import GitHubError, GitHubRateLimited
 from trackeep.sync.once import sync_once
 
@@ -217,21 +216,25 @@ async def drive(github_url: str, database_url: str, token: str) -> int:
     """One process: sync until done; where GitHub asks to wait, its clock and ours are put forward."""
     github = Sandbox(github_url)
     db = await Database.open(database_url)
-    addresses = GitHubAddresses(github_url, f"{github_url}/api/v3", github_url)
     try:
         for _ in range(40):
-            try:
-                outcome = await sync_once(db, addresses, token, clock=github.now)
-            except GitHubRateLimited as error:
-                github.advance(max(1.0, error.retry_at - github.now() + 1))
-            except GitHubError:
-                return TRY_AGAIN
-            else:
-                if not outcome.failures:
-                    return 0
+            if await _synced(db, github, token):
+                return 0
         return TRY_AGAIN
     finally:
         await db.close()
+
+
+async def _synced(db: Database, github: Sandbox, token: str) -> bool:
+    """One pass; True when it fetched everything. A limit is waited for by putting GitHub's clock forward."""
+    try:
+        outcome = await sync_once(db, github.addresses, token, clock=github.now)
+    except GitHubRateLimited as error:
+        github.advance(max(1.0, error.retry_at - github.now() + 1))
+        return False
+    except GitHubError:
+        return False
+    return not outcome.failures
 
 
 def campaign(faults: int, seed: int, folder: Path, postgres: Server | None = None) -> Tally:

@@ -124,7 +124,8 @@ class Changes:
     def delete_refs(self, repository: Repository, asked: Asked) -> dict[str, Any]:
         """`count` (300) branches and tags by turns, the last in the alphabet first; the default one stays."""
         branches = sorted(name for name in repository.branches if name != repository.default_branch)
-        tags, gone = sorted(repository.tags), []
+        tags = sorted(repository.tags)
+        gone: list[str] = []
         for _ in range(int(asked.get("count", 300))):
             if not branches and not tags:
                 raise ChangeRefused(f"{repository.full_name} has only {len(gone)} refs to delete")
