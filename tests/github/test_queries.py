@@ -82,7 +82,7 @@ def test_query_is_valid_in_githubs_schema(path: Path) -> None:
 
 @pytest.mark.parametrize(("query", "variables"), composed())
 def test_composed_query_is_valid_and_within_the_limits(query: str, variables: dict[str, Any]) -> None:
-    """Put together from fragments and aliases they are valid too, and ask for no more than GitHub gives in full."""
+    """Put together from fragments and aliases they are valid too, and ask for no more than comes in full."""
     assert validate(query) == []
     assert priced(query, variables).nodes <= MOST_NODES
 
