@@ -64,6 +64,7 @@ async def test_what_was_missed_comes_right_within_a_week(db: Database, github: S
     """Missing, outdated and deleted pull requests, issues and refs are noticed though nothing moved."""
     await sync(db, github, NAME)
     await spoil(db)
+    github.change(NAME, "delete-comment")
     assert (await sync(db, github, NAME)).state == "idle"
     assert await differences(db, github, [NAME])
     github.advance(WEEK_S + 60)

@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping
 from sqlalchemy import Table, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from trackeep.store.tables_fetched import issue, pull_request, review, review_request
+from trackeep.store.tables_fetched import issue, pull_request, review, review_comment, review_request
 
-_BELOW = {issue: (), pull_request: (review, review_request)}
+_BELOW = {issue: (), pull_request: (review, review_comment, review_request)}
 
 
 async def behind(

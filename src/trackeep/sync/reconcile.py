@@ -30,7 +30,7 @@ from trackeep.store import activity
 from trackeep.store import inventory as stored
 from trackeep.store.schedule import Cursor
 from trackeep.store.tables_fetched import issue, pull_request
-from trackeep.sync import plan, pulls
+from trackeep.sync import comments, plan, pulls
 from trackeep.sync.fallback import either
 from trackeep.sync.work import Work
 
@@ -42,7 +42,7 @@ log = structlog.get_logger()
 
 
 async def run(work: Work, repositories: Sequence[Repository]) -> None:
-    """Compare, fetch what is missing or behind, forget what is gone, and have git look anew.
+    """Compare, fetch what is missing or behind, forget what is gone; git and comments are read anew after.
 
     A page of a list is one transaction with its cursor. What fails here waits and fails nothing else.
     Raises GitHubTokenDead, GitHubRateLimited, and whatever ends a pass that is told to stop.
@@ -117,6 +117,7 @@ async def _compare(work: Work, repository: Repository, asked: WantedList, page: 
         await work.advance(conn, repository.id, STREAM, _after(asked, page, begun_at))
         if work.cursor(repository.id, STREAM).complete:
             await _look_at_git_anew(work, conn, repository)
+            await comments.recount(work, conn, repository.id)
     work.notify()
 
 
