@@ -1,11 +1,16 @@
-"""What a full, an idle and a small sync cost: ours beside github-to-sqlite and a PyGithub loop.
+"""What full, idle and small syncs cost: ours beside github-to-sqlite, a PyGithub loop and tap-github.
 
-    python benchmarks/sync.py [--size small|full ...] [--latency-ms 50] [--only ours ...] [--json FILE]
+    python benchmarks/sync.py [--size small full] [--latency-ms 0 50] [--tap-github tap/bin/tap-github]
 
-Every program reads the same sandbox as the same person. Requests are counted by the sandbox's own log; time,
-processor time and peak memory are those of the program's process, its start included. The databases lie in
-memory unless `--folder` says otherwise, so that programs are compared and not disks. The commits that exist
-are those `git rev-list --branches --tags` finds in the repositories that the person's list names.
+Every program reads the same sandbox as the same person, and begins anew at each latency. Requests are counted
+by the sandbox's own log; time, processor time and peak memory are those of the program's process, its start
+included (of several processes: the sum of the times, the largest memory). The databases lie in memory unless
+`--folder` says otherwise, so that programs are compared and not disks. The commits that exist are those
+`git rev-list --branches --tags` finds in the repositories that the person's list names; the new ones
+came since the run before.
+
+tap-github needs other versions of libraries than we do and is left out unless `--tap-github` names it. For an
+environment of its own: python3.11 -m venv tap && tap/bin/pip install meltanolabs-tap-github==1.30.1
 """
 
 from __future__ import annotations
@@ -31,6 +36,7 @@ PERSON = "alice"
 PLENTY = 1_000_000
 MEMORY = Path("/dev/shm")
 CHANGED = "fernhill/atlas"
+LONGEST_SAID = 4_000
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,7 @@ class Row:
     """One run of one program. Git counts POSTs; memory is in MB; times are in seconds."""
 
     size: str
+    latency: str
     run: str
     tool: str
     rest: int
@@ -84,6 +91,8 @@ class Row:
     peak_mb: float
     commits: int
     existing: int
+    new_commits: int
+    new_existing: int
     rows: int
 
 
@@ -123,22 +132,42 @@ TOOLS = (
         union all select count(*) from pulls union all select count(*) from reviews""",
     ),
 )
+RUNS = ("full", "idle", "small change", "merge of an old branch")
+
+
+def tap_github(executable: Path) -> Tool:
+    script = str(HERE / "rival_tap_github.py")
+    return Tool(
+        "tap-github",
+        "commits of the default branch, branches, PRs, reviews, issues",
+        lambda github, folder: (
+            sys.executable, script, str(executable), github.api, github.token, str(folder / "rival.db"),
+        ),
+        "rival.db",
+        "select json_extract(value, '$.sha') from record where stream = 'commits'",
+        "select count(*) from record",
+    )  # fmt: skip
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--size", nargs="+", choices=("small", "full"), default=["small", "full"])
-    parser.add_argument("--latency-ms", type=float, default=0.0, help="added to every answer")
-    parser.add_argument("--only", nargs="+", choices=[tool.name for tool in TOOLS], help="fewer programs")
+    parser.add_argument("--latency-ms", nargs="+", type=float, default=[0, 50], help="added to every answer")
+    parser.add_argument("--tap-github", type=Path, metavar="EXECUTABLE", help="compare with this one, too")
+    parser.add_argument("--only", nargs="+", help="fewer programs, by their names in the table")
     parser.add_argument("--folder", type=Path, default=MEMORY if MEMORY.is_dir() else None)
     parser.add_argument("--json", type=Path, help="write the rows there as well")
     asked = parser.parse_args()
-    tools = [tool for tool in TOOLS if asked.only is None or tool.name in asked.only]
+    known = (*TOOLS, tap_github(asked.tap_github)) if asked.tap_github else TOOLS
+    tools = [tool for tool in known if asked.only is None or tool.name in asked.only]
     tempfile.tempdir = str(asked.folder) if asked.folder else None
     rows = [row for size in asked.size for row in measure(size, asked.latency_ms, tools)]
-    print(table(rows))
+    for size in asked.size:
+        print(f"\n{size}:\n\n{table([row for row in rows if row.size == size])}\n")
     for tool in tools:
         print(f"{tool.name} collects {tool.collects}.")
+    if not asked.tap_github:
+        print("tap-github was left out: --tap-github was not given.")
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     print(f"{os.cpu_count()} processors, load average at the end {load}.")
     if asked.json:
@@ -146,33 +175,47 @@ def main() -> int:
     return 0
 
 
-def measure(size: str, latency_ms: float, tools: Sequence[Tool]) -> Iterator[Row]:
-    """Each program's full, idle and small run; the small change is made once, before the last."""
+def measure(size: str, latencies_ms: Sequence[float], tools: Sequence[Tool]) -> Iterator[Row]:
+    """Every program's runs in one sandbox; a change is made once, before the run of all programs."""
     with tempfile.TemporaryDirectory(prefix="sync-benchmark-") as kept, sandbox(size, Path(kept)) as github:
-        folders = {tool.name: Path(kept) / re.sub(r"\W+", "-", tool.name) for tool in tools}
-        for folder in folders.values():
-            folder.mkdir()
-        github.control("latency", {"ms": latency_ms})
-        for run in ("full", "idle", "small change"):
-            if run == "small change":
-                change(github)
-            existing = commits_existing(github)
-            for tool in tools:
-                row = one_run(github, tool, folders[tool.name], (size, run), existing)
-                print(f"{size}, {run}, {tool.name}: {row.wall_s:.1f} s", file=sys.stderr)
-                yield row
+        for latency_ms in latencies_ms:
+            github.control("latency", {"ms": latency_ms})
+            folders = {
+                tool.name: Path(kept) / re.sub(r"\W+", "-", f"{tool.name} {latency_ms}") for tool in tools
+            }
+            for folder in folders.values():
+                folder.mkdir()
+            before: set[str] = set()
+            for run in RUNS:
+                change(github, run)
+                existing = commits_existing(github)
+                which = (size, f"{latency_ms:g} ms", run)
+                for tool in tools:
+                    row = one_run(github, tool, folders[tool.name], which, (existing, existing - before))
+                    print(f"{', '.join(which)}, {tool.name}: {row.wall_s:.1f} s", file=sys.stderr)
+                    yield row
+                before = existing
 
 
-def change(github: GitHub) -> None:
-    """Four commits arrive by the merge of a branch that is two months old; one pull request gets a review."""
-    repositories = github.control("truth")["repositories"]
-    pulls = next(r for r in repositories if r["full_name"] == CHANGED)["pulls"]
-    number = next(pull["number"] for pull in pulls if pull["state"] == "open")
-    github.control(f"repos/{CHANGED}/change", {"kind": "merge-old-branch"})
-    github.control(f"repos/{CHANGED}/change", {"kind": "review", "number": number, "author": "bob"})
+def change(github: GitHub, run: str) -> None:
+    """What happens at GitHub before the run: a push and a review, or a branch of two months ago is merged."""
+    if run == "small change":
+        repositories = github.control("truth")["repositories"]
+        pulls = next(r for r in repositories if r["full_name"] == CHANGED)["pulls"]
+        number = next(pull["number"] for pull in pulls if pull["state"] == "open")
+        github.control(f"repos/{CHANGED}/change", {"kind": "push"})
+        github.control(f"repos/{CHANGED}/change", {"kind": "review", "number": number, "author": "bob"})
+    elif run == "merge of an old branch":
+        github.control(f"repos/{CHANGED}/change", {"kind": "merge-old-branch"})
+    # Changes of this very second would make the program wait until it is over.
+    time.sleep(1.5)
 
 
-def one_run(github: GitHub, tool: Tool, folder: Path, which: tuple[str, str], existing: set[str]) -> Row:
+def one_run(
+    github: GitHub, tool: Tool, folder: Path, which: tuple[str, str, str], existing: tuple[set[str], set[str]]
+) -> Row:
+    """The figures of one run; `existing` is all commits and, of them, the new ones."""
+    everything, new = existing
     github.control("log", method="DELETE")
     wall_s, usage = timed(tool.command(github, folder), environment(github, folder))
     log = github.control("log")
@@ -189,8 +232,10 @@ def one_run(github: GitHub, tool: Tool, folder: Path, which: tuple[str, str], ex
         wall_s=wall_s,
         cpu_s=usage.ru_utime + usage.ru_stime,
         peak_mb=usage.ru_maxrss / 1024,
-        commits=len(stored & existing),
-        existing=len(existing),
+        commits=len(stored & everything),
+        existing=len(everything),
+        new_commits=len(stored & new),
+        new_existing=len(new),
         rows=sum(row[0] for row in read(folder / tool.database, tool.tables)),
     )
 
@@ -205,7 +250,8 @@ def timed(command: Sequence[str], env: dict[str, str]) -> tuple[float, Any]:
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
             errors.seek(0)
-            sys.exit(f"{' '.join(command)} failed:\n{errors.read().decode(errors='replace')}")
+            said = errors.read().decode(errors="replace")[-LONGEST_SAID:]
+            sys.exit(f"{' '.join(command)} failed:\n{said}")
     return wall_s, usage
 
 
@@ -266,8 +312,8 @@ def sandbox(size: str, folder: Path) -> Iterator[GitHub]:
 
 
 HEADS = (
-    "size", "run", "program", "REST", "conditional", "304", "points", "git POSTs", "wall s", "CPU s",
-    "peak MB", "rows", "rows/s", "commits stored of existing",
+    "latency", "run", "program", "REST", "conditional", "304", "points", "git POSTs", "wall s", "CPU s",
+    "peak MB", "rows", "rows/s", "commits stored of existing", "new ones",
 )  # fmt: skip
 
 
@@ -284,7 +330,9 @@ def cells(row: Row) -> tuple[str, ...]:
     speed = f"{row.rows / row.wall_s:,.0f}" if row.run == "full" else ""
     counts = (row.rest, row.conditional, row.not_modified, row.points, row.git)
     used = (f"{row.wall_s:.2f}", f"{row.cpu_s:.2f}", f"{row.peak_mb:.0f}", f"{row.rows:,}", speed)
-    return (row.size, row.run, row.tool, *map(str, counts), *used, f"{row.commits:,} of {row.existing:,}")
+    new = "" if row.run == "full" else f"{row.new_commits} of {row.new_existing}"
+    stored = (f"{row.commits:,} of {row.existing:,}", new)
+    return (row.latency, row.run, row.tool, *map(str, counts), *used, *stored)
 
 
 def aligned(column: int, cell: str, width: int) -> str:
