@@ -281,13 +281,15 @@ async def test_since_includes_its_own_second(ask: Asker) -> None:
 
 
 async def test_the_api_version_is_checked(ask: Asker) -> None:
-    """Known versions are echoed, unknown ones are a 400, and Accept must allow JSON."""
+    """Known versions are echoed, unknown ones are a 400; Accept must allow JSON or name a type of GitHub's."""
     await ask("/user", **{"X-GitHub-Api-Version": "2022-11-28"})
     assert ask.headers["x-github-api-version-selected"] == "2022-11-28"
     await ask("/user", **{"X-GitHub-Api-Version": "1999-01-01"})
     assert ask.status == 400
     await ask("/user", Accept="text/csv")
     assert ask.status == 415
+    await ask("/user", Accept="application/vnd.github.squirrel-girl-preview")
+    assert ask.status == 200
     await ask("/user", Accept="application/vnd.github+json")
     assert ask.status == 200 and ask.headers["x-github-media-type"].startswith("github.v3")
 

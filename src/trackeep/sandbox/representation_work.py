@@ -278,6 +278,7 @@ class Work:
         closed = issue.state == "closed"
         return self._issue_part(issue, "issues") | {
             "id": issue.id,
+            "type": None,
             "state_reason": "completed" if closed else None,
         }
 
@@ -285,6 +286,7 @@ class Work:
         page = f"{self.page}/pull/{pull.number}"
         return self._issue_part(pull, "pull") | {
             "id": ISSUE_ID_OF_PULL + pull.id,
+            "type": None,
             "state_reason": None,
             "draft": pull.draft,
             "pull_request": {

@@ -252,7 +252,8 @@ class _Exchange:
             known = ", ".join(API_VERSIONS)
             raise Problem(400, f"{version} is not a supported API version. Supported versions: {known}.")
         accept = self._request.headers.get("accept", "*/*")
-        if "json" not in accept and "*/*" not in accept and "application/*" not in accept:
+        # GitHub's own types need no "+json", and those of former previews are still accepted.
+        if not any(known in accept for known in ("json", "*/*", "application/*", "application/vnd.github.")):
             raise Problem(415, f"Unsupported 'Accept' header: '{accept}'. Must accept 'application/json'.")
 
     def _check_budget(self, login: str | None) -> None:
