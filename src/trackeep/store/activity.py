@@ -208,7 +208,11 @@ async def save_issues(conn: AsyncConnection, repository_id: int, issues: Sequenc
 
 
 async def save_releases(conn: AsyncConnection, repository_id: int, releases: Sequence[Release]) -> None:
-    """Save all releases of one repository, whose authors are saved before; those not among them go."""
+    """Save all releases of one repository, whose authors are saved before; those not among them go.
+
+    GitHub shows drafts only to those who may push. Rows are shared with those who may not, so none is kept.
+    """
+    releases = [each for each in releases if not each.draft]
     ids = [each.id for each in releases]
     gone = (release.c.repository_id == repository_id) & release.c.id.not_in(ids)
     await conn.execute(delete(release).where(gone))
@@ -366,6 +370,8 @@ async def _replace_reviews(conn: AsyncConnection, repository_id: int, pulls: Seq
         }
         for pull in pulls
         for each in pull.reviews
+        # One that is not submitted yet is shown to its author alone, and these rows to everybody.
+        if each.state != "PENDING"
     ]
     await upsert(conn, review, rows, key=["repository_id", "id"])
 

@@ -113,7 +113,8 @@ async def _compare(work: Work, repository: Repository, asked: WantedList, page: 
             restarted = {**work.cursor(repository.id, stream).position, "next": None}
             await work.advance(conn, repository.id, stream, Cursor(restarted))
         if numbers is not None:
-            await stored.forget_others(conn, table, repository.id, numbers, begun_at)
+            place = (work.account_id, repository.id)
+            await stored.forget_others(conn, table, place, numbers, begun_at)
         await work.advance(conn, repository.id, STREAM, _after(asked, page, begun_at))
         if work.cursor(repository.id, STREAM).complete:
             await _look_at_git_anew(work, conn, repository)

@@ -132,9 +132,9 @@ async def _keep(work: Work, repositories: Sequence[Repository], looks: Looks) ->
     return {_id(each): each for each in looks.pulses}
 
 
-async def _releases(work: Work, pulses: Iterable[Pulse]) -> dict[int, Sequence[Release]]:
+async def _releases(work: Work, pulses: Iterable[Pulse]) -> dict[int, Sequence[Release] | None]:
     """All releases by repository id; the pulse holds the newest, which mostly are all."""
-    found: dict[int, Sequence[Release]] = {}
+    found: dict[int, Sequence[Release] | None] = {}
     for pulse in pulses:
         found[pulse.repository.id] = pulse.releases
         if pulse.releases_in_all > len(pulse.releases):
@@ -142,13 +142,18 @@ async def _releases(work: Work, pulses: Iterable[Pulse]) -> dict[int, Sequence[R
     return found
 
 
-async def _save_releases(work: Work, conn: AsyncConnection, listed: Mapping[int, Sequence[Release]]) -> None:
-    await activity.save_people(conn, (each.author for each in chain.from_iterable(listed.values())))
+async def _save_releases(
+    work: Work, conn: AsyncConnection, listed: Mapping[int, Sequence[Release] | None]
+) -> None:
+    every = chain.from_iterable(releases or () for releases in listed.values())
+    await activity.save_people(conn, (each.author for each in every))
     for repository_id, releases in sorted(listed.items()):
-        await activity.save_releases(conn, repository_id, releases)
+        # What this token may not see stays as another one has seen it.
+        if releases is not None:
+            await activity.save_releases(conn, repository_id, releases)
         first_at = work.cursor(repository_id, plan.DAILY).position.get("first_at", work.now)
         position = {"looked_at": work.now, "first_at": first_at}
-        new = Cursor(position, complete=True, items=len(releases))
+        new = Cursor(position, complete=True, items=len(releases or ()))
         await work.advance(conn, repository_id, plan.DAILY, new)
 
 

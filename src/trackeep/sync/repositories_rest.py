@@ -19,11 +19,14 @@ STREAM = "look"
 
 @dataclass(frozen=True)
 class Looks:
-    """What was seen: pulses, repositories that GitHub shows no more, and all releases by repository id."""
+    """What was seen: pulses, repositories that GitHub shows no more, and all releases by repository id.
+
+    Releases are None where this token may not see them, which says nothing about what there is.
+    """
 
     pulses: Sequence[Pulse] = ()
     gone: Sequence[Repository] = ()
-    releases: Mapping[int, Sequence[Release]] = field(default_factory=dict)
+    releases: Mapping[int, Sequence[Release] | None] = field(default_factory=dict)
 
 
 async def first_look(work: Work, repositories: Sequence[Repository]) -> AsyncIterator[Looks]:
@@ -63,7 +66,7 @@ async def _first_look(work: Work, repository: Repository) -> Looks:
     issues = max(0, both.total - pulls.total)
     newest_at = max(pulls.newest_at, both.newest_at)
     counts = (pulls.total, pulls.newest_at, issues, newest_at)
-    pulse = Pulse(now, *counts, listed, len(listed), languages)
+    pulse = Pulse(now, *counts, listed or (), len(listed or ()), languages)
     return Looks([pulse], (), {now.id: listed})
 
 
@@ -107,11 +110,11 @@ async def _counted(work: Work, repository: Repository, kind: str) -> Counted:
         return Counted(0, 0, "", "")
 
 
-async def _releases(work: Work, repository: Repository) -> tuple[Release, ...]:
+async def _releases(work: Work, repository: Repository) -> tuple[Release, ...] | None:
     try:
         return await rest.releases(work.github, repository.full_name)
     except GitHubNoAccess:
-        return ()
+        return None
 
 
 async def _languages(work: Work, repository: Repository) -> tuple[Language, ...] | None:
