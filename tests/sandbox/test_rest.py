@@ -164,6 +164,16 @@ async def test_pages_and_their_links(ask: Asker) -> None:
     assert await ask("/repos/fernhill/atlas/pulls?page=999") == []
 
 
+async def test_issues_by_cursor(ask: Asker) -> None:
+    """The link to the next page of a repository's issues holds a cursor that suffices without a page."""
+    address = "/repos/fernhill/atlas/issues?state=all&per_page=60"
+    seen = [issue["id"] for issue in await ask(address)]
+    while found := re.search(r'[?&](after=[^&>]+)[^>]*>; rel="next"', ask.headers.get("link", "")):
+        seen += [issue["id"] for issue in await ask(f"{address}&{found[1]}")]
+    assert len(seen) > 120 and len(seen) == len(set(seen))
+    assert seen == [issue["id"] for issue in await ask.everything(address)]
+
+
 async def test_a_former_name_is_moved(ask: Asker) -> None:
     """301 to the address by id, the rest of path and query kept, the address in the body as well."""
     body = await ask("/repos/alice/beacon/commits?per_page=1")
@@ -281,7 +291,7 @@ async def test_since_includes_its_own_second(ask: Asker) -> None:
 
 
 async def test_the_api_version_is_checked(ask: Asker) -> None:
-    """Known versions are echoed, unknown ones are a 400; Accept must allow JSON or name a type of GitHub's."""
+    """Known versions are echoed, unknown ones are a 400; Accept must allow JSON or a type of GitHub's."""
     await ask("/user", **{"X-GitHub-Api-Version": "2022-11-28"})
     assert ask.headers["x-github-api-version-selected"] == "2022-11-28"
     await ask("/user", **{"X-GitHub-Api-Version": "1999-01-01"})

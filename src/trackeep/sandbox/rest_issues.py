@@ -52,7 +52,7 @@ async def issues(call: Call) -> Answer:
     """Issues and pull requests of one repository; open ones, newest first, unless asked otherwise."""
     work = work_of(call)
     found = _chosen(call, [(work.repository, thing) for thing in things_of(work.repository)])
-    page, link = call.page_of(found, canonical_path(call, work.repository))
+    page, link = call.page_of(found, canonical_path(call, work.repository), by_cursor=True)
     return Answer([work.any_issue(thing) for _, thing in page], headers=link)
 
 

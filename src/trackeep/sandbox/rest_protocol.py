@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import secrets
@@ -135,25 +136,44 @@ class Call:
         given = self.text(name)
         return instant(given, name) if given else None
 
-    def page_of(self, things: Sequence[T], path: str | None = None) -> tuple[Sequence[T], dict[str, str]]:
-        """This page of a list and the Link header; `path` is the canonical address when it differs."""
+    def page_of(
+        self, things: Sequence[T], path: str | None = None, *, by_cursor: bool = False
+    ) -> tuple[Sequence[T], dict[str, str]]:
+        """This page of a list and the Link header; `path` is the canonical address when it differs.
+
+        `by_cursor`: the next page may also be asked for by the `after` of the Link header alone.
+        """
         per_page = min(self.number("per_page", 30), MAX_PER_PAGE) or 30
-        page = max(1, self.number("page", 1))
+        page = max(1, self.number("page", _page_after(self.text("after")) if by_cursor else 1))
         last = max(1, -(-len(things) // per_page))
-        link = self._link(path or self.request.url.path.removeprefix("/api/v3"), page, last)
+        canonical = path or self.request.url.path.removeprefix("/api/v3")
+        link = self._link(canonical, page, last, [("after", _cursor(page))] if by_cursor else [])
         return things[(page - 1) * per_page : page * per_page], link
 
-    def _link(self, path: str, page: int, last: int) -> dict[str, str]:
-        pairs = [(k, v) for k, v in parse_qsl(self.request.url.query, keep_blank_values=True) if k != "page"]
-        wanted: list[tuple[str, int]] = []
+    def _link(self, path: str, page: int, last: int, cursor: list[tuple[str, str]]) -> dict[str, str]:
+        given = parse_qsl(self.request.url.query, keep_blank_values=True)
+        pairs = [(k, v) for k, v in given if k != "page" and k not in dict(cursor)]
+        wanted: list[tuple[str, list[tuple[str, str]]]] = []
         if page > 1:
-            wanted.append(("prev", min(page - 1, last)))
+            wanted.append(("prev", [("page", str(min(page - 1, last)))]))
         if page < last:
-            wanted += [("next", page + 1), ("last", last)]
+            wanted += [("next", [*cursor, ("page", str(page + 1))]), ("last", [("page", str(last))])]
         if page > 1:
-            wanted.append(("first", 1))
-        links = [f'<{self.api}{path}?{urlencode([*pairs, ("page", n)])}>; rel="{rel}"' for rel, n in wanted]
+            wanted.append(("first", [("page", "1")]))
+        links = [f'<{self.api}{path}?{urlencode([*pairs, *where])}>; rel="{rel}"' for rel, where in wanted]
         return {"Link": ", ".join(links)} if links else {}
+
+
+def _cursor(page: int) -> str:
+    return base64.urlsafe_b64encode(f"page:{page}".encode()).decode()
+
+
+def _page_after(cursor: str) -> int:
+    """The page after the one that the cursor names; the first for none and for nonsense."""
+    try:
+        return int(base64.urlsafe_b64decode(cursor).removeprefix(b"page:")) + 1
+    except ValueError:
+        return 1
 
 
 def instant(given: str, name: str) -> int:
