@@ -48,11 +48,12 @@ def parse_commit(sha: str, raw: bytes) -> Commit:
         elif key.startswith(b"gpgsig"):
             signed = True
     message = plain_message(_text(body, encoding))
+    wrote = _signature(author, encoding)
     return Commit(
         sha=sha,
-        parents=tuple(parent.hex() for parent in parents_of(raw)),
-        author=_signature(author, encoding),
-        committer=_signature(committer, encoding),
+        parents=tuple([parent.hex() for parent in parents_of(raw)]),
+        author=wrote,
+        committer=wrote if committer == author else _signature(committer, encoding),
         message=message,
         signed=signed,
         co_authors=co_authors_of(message),
@@ -83,8 +84,7 @@ def plain_message(text: str) -> str:
 
 def plain_signature(name: str, email: str, at: int, offset_minutes: int) -> Signature:
     """A signature as it is stored: texts short enough for an index, an instant a calendar can show."""
-    at = max(EARLIEST_AT, min(at, LATEST_AT))
-    return Signature(_short(name, _LONGEST_NAME), _short(email, _LONGEST_ADDRESS), at, offset_minutes)
+    return Signature(*_plain_who(name, email), _in_a_calendar(at), offset_minutes)
 
 
 def co_authors_of(message: str) -> tuple[CoAuthor, ...]:
@@ -105,18 +105,28 @@ def _signature(line: bytes, encoding: str) -> Signature:
     whose = who if who else line
     named = _who if len(whose) <= _LONGEST_REMEMBERED else _who.__wrapped__
     stamp, _, zone = when.strip().partition(b" ") if who else (b"", b"", b"")
-    return plain_signature(*named(whose, encoding), _instant(stamp), _offset(zone))
+    return Signature(*named(whose, encoding), _in_a_calendar(_instant(stamp)), _offset(zone))
 
 
 @lru_cache(maxsize=4096)
 def _who(line: bytes, encoding: str) -> tuple[str, str]:
     name, _, rest = line.partition(b"<")
     email = rest.partition(b">")[0]
-    return _text(name, encoding), _text(email, encoding)
+    return _plain_who(_text(name, encoding), _text(email, encoding))
+
+
+def _plain_who(name: str, email: str) -> tuple[str, str]:
+    return _short(name, _LONGEST_NAME), _short(email, _LONGEST_ADDRESS)
+
+
+def _in_a_calendar(at: int) -> int:
+    return max(EARLIEST_AT, min(at, LATEST_AT))
 
 
 def _instant(stamp: bytes) -> int:
     # Twenty digits are more than any calendar has; as in C the number ends where the digits do.
+    if len(stamp) <= 20 and stamp.isdigit():
+        return int(stamp)
     found = re.match(rb"[+-]?\d{1,20}", stamp)
     return int(found[0]) if found else 0
 
