@@ -32,6 +32,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from trackeep.errors import DatabaseError, DatabaseVersionError
 
 _LARGEST_LOG_BYTES = 16 * 1024 * 1024
+_CACHE_KB = 16 * 1024
 _MIGRATION_LOCK = 7_243_551_180_461  # any number that no other program on the server uses
 
 
@@ -156,6 +157,8 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     cursor.execute("pragma synchronous=normal")
     # A long sync beside readers makes the log of writes as large as the database; this gives it back after.
     cursor.execute(f"pragma journal_size_limit={_LARGEST_LOG_BYTES}")
+    # Shas come in no order: with the default of 2 MB most inserts would write pages out and read others.
+    cursor.execute(f"pragma cache_size=-{_CACHE_KB}")
     cursor.execute("pragma foreign_keys=on")
     cursor.close()
 
