@@ -66,8 +66,16 @@ async def follow_repositories(conn: AsyncConnection, account_id: int, ids: Colle
 
 
 async def unfollow_repositories(conn: AsyncConnection, account_id: int, ids: Collection[int]) -> None:
-    """Follow these no more; what was fetched goes with its last follower."""
+    """Follow these no more; what was fetched goes with its last follower.
+
+    Whoever works for the account loses it: a page in hand would be stored behind what is deleted here, and
+    half a history would later pass for a whole one.
+    """
     these = sorted(ids)
+    this = schedule.c.account_id == account_id
+    # Waits for a page that is being written (see leases.is_held_by), so that it goes too.
+    await conn.execute(select(schedule.c.account_id).where(this).with_for_update())
+    await conn.execute(update(schedule).where(this).values(leased_by="", lease_until=None))
     for table in (follow, cursor):
         await conn.execute(
             delete(table).where(table.c.account_id == account_id, table.c.repository_id.in_(these))
