@@ -75,7 +75,9 @@ async def save_refs(
     `flags_are_right` its commits were saved with the right flags. When another worker has saved refs since
     `before` was read, nothing is written: its list may be the newer one, and the next poll will tell.
     """
-    await conn.execute(select(repository.c.id).where(repository.c.id == repository_id).with_for_update())
+    # Not a stronger lock: those who have just stored commits hold a weak one, and would wait in a circle.
+    this = select(repository.c.id).where(repository.c.id == repository_id)
+    await conn.execute(this.with_for_update(key_share=True))
     if await stored_refs(conn, repository_id) != before:
         return []
     ancestry = Ancestry(conn, repository_id)
