@@ -20,8 +20,9 @@ async def save_languages(conn: AsyncConnection, repository_id: int, languages: S
     names = [each.name for each in languages]
     gone = (language.c.repository_id == repository_id) & language.c.name.not_in(names)
     await conn.execute(delete(language).where(gone))
+    bare = [each.name for each in languages if not each.color]
     colored = select(language.c.name, language.c.color).where(
-        language.c.name.in_(names), language.c.color != ""
+        language.c.name.in_(bare), language.c.color != ""
     )
     colors = {row.name: row.color for row in await conn.execute(colored.distinct())}
     rows = [
