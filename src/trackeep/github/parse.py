@@ -360,13 +360,13 @@ class RestPull(msgspec.Struct):
     merged_at: datetime | None = None
     merge_commit_sha: str | None = None
     labels: list[RestLabel] = []
-    requested_reviewers: list[RestPerson] = []
-    requested_teams: list[RestTeam] = []
+    requested_reviewers: list[RestPerson] | None = None
+    requested_teams: list[RestTeam] | None = None
 
     def noun(self) -> PullRequest:
         """Reviews are asked separately; sizes are in no list of REST."""
-        people = [ReviewRequest(person=person.noun()) for person in self.requested_reviewers]
-        teams = [ReviewRequest(team=team.combined_slug(self.base)) for team in self.requested_teams]
+        people = [ReviewRequest(person=person.noun()) for person in self.requested_reviewers or ()]
+        teams = [ReviewRequest(team=team.combined_slug(self.base)) for team in self.requested_teams or ()]
         return PullRequest(
             id=self.id,
             node_id=self.node_id,
