@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.github import rest
 from trackeep.github.rest import Page
-from trackeep.model import Repository, ReviewComment
+from trackeep.model import PullRequest, Repository, ReviewComment
 from trackeep.store import activity, schedule
 from trackeep.store import comments as stored
 from trackeep.store.schedule import Cursor
@@ -38,10 +38,15 @@ async def sync(work: Work, repositories: Sequence[Repository]) -> None:
                 await _next_page(work, repository)
 
 
-async def expect(work: Work, conn: AsyncConnection, repository_id: int) -> None:
-    """A pull request with threads has changed: there may be new comments. In that change's transaction."""
+async def expect(work: Work, conn: AsyncConnection, repository_id: int, pulls: Sequence[PullRequest]) -> None:
+    """There may be new comments where one of `pulls` with threads has changed, or with reviews, when its
+    threads are not known. In the transaction that saves them, and before: nobody sees the change later."""
     at = work.cursor(repository_id, STREAM)
-    if at.complete:
+    if not at.complete:
+        return
+    known = await activity.known_updates(conn, {repository_id: [each.number for each in pulls]})
+    changed = [each for each in pulls if known.get((repository_id, each.number), 0) < each.updated_at]
+    if any(each.reviews if each.threads is None else each.threads for each in changed):
         await work.advance(conn, repository_id, STREAM, Cursor(at.position, items=at.items))
 
 

@@ -102,7 +102,11 @@ async def _pass(work: Work) -> None:
     if not polled and not limits.reached:
         await issues.poll_changed(work, followed)
     async with limits.put_off():
-        await _together(pulls.details(work, chosen), comments.sync(work, chosen))
+        await pulls.details(work, chosen)
+    async with limits.put_off():
+        # After whatever shows that there may be new ones.
+        await comments.sync(work, chosen)
+    async with limits.put_off():
         await reconcile.run(work, chosen)
     if limits.reached:
         raise limits.reached[0]

@@ -12,15 +12,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from trackeep.errors import GitHubNoAccess, GitHubUnavailable
 from trackeep.github import graphql, rest_pulls
 from trackeep.github.graphql import PullPage, WantedPull
+from trackeep.github.graphql_asking import TooMuch
 from trackeep.github.parse_graphql import ParsedPull
 from trackeep.model import PullRequest, Repository, ReviewRequest
 from trackeep.store import activity
 from trackeep.store.schedule import Cursor
 from trackeep.sync import comments, plan, pulls_rest
 from trackeep.sync.fallback import either
-from trackeep.sync.work import Work
+from trackeep.sync.work import ACCOUNT, Work
 
-STREAM = pulls_rest.STREAM
+STREAM, DETAILS = pulls_rest.STREAM, "details"
+AGAIN_AFTER_S = 86_400
 
 
 async def backfill(work: Work, repositories: Sequence[Repository]) -> None:
@@ -44,28 +46,49 @@ async def fetch_numbers(work: Work, pairs: Sequence[tuple[Repository, int]]) -> 
 async def save_numbers(work: Work, conn: AsyncConnection, found: Mapping[int, list[PullRequest]]) -> None:
     """Save what `fetch_numbers` found; the people in it are saved before."""
     for repository_id, pulls in sorted(found.items()):
+        await comments.expect(work, conn, repository_id, pulls)
         await activity.save_pulls(conn, repository_id, pulls, detailed_at=work.now)
-        if any(each.threads for each in pulls):
-            await comments.expect(work, conn, repository_id)
         pulls_rest.count(work, pulls)
 
 
 async def details(work: Work, repositories: Sequence[Repository]) -> None:
-    """Ask for the details of open and recently merged pull requests that lack them."""
+    """Ask for the details of open and recently merged pull requests that lack them.
+
+    One that GitHub does not show to this account, as those of hidden people, is asked for again in a day.
+    """
     by_id = {each.id: each for each in repositories}
     async with work.db.read() as conn:
         is_watched = plan.is_watched(work.last_visit_at, work.now)
-        wanted = await activity.wanting_details(conn, work.account_id, by_id, work.now, is_watched=is_watched)
+        found = await activity.wanting_details(conn, work.account_id, by_id, work.now, is_watched=is_watched)
+    unseen = {place: at for place, at in work.cursor(ACCOUNT, DETAILS).position.items() if at > work.now}
+    wanted = [(key, number) for key, number in found if f"{key}/{number}" not in unseen]
     for start in range(0, len(wanted), graphql.DETAIL_PAGE):
         if not work.has_time():
             return
         some = wanted[start : start + graphql.DETAIL_PAGE]
-        found = await fetch_numbers(work, [(by_id[key], number) for key, number in some])
-        async with work.db.write() as conn:
-            await activity.save_people(conn, activity.people_in(chain.from_iterable(found.values())))
-            for repository_id, pulls in sorted(found.items()):
-                await activity.save_pulls(conn, repository_id, pulls, detailed_at=work.now)
-        work.notify()
+        unseen |= await _some_details(work, [(by_id[key], number) for key, number in some], unseen)
+
+
+async def _some_details(
+    work: Work, pairs: Sequence[tuple[Repository, int]], unseen: Mapping[str, int]
+) -> dict[str, int]:
+    """Those that GitHub does not show, and until when they are not asked for."""
+    found = await fetch_numbers(work, pairs)
+    seen = {(key, each.number) for key, pulls in found.items() for each in pulls}
+    gone = {
+        f"{each.id}/{number}": work.now + AGAIN_AFTER_S
+        for each, number in pairs
+        if (each.id, number) not in seen
+    }
+    async with work.db.write() as conn:
+        await activity.save_people(conn, activity.people_in(chain.from_iterable(found.values())))
+        for repository_id, pulls in sorted(found.items()):
+            await comments.expect(work, conn, repository_id, pulls)
+            await activity.save_pulls(conn, repository_id, pulls, detailed_at=work.now)
+        if gone:
+            await work.advance(conn, ACCOUNT, DETAILS, Cursor({**unseen, **gone}, complete=True))
+    work.notify()
+    return gone
 
 
 async def _backfill(work: Work, repositories: Sequence[Repository]) -> None:
@@ -80,7 +103,11 @@ async def _backfill(work: Work, repositories: Sequence[Repository]) -> None:
 
 async def _fetch_numbers(work: Work, pairs: Sequence[tuple[Repository, int]]) -> dict[int, list[PullRequest]]:
     asked = {WantedPull(each.node_id, number): each for each, number in pairs}
-    answered = await graphql.pulls_by_number(work.github, list(asked), teams=work.teams)
+    try:
+        answered = await graphql.pulls_by_number(work.github, list(asked), teams=work.teams)
+    except TooMuch:
+        # One is beyond GraphQL's ten seconds even alone, and must not hold up all others for ever.
+        return await pulls_rest.fetch_numbers(work, pairs)
     found: dict[int, list[PullRequest]] = {}
     for key, parsed in answered.items():
         repository = asked[key]
@@ -94,9 +121,13 @@ async def _fetch_pages(work: Work, some: Sequence[Repository]) -> list[Repositor
     if len(some) == 1:
         more: list[Repository] = []
         async with work.guarded(some[0], STREAM):
-            more = await _store_pages(
-                work, some, await graphql.pull_pages(work.github, wanted, teams=work.teams)
-            )
+            try:
+                pages = await graphql.pull_pages(work.github, wanted, teams=work.teams)
+            except TooMuch:
+                # Even one alone is beyond GraphQL's ten seconds; REST passes over those that are known.
+                await pulls_rest.backfill(work, some)
+                return []
+            more = await _store_pages(work, some, pages)
         return more
     try:
         pages = await graphql.pull_pages(work.github, wanted, teams=work.teams)
@@ -122,6 +153,7 @@ async def _store_pages(work: Work, some: Sequence[Repository], pages: Sequence[P
             repository, pulls = by_node[page.node_id], whole[page.node_id]
             at = work.cursor(repository.id, STREAM)
             asked, read = plan.next_page(repository, at).first, at.position.get("read", 0) + len(pulls)
+            await comments.expect(work, conn, repository.id, pulls)
             await activity.save_pulls(conn, repository.id, pulls)
             position = {
                 **at.position,

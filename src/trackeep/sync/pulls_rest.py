@@ -10,6 +10,7 @@ from trackeep.github import rest, rest_pulls
 from trackeep.model import PullRequest, Repository
 from trackeep.store import activity
 from trackeep.store.schedule import Cursor
+from trackeep.sync import comments
 from trackeep.sync.work import Work
 
 STREAM = "pulls"
@@ -64,6 +65,7 @@ async def _next_page(work: Work, repository: Repository) -> None:
     new = Cursor(position, complete=page.next_url is None, items=at.items + len(found))
     async with work.db.write() as conn:
         await activity.save_people(conn, activity.people_in(found))
+        await comments.expect(work, conn, repository.id, found)
         await activity.save_pulls(conn, repository.id, detailed, detailed_at=work.now)
         await activity.save_pulls(conn, repository.id, others)
         await work.advance(conn, repository.id, STREAM, new)
