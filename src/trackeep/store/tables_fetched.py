@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, SmallInteger, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
 
 from trackeep.store.tables import (
     BigId,
@@ -40,9 +51,10 @@ commit = Table(
     Column("changed_files", Integer),
     # 0: not asked for its lines yet; later when GitHub was asked in vain.
     Column("counts_due_at", BigInteger, nullable=False, server_default=text("0")),
+    # The sha first: a commit is also looked for in all repositories.
+    PrimaryKeyConstraint("sha", "repository_id"),
     Index("ix_commit_repository_committed", "repository_id", "committed_at"),
     Index("ix_commit_author_email_authored", text("lower(author_email)"), "authored_at"),
-    Index("ix_commit_sha", "sha"),
     Index("ix_commit_committed", "committed_at", "sha"),
 )
 # Only commits whose lines are not counted, so that it is empty once all are, however many there are.
