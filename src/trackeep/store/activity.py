@@ -79,7 +79,8 @@ async def pushed_times(conn: AsyncConnection, ids: Sequence[int]) -> dict[int, i
 async def grant_access(
     conn: AsyncConnection, account_id: int, permissions: Mapping[int, str], now: int
 ) -> None:
-    """The account's own token has just shown these repositories (id to permission)."""
+    """The account's own token has just shown these repositories (id to permission), which are saved."""
+    names = await _known_names(conn, list(permissions))
     rows = [
         {
             "account_id": account_id,
@@ -87,6 +88,7 @@ async def grant_access(
             "state": GRANTED,
             "permission": permission,
             "checked_at": now,
+            "known_as": f"{names[repository_id].owner}/{names[repository_id].name}",
         }
         for repository_id, permission in sorted(permissions.items())
     ]

@@ -227,4 +227,6 @@ access = Table(
     text_column("state"),
     text_column("permission"),
     time_column("checked_at", needed=True),
+    # What it was called when this very token was last given its name: a later one is not theirs to read.
+    text_column("known_as"),
 )

@@ -28,13 +28,11 @@ async def lose(work: Work, repositories: Iterable[Repository]) -> None:
         return
     async with work.db.write() as conn:
         await activity.lose_access(conn, work.account_id, [each.id for each in gone], work.now)
-        for each in gone:
-            # The name as this person knew it: a later one is not theirs to read.
-            await work.advance(conn, each.id, STREAM, Cursor({"name": each.full_name}))
+        names = await losses.followed_but_lost(conn, work.account_id)
+        for key in (each.id for each in gone if each.id in names):
+            await work.advance(conn, key, STREAM, Cursor())
             # The next pass asks for the repository itself, which tells more than a list without it.
-            await _say(
-                work, conn, each.id, f"{each.full_name}: it was deleted, or you lost access.", work.now
-            )
+            await _say(work, conn, key, f"{names[key]}: it was deleted, or you lost access.", work.now)
 
 
 async def look_again(work: Work) -> None:
@@ -72,12 +70,11 @@ async def _found_again(work: Work, ids: Iterable[int]) -> None:
 
 
 async def _still_lost(work: Work, repository_id: int, name: str, error: GitHubNoAccess) -> None:
-    known_as = work.cursor(repository_id, STREAM).position.get("name", name)
     why = error.sentence.partition(": ")[2] or error.sentence
     link = error.link if isinstance(error, GitHubSignOn) else ""
     async with work.db.write() as conn:
         await activity.lose_access(conn, work.account_id, [repository_id], work.now)
-        await _say(work, conn, repository_id, f"{known_as}: {why}", work.now + AGAIN_AFTER_S, link)
+        await _say(work, conn, repository_id, f"{name}: {why}", work.now + AGAIN_AFTER_S, link)
 
 
 async def _say(
