@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from trackeep.github.graphql import LIST_PAGE, WantedPage
+from trackeep.github.rest import PER_PAGE
 from trackeep.model import Repository
 from trackeep.store.schedule import STREAMS, Cursor
 
@@ -13,6 +14,8 @@ Cursors = Mapping[tuple[int, str], Cursor]
 
 # The whole list of repositories is walked this often; proof of access holds for a day.
 FULL_WALK_EVERY_S = 12 * 3600
+# After a walk that was asked for, for each hundred repositories.
+WALK_REST_S = 30
 # Once a day every repository is asked for its releases, and whether anything was missed.
 DAILY = "releases"
 LOOK_EVERY_S = 24 * 3600
@@ -88,9 +91,14 @@ def grown(limit: int, asked: int, answered: int) -> int:
     return answered if answered < asked else min(LIST_PAGE, limit + max(1, limit // 8))
 
 
-def is_walk_due(full_at: int, now: int, *, asked_at: int = 0) -> bool:
-    """True when the last whole walk, begun at `full_at`, is long ago or no younger than the wish for one."""
-    return now - full_at >= FULL_WALK_EVERY_S or full_at <= asked_at
+def is_walk_due(full_at: int, now: int, *, asked_at: int = 0, listed: int = 0) -> bool:
+    """True when the last whole walk, begun at `full_at`, is long ago or no younger than the wish for one.
+
+    The more repositories are `listed`, the longer a wish waits after a walk: each page costs a request, and
+    whoever can send one delivery can send many.
+    """
+    rest_s = WALK_REST_S * (listed // PER_PAGE)
+    return now - full_at >= FULL_WALK_EVERY_S or (full_at <= asked_at and now - full_at >= rest_s)
 
 
 def stop_walk(pushed: Sequence[tuple[int, int]], stored: Mapping[int, int]) -> bool:
@@ -102,9 +110,14 @@ def stop_walk(pushed: Sequence[tuple[int, int]], stored: Mapping[int, int]) -> b
 
 
 def is_reconcile_due(cursors: Cursors, repository_id: int, now: int) -> bool:
-    """True when a week has passed since the first look or the last comparison, or one has begun."""
+    """True when a week has passed since the first look or the last comparison, or one has begun.
+
+    One that failed waits.
+    """
     looked, at = (cursors.get((repository_id, stream), Cursor()) for stream in (DAILY, "reconcile"))
-    if not all(cursors.get((repository_id, stream), Cursor()).complete for stream in STREAMS):
+    if at.due_at > now or not all(
+        cursors.get((repository_id, stream), Cursor()).complete for stream in STREAMS
+    ):
         return False
     if at.position and not at.complete:
         return True

@@ -38,7 +38,8 @@ async def poll_list(work: Work) -> frozenset[int]:
         page = await rest.repositories(work.github, walk["next"])
     else:
         began_at = work.now
-        full = plan.is_walk_due(at.position.get("full_at", 0), began_at, asked_at=asked_at)
+        full_at, listed = at.position.get("full_at", 0), len(at.position.get("ids", ()))
+        full = plan.is_walk_due(full_at, began_at, asked_at=asked_at, listed=listed)
         page = await rest.repositories(work.github, conditional=not full)
         walk = {"full": full, "url": page.url, "etag": page.etag, "ids": [], "at": began_at}
     if page.not_modified:
