@@ -163,6 +163,15 @@ def test_nonsense_is_refused(hub: Program) -> None:
         refused.value.close()
 
 
+@pytest.mark.parametrize("host", ["intranet.example", "169.254.169.254", "localhost.example", "127.0.0.1@x"])
+def test_webhooks_stay_on_this_computer(hub: Program, host: str) -> None:
+    """A page in somebody's browser cannot have the local GitHub call another computer."""
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        control(hub.url, "POST", "/webhooks", {"url": f"http://{host}/x", "secret": "s"})
+    assert refused.value.code == 422
+    refused.value.close()
+
+
 def test_clock(hub: Program) -> None:
     """The clock can be moved and set back, and changes happen at its time."""
     control(hub.url, "POST", "/clock", {"advance_s": 90_000})

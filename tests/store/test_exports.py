@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from small_world import ALICE, BOB, MALLORY, NOW, SECRET, fill, reader
+from sqlalchemy import update
 
 from trackeep.database import Database
 from trackeep.store import exports
@@ -51,6 +52,14 @@ async def test_somebody_without_access_gets_nothing_but_their_own_name(db: Datab
     copy = await copied(db, reader(MALLORY))
     assert [row["login"] for row in copy.pop("person")] == ["mallory"]
     assert not any(copy.values())
+
+
+async def test_a_name_of_the_past_is_not_copied(db: Database) -> None:
+    """What was called otherwise before alice could read it is in her copy by its present name alone."""
+    async with db.write() as conn:
+        await conn.execute(update(repository).values(former_names="fernhill/takeover-of-heron"))
+    copy = await copied(db, reader(ALICE))
+    assert copy["repository"] and "takeover" not in str(copy)
 
 
 def test_nothing_about_accounts_is_ever_copied() -> None:

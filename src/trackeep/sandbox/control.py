@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -202,7 +203,11 @@ class _Control:
 
     async def add_webhook(self, request: Request) -> Any:
         """`url`, `secret` and `content_type` (json or form): told of every change from now on."""
-        self._hooks.add(Hook(**await _read(request)))
+        hook = Hook(**await _read(request))
+        # Any page in a browser here can send this request: it must not reach further than this computer.
+        if urlsplit(hook.url).hostname not in ("localhost", "127.0.0.1", "::1"):
+            raise _BadControl("a webhook must be on this computer")
+        self._hooks.add(hook)
         return {}
 
     async def webhooks(self, request: Request) -> Any:

@@ -50,4 +50,6 @@ def _rows(reader: Reader, table: Table) -> Select[Any]:
         ]
         return select(person).where(or_(person.c.id == reader.account_id, person.c.id.in_(union(*mentions))))
     own_key = table.c.id if table is repository else table.c.repository_id
-    return select(table).where(own_key.in_(readable(reader)))
+    # GitHub tells nobody a former name, which may be from before this person could read the repository.
+    columns = [column for column in table.c if column is not repository.c.former_names]
+    return select(*columns).where(own_key.in_(readable(reader)))
