@@ -20,6 +20,7 @@ from trackeep.sync.once import sync_once
 pytestmark = pytest.mark.anyio
 WEEK_S = 7 * 86_400
 NAME = "alice/almanac"
+FOR_GOOD = 1_000_000
 
 
 @pytest.fixture
@@ -99,3 +100,32 @@ async def test_an_interrupted_comparison_goes_on(db: Database, github: Sandbox) 
     await sync(db, github, NAME)
     await sync(db, github, NAME)
     assert await differences(db, github, [NAME]) == {}
+
+
+async def test_what_is_not_listed_is_compared_with_nothing(db: Database, github: Sandbox) -> None:
+    """Issues that are turned off (410) end the comparison; it is not begun anew at every look."""
+    github.fault("POST .*/graphql", "status", times=FOR_GOOD, status=403)
+    github.fault(f"GET .*/repos/{NAME}/issues$", "status", times=FOR_GOOD, status=410)
+    await sync(db, github, NAME)
+    github.advance(WEEK_S + 60)
+    await sync(db, github)
+    assert (await sync(db, github)).git_posts == 1
+    mark = github.mark()
+    await sync(db, github)
+    assert [each for each in github.log(mark) if each["path"].endswith(f"{NAME}/issues")] == []
+
+
+async def test_one_that_fails_waits_alone(db: Database, github: Sandbox) -> None:
+    """A list that GitHub never manages is asked for later and later; the other repositories are compared."""
+    other = "fernhill/reedbed"
+    github.fault("POST .*/graphql", "status", times=FOR_GOOD, status=403)
+    await sync(db, github, NAME, other)
+    await spoil(db)
+    github.advance(WEEK_S + 60)
+    github.fault(f"GET .*/repos/{other}/pulls$", "status", times=FOR_GOOD, status=500)
+    for _ in range(3):
+        await sync(db, github)
+    assert await differences(db, github, [NAME]) == {}
+    mark = github.mark()
+    await sync(db, github)
+    assert [each["path"] for each in github.log(mark) if each["path"].endswith("/pulls")] == []

@@ -108,4 +108,6 @@ def _pages(result: Result) -> Iterator[tuple[tuple[str, str], _List]]:
     for name, raw in result.data.items():
         if name != "rateLimit":
             fields = decoded(raw, dict[str, msgspec.Raw])
-            yield (decoded(fields["id"], str), name.rstrip("0123456789")), decoded(fields["list"], _List)
+            # Null where this token may see the repository, but not the list.
+            if bytes(fields["list"]) != b"null":
+                yield (decoded(fields["id"], str), name.rstrip("0123456789")), decoded(fields["list"], _List)

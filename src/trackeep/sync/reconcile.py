@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -37,6 +39,8 @@ from trackeep.sync.work import Work
 STREAM = "reconcile"
 # What GitHub lists, the table that holds it, the stream that fills it.
 _KINDS: dict[str, tuple[Table, str]] = {PULLS: (pull_request, pulls.STREAM), ISSUES: (issue, "issues")}
+# What GitHub does not list to this token, such as issues that are turned off, is compared with nothing.
+_UNLISTED = Listed({}, sys.maxsize, None)
 
 log = structlog.get_logger()
 
@@ -61,17 +65,19 @@ async def run(work: Work, repositories: Sequence[Repository]) -> None:
 
 
 async def _next_pages(work: Work, some: Sequence[Repository]) -> list[Repository]:
-    """The next page of each of these; returns those that are not done."""
+    """The next page of each of these; returns those that are not done. One that fails waits alone."""
     wanted = {each.id: _wanted(work, each) for each in some}
-    pages = await _inventory(work, list(wanted.values()))
+    pages: dict[tuple[str, str], Listed] | None = None
+    with contextlib.suppress(GitHubUnavailable):
+        pages = await _inventory(work, list(wanted.values()))
     unfinished = []
     for repository in some:
         asked = wanted[repository.id]
-        page = pages.get((asked.node_id, asked.kind))
-        if page is not None:
-            await _compare(work, repository, asked, page)
-        if page is not None and not work.cursor(repository.id, STREAM).complete:
-            unfinished.append(repository)
+        async with work.guarded(repository, STREAM):
+            own = await _inventory(work, [asked]) if pages is None else pages
+            await _compare(work, repository, asked, own.get((asked.node_id, asked.kind), _UNLISTED))
+            if not work.cursor(repository.id, STREAM).complete:
+                unfinished.append(repository)
     return unfinished
 
 
