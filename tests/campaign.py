@@ -128,7 +128,7 @@ class Lane:
 
     def _under_fire(self, url: str) -> None:
         """Sync until it says that it is done, through what was armed and the kills that come."""
-        self._arm(self.rng.randint(4, 24))
+        self._arm(self.rng.randint(8, 48))
         kills = self.rng.choice((0, 1, 2, 4))
         for _ in range(MOST_TRIES):
             process = self._start(url)
