@@ -60,6 +60,7 @@ async def test_a_name_of_the_past_is_not_copied(db: Database) -> None:
         await conn.execute(update(repository).values(former_names="fernhill/takeover-of-heron"))
     copy = await copied(db, reader(ALICE))
     assert copy["repository"] and "takeover" not in str(copy)
+    assert list(copy["repository"][0]) == repository.columns.keys()
 
 
 def test_nothing_about_accounts_is_ever_copied() -> None:

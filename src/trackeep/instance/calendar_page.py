@@ -19,6 +19,7 @@ from trackeep.store import reports_mine
 from trackeep.store.reports_mine import KINDS
 
 PAGE_ROWS = 120
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 async def page(request: Request) -> Response:
@@ -54,10 +55,18 @@ def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[objec
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(header)
-    writer.writerows(rows)
+    writer.writerows([_harmless(cell) for cell in row] for row in rows)
     disposition = f'attachment; filename="{name}"'
     headers = {"content-disposition": disposition, "cache-control": "no-store"}
     return Response(text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _harmless(cell: object) -> object:
+    """A word that a spreadsheet would take for a formula gets a mark in front, as people write such names.
+
+    https://owasp.org/www-community/attacks/CSV_Injection
+    """
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
 async def _rows(request: Request) -> list[tuple[date, tuple[int, ...]]]:

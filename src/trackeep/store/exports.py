@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-from sqlalchemy import Select, Table, or_, select, union
+from sqlalchemy import Select, Table, literal, or_, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.store.reports_access import Reader, readable
@@ -51,5 +51,6 @@ def _rows(reader: Reader, table: Table) -> Select[Any]:
         return select(person).where(or_(person.c.id == reader.account_id, person.c.id.in_(union(*mentions))))
     own_key = table.c.id if table is repository else table.c.repository_id
     # GitHub tells nobody a former name, which may be from before this person could read the repository.
-    columns = [column for column in table.c if column is not repository.c.former_names]
+    hidden = repository.c.former_names
+    columns = [literal("").label(column.name) if column is hidden else column for column in table.c]
     return select(*columns).where(own_key.in_(readable(reader)))
