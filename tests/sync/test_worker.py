@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -86,6 +87,15 @@ async def test_choose_then_follow(db: Database, github: Sandbox) -> None:
         progress = await schedule.progress(conn, account_id)
     assert (progress.repositories_done, progress.repositories) == (1, 1)
     assert progress.commits == outcome.found.commits > 0
+
+
+async def test_once_ends_however_long_it_takes(db: Database, github: Sandbox) -> None:
+    """Everybody is served once, though the first is due again long before the last one's turn."""
+    for login in ("alice", "bob", "carol"):
+        await connect(db, github, login)
+    times = itertools.count(int(time.time()), 30)
+    at_work = Worker(db, Credentials(db, VAULT), github.addresses, 1, clock=lambda: next(times))
+    assert len(await at_work.run_once()) == 3
 
 
 async def test_accounts_are_served_side_by_side(db: Database, github: Sandbox) -> None:

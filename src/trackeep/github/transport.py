@@ -161,10 +161,10 @@ class GitHub:
         """True when no request can go out any more, because the program is being stopped."""
         return self._http.closed
 
-    @property
-    def has_plenty(self) -> bool:
-        """True when GraphQL's bucket has room for work that nobody waits for."""
-        return ratelimit.has_plenty(self.turns.graphql.budget, self.clock())
+    def has_plenty(self, *, by_rest: bool) -> bool:
+        """True when REST's or GraphQL's bucket has room for work that nobody waits for."""
+        lane = self.turns.rest if by_rest else self.turns.graphql
+        return ratelimit.has_plenty(lane.budget, self.clock())
 
     # ---- one request -------------------------------------------------------------------------
 

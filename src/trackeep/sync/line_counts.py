@@ -8,7 +8,7 @@ Nobody waits for these figures, so they never get in the way of what somebody wa
 * One point counts fifty commits, and a pass spends at most twenty of them and fifteen seconds; as long as
   some are missing every following pass goes on.
 * The person's own commits come first, then those of the last 90 days, which screens show. All others wait
-  until more than half of the hour's points are left.
+  until more than half of the hour's points are left, or of its requests where GraphQL is refused.
 * Where GraphQL is refused a pass counts forty commits, by a request each.
 * Once a day it is looked whether some are missing, such as commits that came with somebody else's sync.
 """
@@ -28,7 +28,7 @@ from trackeep.store import schedule
 from trackeep.store.line_counts import Uncounted
 from trackeep.store.schedule import Cursor
 from trackeep.sync import plan
-from trackeep.sync.fallback import either
+from trackeep.sync.fallback import either, is_refused
 from trackeep.sync.work import ACCOUNT, Work
 
 STREAM = "line_counts"
@@ -97,7 +97,7 @@ async def _wanted(work: Work) -> tuple[list[Uncounted], bool]:
         if len(found) < most:
             since = work.now - WINDOW_S
             found |= dict.fromkeys(await stored.recent(conn, work.account_id, since, limit=most))
-        reaches_all = len(found) < most and work.github.has_plenty
+        reaches_all = len(found) < most and work.github.has_plenty(by_rest=is_refused(work))
         if reaches_all:
             found |= dict.fromkeys(await stored.remaining(conn, work.account_id, work.now, limit=most))
     return list(found)[:most], reaches_all and len(found) < most

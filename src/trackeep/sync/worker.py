@@ -61,7 +61,9 @@ class Worker:
         """Sync every account that is due, one after the other, and return."""
         outcomes = []
         await in_full(free_the_dead(self.db))
-        while (claimed := await in_full(self._claim())) is not None:
+        # Many take longer than the time after which the first is due again, which is for the next run.
+        began_at = int(self.clock())
+        while (claimed := await in_full(self._claim(began_at))) is not None:
             outcome = await self._work(claimed, Turn(time.monotonic()))
             outcomes += [outcome] if outcome else []
         return outcomes
@@ -70,7 +72,7 @@ class Worker:
         at_work: dict[asyncio.Task[Any], Turn] = {}
         while True:
             await self._place(at_work)
-            claimed = await in_full(self._claim())
+            claimed = await in_full(self._claim(int(self.clock())))
             if claimed is None:
                 await asyncio.sleep(LOOK_EVERY_S * (0.75 + random.random() / 2))
                 continue
@@ -82,22 +84,22 @@ class Worker:
     async def _place(self, at_work: dict[asyncio.Task[Any], Turn]) -> None:
         """Return when a place is free; while somebody waits for one, turns that lasted long enough end."""
         while len(at_work) >= self.pace.at_once:
-            waiting = await in_full(self._most_urgent())
+            waiting = await in_full(self._most_urgent(int(self.clock())))
             if waiting is not None:
                 turns.end_one(at_work.values(), self.pace.least_s(waiting), time.monotonic())
             await asyncio.wait(at_work, timeout=LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
 
-    async def _most_urgent(self) -> int | None:
+    async def _most_urgent(self, now: int) -> int | None:
         async with self.db.read() as conn:
-            return await leases.most_urgent(conn, int(self.clock()))
+            return await leases.most_urgent(conn, now)
 
-    async def _claim(self) -> Claim | None:
+    async def _claim(self, now: int) -> Claim | None:
         # Looked at without a lock first: most of the time nobody is due.
-        if await self._most_urgent() is None:
+        if await self._most_urgent(now) is None:
             return None
         async with self.db.write() as conn:
             # A name for this claim alone: an earlier pass of ours that lost the account must know it too.
-            return await leases.claim(conn, process_name(), int(self.clock()), lease_s=self.pace.lease_s)
+            return await leases.claim(conn, process_name(), now, lease_s=self.pace.lease_s)
 
     async def _work(self, claimed: Claim, turn: Turn) -> Outcome | None:
         """One pass; whatever happens the account is given back, later when it went wrong."""
