@@ -39,7 +39,9 @@ async def look_again(work: Work) -> None:
     """Once a day, or when a person asks, see whether GitHub shows again what it did not."""
     async with work.db.read() as conn:
         lost = await losses.followed_but_lost(conn, work.account_id)
-    await _found_again(work, [key for key, stream in work.cursors if stream == STREAM and key not in lost])
+    said = [key for (key, stream), at in work.cursors.items() if stream == STREAM and not at.complete]
+    if found := set(said) - lost.keys():
+        await _found_again(work, found)
     due = [key for key in lost if work.wishes.urgent or work.cursor(key, STREAM).due_at <= work.now]
     for repository_id in due[:AT_ONCE]:
         try:
