@@ -240,8 +240,8 @@ async def signers(github: GitHub, wanted: Sequence[WantedCommit]) -> dict[Wanted
             answer = await github.get(f"/repos/{each.full_name}/commits", params)
         except GitHubNoAccess:
             continue
-        first = parse.decoded(answer.body, list[parse.RestCommit])[0]
-        found[each] = Signers(*first.people())
+        for first in parse.decoded(answer.body, list[parse.RestCommit]):
+            found[each] = Signers(*first.people())
     return found
 
 
