@@ -46,7 +46,7 @@ async def page(request: Request) -> Response:
         runs = await reports_sync.runs(conn, reader.account_id, limit=RUNS_SHOWN)
         is_graphql_refused = await reports_connection.is_graphql_refused(conn, reader.account_id)
         delivered_at = await hints.last_delivery_at(conn)
-        losses = await reports_sync.losses(conn, reader.account_id)
+        losses = await reports_sync.losses(conn, reader)
     rows = sorted(repositories, key=lambda row: ("bad", "warn", "off", "ok").index(state_of(row, reader.now)))
     last = next((run for run in runs if run.finished_at is not None), None)
     conditional = sum(run.rest_requests for run in runs)

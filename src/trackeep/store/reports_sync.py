@@ -242,14 +242,13 @@ async def repositories(conn: AsyncConnection, reader: Reader) -> tuple[Repositor
     )
 
 
-async def losses(conn: AsyncConnection, account_id: int) -> tuple[Loss, ...]:
+async def losses(conn: AsyncConnection, reader: Reader) -> tuple[Loss, ...]:
     """What this account follows and lost; nothing else is read of a repository that is not theirs to see."""
+    me = reader.account_id
     rows = (
         select(cursor.c.problem, cursor.c.link, cursor.c.due_at)
-        .join(
-            follow, and_(follow.c.repository_id == cursor.c.repository_id, follow.c.account_id == account_id)
-        )
-        .where(cursor.c.account_id == account_id, cursor.c.stream == "access", cursor.c.problem != "")
+        .join(follow, and_(follow.c.repository_id == cursor.c.repository_id, follow.c.account_id == me))
+        .where(cursor.c.account_id == me, cursor.c.stream == "access", cursor.c.problem != "")
         .order_by(cursor.c.problem)
     )
     return tuple(Loss(row.problem, row.link, row.due_at) for row in await conn.execute(rows))
