@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from small_world import ALICE, BOB, MALLORY, NOW, SECRET, fill, reader
+from small_world import ALICE, ATLAS, BOB, MALLORY, NOW, SECRET, fill, reader
 from sqlalchemy import update
 
 from trackeep.database import Database
 from trackeep.store import exports
 from trackeep.store.reports_access import Reader
-from trackeep.store.tables import account, connection, repository, session
+from trackeep.store.tables import access, account, connection, repository, session
+from trackeep.store.tables_fetched import review_request
 
 pytestmark = pytest.mark.anyio
 DAY_S = 86_400
@@ -61,6 +62,18 @@ async def test_a_name_of_the_past_is_not_copied(db: Database) -> None:
     copy = await copied(db, reader(ALICE))
     assert copy["repository"] and "takeover" not in str(copy)
     assert list(copy["repository"][0]) == repository.columns.keys()
+
+
+async def test_teams_are_named_to_those_who_may_more_than_read(db: Database) -> None:
+    """Another follower's token has read the name of a team: it is not in the copy of an outsider."""
+    crew = {"repository_id": ATLAS, "number": 1, "reviewer_id": 0, "team": "fernhill/crew"}
+    async with db.write() as conn:
+        await conn.execute(review_request.insert().values(crew))
+        for who, permission in ((ALICE, "triage"), (BOB, "pull")):
+            this = (access.c.account_id == who) & (access.c.repository_id == ATLAS)
+            await conn.execute(update(access).where(this).values(permission=permission))
+    assert "fernhill/crew" in str(await copied(db, reader(ALICE)))
+    assert "fernhill/crew" not in str(await copied(db, reader(BOB)))
 
 
 def test_nothing_about_accounts_is_ever_copied() -> None:

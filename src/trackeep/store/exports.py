@@ -9,7 +9,7 @@ from sqlalchemy import Select, Table, literal, or_, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.store.reports_access import Reader, readable
-from trackeep.store.tables import person, repository
+from trackeep.store.tables import access, person, repository
 from trackeep.store.tables_fetched import (
     co_author,
     commit,
@@ -53,4 +53,11 @@ def _rows(reader: Reader, table: Table) -> Select[Any]:
     # GitHub tells nobody a former name, which may be from before this person could read the repository.
     hidden = repository.c.former_names
     columns = [literal("").label(column.name) if column is hidden else column for column in table.c]
-    return select(*columns).where(own_key.in_(readable(reader)))
+    rows = select(*columns).where(own_key.in_(readable(reader)))
+    if table is review_request:
+        # GitHub names an organisation's teams to its people alone, not to everybody who may read.
+        helps = select(access.c.repository_id).where(
+            access.c.account_id == reader.account_id, access.c.permission.not_in(("", "pull"))
+        )
+        rows = rows.where(or_(table.c.team == "", own_key.in_(helps)))
+    return rows
