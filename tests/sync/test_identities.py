@@ -13,7 +13,7 @@ from sandbox_control import Sandbox
 from sqlalchemy import func, literal, select
 
 from trackeep.database import Database
-from trackeep.model import Budget
+from trackeep.model import Budget, Waiting
 from trackeep.store import tables
 from trackeep.store import tables_fetched as fetched
 from trackeep.sync import identities
@@ -124,7 +124,7 @@ async def test_the_reserve_is_left_alone(db: Database, sandbox: Program, http: a
     await sync_once(db, github.addresses, github.token(), ["alice/almanac"])
     await forget(db)
     work, now = await new_pass(db, github, http), int(time.time())
-    work.github.remember([Budget("graphql", 5000, 900, now + 1800, now)])
+    work.github.turns.remember([Budget("graphql", 5000, 900, now + 1800, now)], Waiting())
     mark = github.mark()
     await identities.resolve(work)
     assert work.github.costs.graphql_requests == 0

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-import structlog
-
-from trackeep.errors import GitHubError, GitHubRateLimited, GitHubTokenDead
 from trackeep.github import graphql, rest
 from trackeep.github.graphql import Signers, WantedCommit
 from trackeep.github.transport import GitHub
 from trackeep.model import Person
-from trackeep.store import identities, schedule
+from trackeep.store import identities
 from trackeep.store.identities import Sample
 from trackeep.store.schedule import Cursor
-from trackeep.sync import plan
 from trackeep.sync.fallback import either
 from trackeep.sync.work import ACCOUNT, Work
 
@@ -25,8 +21,6 @@ QUESTIONS_A_PASS = 10
 BY_REST = 20
 Question = Callable[[GitHub, Sequence[WantedCommit]], Awaitable[dict[WantedCommit, Signers]]]
 
-log = structlog.get_logger()
-
 
 async def resolve(work: Work) -> None:
     """Ask GitHub for the accounts behind unknown addresses; what fails here waits and fails nothing else.
@@ -35,19 +29,10 @@ async def resolve(work: Work) -> None:
     """
     if work.cursor(ACCOUNT, STREAM).due_at > work.now and not work.wishes.urgent:
         return
-    try:
+    async with work.unhurried(STREAM):
         for _ in range(QUESTIONS_A_PASS):
             if not work.has_time() or not await _ask_some(work):
                 break
-    except GitHubTokenDead:
-        raise
-    except GitHubRateLimited:
-        # The client keeps the time until when nothing is asked, and everything else of the pass is done.
-        return
-    except GitHubError as error:
-        if work.github.is_closed:
-            raise
-        await _wait(work, error)
 
 
 async def _ask_some(work: Work) -> bool:
@@ -88,11 +73,3 @@ def _answers(seen: Sequence[tuple[Sample, Signers]]) -> dict[str, Person | None]
         ):
             answers[email] = answers.get(email) or who
     return answers
-
-
-async def _wait(work: Work, error: GitHubError) -> None:
-    place = (ACCOUNT, STREAM)
-    due_at = work.now + plan.backoff_s(work.cursor(*place).failures + 1)
-    async with work.db.write() as conn:
-        await schedule.fail(conn, work.account_id, place, error.sentence, due_at)
-    log.warning("accounts behind addresses not found out", account=work.account_id, problem=error.sentence)

@@ -17,17 +17,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import structlog
-
-from trackeep.errors import GitHubError, GitHubRateLimited, GitHubTokenDead
 from trackeep.github import graphql, rest
 from trackeep.github.graphql import CountsPage, WantedCommit
 from trackeep.github.graphql_asking import TooMuch
 from trackeep.store import line_counts as stored
-from trackeep.store import schedule
 from trackeep.store.line_counts import Uncounted
 from trackeep.store.schedule import Cursor
-from trackeep.sync import plan
 from trackeep.sync.fallback import either, is_refused
 from trackeep.sync.work import ACCOUNT, Work
 
@@ -40,8 +35,6 @@ QUESTIONS_A_PASS = 20
 BY_REST = 2
 LONGEST_S = 15
 
-log = structlog.get_logger()
-
 
 async def count(work: Work) -> None:
     """Ask for the lines of some commits that lack them; what fails here waits and fails nothing else.
@@ -53,17 +46,8 @@ async def count(work: Work) -> None:
         await _expect(work, at)
     if work.cursor(ACCOUNT, STREAM).due_at > work.now:
         return
-    try:
+    async with work.unhurried(STREAM):
         await _count_some(work)
-    except GitHubTokenDead:
-        raise
-    except GitHubRateLimited:
-        # The client keeps the time until when nothing is asked, and everything else of the pass is done.
-        return
-    except GitHubError as error:
-        if work.github.is_closed:
-            raise
-        await _wait(work, error)
 
 
 async def _expect(work: Work, at: Cursor) -> None:
@@ -135,14 +119,6 @@ async def _save(work: Work, done: Sequence[Uncounted], page: CountsPage) -> None
         await stored.save(conn, counts, put_off)
         await work.advance(conn, ACCOUNT, STREAM, new)
     work.notify()
-
-
-async def _wait(work: Work, error: GitHubError) -> None:
-    place = (ACCOUNT, STREAM)
-    due_at = work.now + plan.backoff_s(work.cursor(*place).failures + 1)
-    async with work.db.write() as conn:
-        await schedule.fail(conn, work.account_id, place, error.sentence, due_at)
-    log.warning("line counts put off", account=work.account_id, problem=error.sentence)
 
 
 def _key(each: Uncounted) -> WantedCommit:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import aiohttp
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.database import Database
@@ -34,6 +35,8 @@ ACCOUNT = 0
 MOST_UNAVAILABLE = 3
 # How much GitHub manages at once is remembered beside the account's other cursors.
 SIZES = "sizes"
+
+log = structlog.get_logger()
 
 
 @dataclass
@@ -131,6 +134,28 @@ class Work:
             self._unavailable += isinstance(error, GitHubUnavailable)
             if self._unavailable >= MOST_UNAVAILABLE:
                 raise
+
+    @contextlib.asynccontextmanager
+    async def unhurried(self, stream: str) -> AsyncIterator[None]:
+        """What nobody waits for: a failure of this stream of the account waits and fails nothing else.
+
+        Raises GitHubTokenDead, and whatever ends a pass that is told to stop.
+        """
+        try:
+            yield
+        except GitHubTokenDead:
+            raise
+        except GitHubRateLimited:
+            # The client keeps the time until when nothing is asked, and everything else of the pass is done.
+            return
+        except GitHubError as error:
+            if self.github.is_closed:
+                raise
+            place = (ACCOUNT, stream)
+            due_at = self.now + plan.backoff_s(self.cursor(*place).failures + 1)
+            async with self.db.write() as conn:
+                await schedule.fail(conn, self.account_id, place, error.sentence, due_at)
+            log.warning("put off", stream=stream, account=self.account_id, problem=error.sentence)
 
 
 @dataclass(frozen=True)
