@@ -11,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.model import LineCounts
 from trackeep.store.activity import GRANTED
-from trackeep.store.reports_access import is_mine
+from trackeep.store.reports_access import among, is_mine
 from trackeep.store.schedule import TRACKED
 from trackeep.store.tables import access, follow, repository
-from trackeep.store.tables_fetched import commit
+from trackeep.store.tables_fetched import UNASKED, commit
 
 # A commit that GitHub does not have any more, or whose difference it cannot work out.
 UNKNOWN_FOR_S = 30 * 86_400
@@ -22,7 +22,6 @@ UNKNOWN_FOR_S = 30 * 86_400
 UNSEEN_FOR_S = 86_400
 
 _uncounted = commit.c.additions.is_(None)
-_not_asked = _uncounted & (commit.c.counts_due_at == 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ async def own(conn: AsyncConnection, account_id: int, *, limit: int) -> list[Unc
     """Up to `limit` of this person's own commits in what they follow, newest first."""
     rows = (
         _columns()
-        .where(is_mine(account_id), _not_asked, repository.c.id.in_(_followed(account_id)))
+        .where(is_mine(account_id), UNASKED, among(commit.c.repository_id, _followed(account_id)))
         .order_by(commit.c.authored_at.desc(), commit.c.repository_id)
         .limit(limit)
     )
@@ -49,12 +48,12 @@ async def own(conn: AsyncConnection, account_id: int, *, limit: int) -> list[Unc
 
 async def recent(conn: AsyncConnection, account_id: int, since: int, *, limit: int) -> list[Uncounted]:
     """Up to `limit` commits of followed repositories committed at or after `since`, last pushed first."""
-    return await _by_repository(conn, account_id, _not_asked & (commit.c.committed_at >= since), limit)
+    return await _by_repository(conn, account_id, UNASKED & (commit.c.committed_at >= since), limit)
 
 
 async def remaining(conn: AsyncConnection, account_id: int, now: int, *, limit: int) -> list[Uncounted]:
     """Up to `limit` commits of any age, then those whose next attempt is due."""
-    found = await _by_repository(conn, account_id, _not_asked, limit)
+    found = await _by_repository(conn, account_id, UNASKED, limit)
     due = _uncounted & (commit.c.counts_due_at > 0) & (commit.c.counts_due_at <= now)
     return found or await _by_repository(conn, account_id, due, limit)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, case, func, literal, or_, select, union
+from sqlalchemy import BigInteger, ColumnElement, Select, case, func, literal_column, or_, select, union
 
 from trackeep.metrics.windows import zone_offsets
 from trackeep.store.activity import GRANTED
@@ -16,6 +17,7 @@ from trackeep.store.tables_fetched import commit, identity
 PROOF_HOLDS_S = 86_400
 DAY_S = 86_400
 LONGEST_SUBJECT = 500
+_NAME = (repository.c.owner, repository.c.name)
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,21 @@ def followed(reader: Reader) -> Select[Any]:
     return readable(reader).where(repository.c.id.in_(mine))
 
 
+def named(reader: Reader, name: tuple[str, str]) -> Select[Any]:
+    """Id of the readable repository of that owner and name; of two it is the newer one that GitHub shows."""
+    owner, own_name = (func.lower(column) == part.lower() for column, part in zip(_NAME, name, strict=True))
+    return readable(reader).where(owner, own_name).with_only_columns(func.max(repository.c.id))
+
+
+def among(column: ColumnElement[Any], ids: Select[Any]) -> ColumnElement[bool]:
+    """Rows of the repositories `ids`, found by another condition: each row's repository is looked up there.
+
+    Plus nothing, because a database that knows little of its data would rather read a thousand repositories
+    one by one than an index that gives few rows, or gives them in the order that is asked for.
+    """
+    return (column + 0).in_(ids)
+
+
 def is_mine(account_id: int) -> ColumnElement[bool]:
     """A commit by this person: from an address they verified or chose, or that GitHub says is theirs."""
     own = select(func.lower(account_email.c.address)).where(
@@ -67,8 +84,20 @@ def known_authors(account_id: int) -> Any:
     return select(both.c.email, both.c.account_id.label("person_id")).subquery("author_of")
 
 
+def author_of(account_id: int) -> ColumnElement[Any]:
+    """The same for each row of `commit` alone: a list of few commits needs few of all known addresses."""
+    address = func.lower(commit.c.author_email)
+    mine = (account_email.c.account_id == account_id) & account_email.c.verified
+    own = select(func.max(account_email.c.account_id)).where(
+        mine, func.lower(account_email.c.address) == address
+    )
+    known = select(func.max(identity.c.person_id)).where(func.lower(identity.c.email) == address)
+    each = (one.correlate(commit).scalar_subquery() for one in (own, known))
+    return func.coalesce(*each)
+
+
 def with_authors(reader: Reader) -> Any:
-    """Commits with the person who wrote each, where GitHub knows one."""
+    """Commits with the person who wrote each, where GitHub knows one; for the many of a whole window."""
     known = known_authors(reader.account_id)
     return commit.outerjoin(known, known.c.email == func.lower(commit.c.author_email)).outerjoin(
         person, person.c.id == known.c.person_id
@@ -85,17 +114,30 @@ def is_counted() -> ColumnElement[bool]:
     return commit.c.on_default & (commit.c.parent_count <= 1)
 
 
-def local_seconds(column: ColumnElement[Any], reader: Reader) -> ColumnElement[Any]:
-    """Seconds of local time since 1970, so that a database without time zones can find days and hours."""
+def local_seconds(column: ColumnElement[Any], reader: Reader, *, since: int = 0) -> ColumnElement[Any]:
+    """Seconds of local time since 1970, so that a database without time zones can find days and hours.
+
+    Only rows from `since` (unix seconds) on may be asked: a query of few weeks needs few of a zone's offsets.
+    """
     year = 1970 + reader.now // (DAY_S * 365)
     offsets = zone_offsets(reader.zone, 2005, year + 1)
-    shift = case(*((column < until, literal(offset)) for until, offset in offsets[:-1]), else_=offsets[-1][1])
-    return column + (shift if len(offsets) > 1 else literal(offsets[0][1]))
+    needed = tuple(each for each in offsets if each[0] > since)
+    return column + _offset_at(column, needed or offsets[-1:])
 
 
-def local_day(column: ColumnElement[Any], reader: Reader) -> ColumnElement[Any]:
-    """Days since 1970 of the local calendar date."""
-    return local_seconds(column, reader) // DAY_S
+def local_day(column: ColumnElement[Any], reader: Reader, *, since: int = 0) -> ColumnElement[Any]:
+    """Days since 1970 of the local calendar date; `since` as for `local_seconds`."""
+    return local_seconds(column, reader, since=since) // DAY_S
+
+
+@lru_cache(maxsize=256)
+def _offset_at(column: ColumnElement[Any], offsets: tuple[tuple[int, int], ...]) -> ColumnElement[Any]:
+    """Seconds ahead of UTC: halved at each step, because twenty years of a zone have forty offsets."""
+    if len(offsets) == 1:
+        return literal_column(str(offsets[0][1]), BigInteger)
+    middle = len(offsets) // 2
+    before = column < literal_column(str(offsets[middle - 1][0]), BigInteger)
+    return case((before, _offset_at(column, offsets[:middle])), else_=_offset_at(column, offsets[middle:]))
 
 
 def count_if(condition: ColumnElement[bool]) -> ColumnElement[int]:

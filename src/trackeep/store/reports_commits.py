@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from trackeep.store.reports_access import Reader, beginning_of, followed, is_mine, readable, with_authors
+from trackeep.store.reports_access import (
+    Reader,
+    among,
+    author_of,
+    beginning_of,
+    followed,
+    is_mine,
+    known_authors,
+    named,
+    readable,
+)
 from trackeep.store.tables import follow, person, repository
 from trackeep.store.tables_fetched import commit
 
@@ -65,13 +76,21 @@ class CommitPage:
 
 
 async def search(conn: AsyncConnection, reader: Reader, wanted: Wanted, *, limit: int = 50) -> CommitPage:
-    """One page of commits, newest first; a commit that is in several repositories comes once. Two queries."""
-    where = _conditions(reader, wanted)
-    counted = select(commit.c.repository_id).select_from(_searched(reader, wanted)).where(*where)
+    """One page of commits, newest first; a commit that is in several repositories comes once.
+
+    Two queries, one more for the commits of somebody else.
+    """
+    where = _conditions(wanted)
+    if wanted.author:
+        where.append(await _is_by(conn, reader, wanted.author))
+    places = _repositories(reader, wanted)
+    # Any rows will do to be counted, so they are read repository by repository.
+    here = among(commit.c.repository_id, places) if wanted.author else commit.c.repository_id.in_(places)
+    counted = select(commit.c.repository_id).where(here, *where, *_first_of_its_sha(reader, wanted))
     counted_rows = counted.limit(COUNTED_UP_TO + 1).subquery()
     totals = select(func.count(), func.count(func.distinct(counted_rows.c.repository_id)))
     count, repositories = (await conn.execute(totals.select_from(counted_rows))).one()
-    rows = (await conn.execute(_page(reader, where, wanted, limit))).all()
+    rows = await _page(conn, reader, wanted, where, limit)
     shown = rows[:limit]
     after = (shown[-1].at, shown[-1].sha) if len(rows) > limit else None
     return CommitPage(tuple(_row(row) for row in shown), count, repositories, after)
@@ -90,14 +109,50 @@ async def stored(conn: AsyncConnection, reader: Reader) -> tuple[int, int]:
     return row[0], row[1]
 
 
-def _page(reader: Reader, where: list[ColumnElement[bool]], wanted: Wanted, limit: int) -> Select[Any]:
-    """The keys of the page's rows are found first, so that only those are joined with their authors."""
-    at = _at(wanted)
-    keys = select(commit.c.repository_id, commit.c.sha).select_from(_searched(reader, wanted)).where(*where)
+async def _page(
+    conn: AsyncConnection, reader: Reader, wanted: Wanted, where: list[ColumnElement[bool]], limit: int
+) -> Sequence[Any]:
+    """One row more than `limit` where there is more; one query, more where most rows are copies of others.
+
+    Copies of a commit have one time and one sha, so they stand beside each other, and `most` rows that hold
+    more than `limit` commits hold each of those with all of its copies.
+    """
+    most = (limit + 1) * 4
+    while True:
+        rows: Sequence[Any] = (await conn.execute(_rows(reader, wanted, where, (limit, most)))).all()
+        if len(rows) > limit + 1 or not rows or rows[0].candidates < most:
+            return rows[: limit + 1]
+        most *= 4
+
+
+def _rows(
+    reader: Reader, wanted: Wanted, where: list[ColumnElement[bool]], limits: tuple[int, int]
+) -> Select[Any]:
+    """The keys of the rows are found first, so that only those are joined with their authors."""
+    at, (limit, most) = _at(wanted), limits
+    places = _repositories(reader, wanted)
+    # The rows are wanted in the order of time, not repository by repository.
+    here = among(commit.c.repository_id, places)
+    if wanted.repository is not None:
+        here = commit.c.repository_id == places.scalar_subquery()
+    keys = select(commit.c.repository_id, commit.c.sha, at.label("at")).where(here, *where)
     if wanted.after is not None:
         moment, sha = wanted.after
         keys = keys.where(tuple_(at, commit.c.sha) < tuple_(literal(moment), literal(sha)))
-    found = keys.order_by(at.desc(), commit.c.sha.desc()).limit(limit + 1).subquery("found")
+    # Plus nothing: one person's commits are sorted by time, rather than looked for among everybody's.
+    first = (at + 0).desc() if wanted.author else at.desc()
+    candidates = keys.order_by(first, commit.c.sha.desc()).limit(most).subquery()
+    found = (
+        select(
+            candidates.c.sha,
+            func.min(candidates.c.repository_id).label("repository_id"),
+            func.sum(func.count()).over().label("candidates"),
+        )
+        .group_by(candidates.c.at, candidates.c.sha)
+        .order_by(candidates.c.at.desc(), candidates.c.sha.desc())
+        .limit(limit + 2)
+        .subquery("found")
+    )
     is_found = and_(commit.c.repository_id == found.c.repository_id, commit.c.sha == found.c.sha)
     return (
         select(
@@ -114,9 +169,12 @@ def _page(reader: Reader, where: list[ColumnElement[bool]], wanted: Wanted, limi
             commit.c.deletions,
             commit.c.on_default,
             commit.c.parent_count,
+            found.c.candidates,
         )
-        .select_from(with_authors(reader).join(found, is_found))
+        .select_from(found)
+        .join(commit, is_found)
         .join(repository, repository.c.id == commit.c.repository_id)
+        .outerjoin(person, person.c.id == author_of(reader.account_id))
         .order_by(at.desc(), commit.c.sha.desc())
     )
 
@@ -125,35 +183,33 @@ def _at(wanted: Wanted) -> Any:
     return commit.c.authored_at if wanted.dated == "author" else commit.c.committed_at
 
 
-def _searched(reader: Reader, wanted: Wanted) -> Any:
-    # Who wrote a commit is worked out only where it is asked for: that join costs more than all others.
-    commits = with_authors(reader) if wanted.author not in ("", "me") else commit
-    return commits.join(repository, repository.c.id == commit.c.repository_id)
+def _repositories(reader: Reader, wanted: Wanted) -> Select[Any]:
+    """Ids of the repositories whose commits are looked at."""
+    places = named(reader, wanted.repository) if wanted.repository else followed(reader)
+    return places if wanted.forks else places.where(repository.c.fork.is_(False))
 
 
-def _conditions(reader: Reader, wanted: Wanted) -> list[ColumnElement[bool]]:
+async def _is_by(conn: AsyncConnection, reader: Reader, author: str) -> ColumnElement[bool]:
+    """Commits by "me", a login, or else a name; one query but for "me".
+
+    A name stands for those alone whom GitHub knows no account of, as in the list of contributors.
+    """
+    if author == "me":
+        return is_mine(reader.account_id)
+    known = known_authors(reader.account_id)
+    address = func.lower(commit.c.author_email)
+    accounts = select(known.c.email).join(person, person.c.id == known.c.person_id)
+    theirs = (await conn.scalars(accounts.where(func.lower(person.c.login) == author.lower()))).all()
+    by_name = func.lower(commit.c.author_name) == author.lower()
+    by_name &= address.not_in(accounts.where(person.c.login != ""))
+    return address.in_(theirs) if theirs else by_name
+
+
+def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
     at = _at(wanted)
     conditions: list[ColumnElement[bool]] = []
-    if wanted.repository is not None:
-        owner, name = wanted.repository
-        conditions.append(commit.c.repository_id.in_(readable(reader)))
-        conditions.append(func.lower(repository.c.owner) == owner.lower())
-        conditions.append(func.lower(repository.c.name) == name.lower())
-    else:
-        # Plus nothing: the rows are wanted in the order of time, not repository by repository.
-        conditions.append((commit.c.repository_id + 0).in_(followed(reader)))
-        conditions.append(_first_of_its_sha(reader, wanted))
     if not wanted.everything:
         conditions += [commit.c.on_default, commit.c.parent_count <= 1]
-    if not wanted.forks:
-        conditions.append(repository.c.fork.is_(False))
-    if wanted.author == "me":
-        conditions.append(is_mine(reader.account_id))
-    elif wanted.author:
-        # A name stands for those alone whom GitHub knows no account of, as in the list of contributors.
-        login = func.lower(func.coalesce(person.c.login, ""))
-        by_name = (login == "") & (func.lower(commit.c.author_name) == wanted.author.lower())
-        conditions.append(or_(login == wanted.author.lower(), by_name))
     conditions += [_matches(word) for word in wanted.words.split()]
     if wanted.since is not None:
         conditions.append(at >= wanted.since)
@@ -172,23 +228,24 @@ def _matches(word: str) -> ColumnElement[bool]:
     return in_text
 
 
-def _first_of_its_sha(reader: Reader, wanted: Wanted) -> ColumnElement[bool]:
+def _first_of_its_sha(reader: Reader, wanted: Wanted) -> list[ColumnElement[bool]]:
     """Leaves out the copies of a commit that other followed repositories (forks) have too."""
-    other, home = commit.alias("other"), repository.alias("home")
+    if wanted.repository is not None:
+        return []
+    other = commit.alias("other")
     same = [
         other.c.sha == commit.c.sha,
-        other.c.repository_id < commit.c.repository_id,
-        other.c.repository_id.in_(followed(reader)),
-        home.c.id == other.c.repository_id,
+        # Plus nothing: few commits share a sha, while each repository has thousands.
+        other.c.repository_id + 0 < commit.c.repository_id,
+        among(other.c.repository_id, _repositories(reader, wanted)),
     ]
     if not wanted.everything:
         same.append(other.c.on_default)
-    if not wanted.forks:
-        same.append(home.c.fork.is_(False))
-    return ~select(literal(1)).select_from(other).join(home, and_(*same)).correlate(commit).exists()
+    return [~select(literal(1)).select_from(other).where(*same).correlate(commit).exists()]
 
 
 def _row(row: Any) -> CommitRow:
     values = dict(row._mapping)
+    del values["candidates"]
     subject = values.pop("message").split("\n", 1)[0]
     return CommitRow(**values, subject=subject)

@@ -15,13 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from trackeep.metrics.windows import day_from_number, day_of, midnight
 from trackeep.store.reports_access import (
     Reader,
+    among,
+    author_of,
     beginning_of,
     followed,
-    is_counted,
     is_mine,
     local_day,
-    readable,
-    with_authors,
+    named,
 )
 from trackeep.store.tables import person, repository
 from trackeep.store.tables_fetched import commit, issue, pull_request, ref_change, release, review
@@ -96,14 +96,16 @@ async def recent(conn: AsyncConnection, reader: Reader, wanted: Wanted, *, limit
 
 
 async def _page(conn: AsyncConnection, reader: Reader, wanted: Wanted, limit: int) -> EventPage:
+    most = limit * 8 + 1
     parts = [
         part
         for kind, maker in _SOURCES
         if not wanted.kind or wanted.kind == kind
-        for part in maker(reader, wanted)
+        for part in maker(reader, wanted, most)
     ]
-    most = limit * 8 + 1
     limited = [_bounded(part, wanted, most) for part in parts]
+    if not limited:
+        return EventPage((), None)
     every = union_all(*(part.select() for part in limited)).subquery()
     statement = select(every).order_by(every.c.at.desc(), every.c.kind, every.c.number).limit(most)
     rows = [_event(row) for row in (await conn.execute(statement)).all()]
@@ -122,11 +124,15 @@ async def _runs(
     times = [at for line in lines if line.kind == "commit" for at in (line.first_at, line.at)]
     first, last = (day_of(at, reader.zone) for at in (min(times, default=0), max(times, default=0)))
     span = (midnight(first, reader.zone), midnight(last + timedelta(days=1), reader.zone))
-    found = _filtered(_commits(reader, wanted)[0].subquery(), wanted)
-    found = found.where(found.selected_columns.at >= span[0], found.selected_columns.at < span[1])
-    made = found.subquery()
+    whole_days = replace(
+        wanted,
+        since=max(span[0], wanted.since or span[0]),
+        until=min(span[1], wanted.until or span[1]),
+        before=None,
+    )
+    made = _commits(reader, whole_days, None)[0].subquery()
     who = case((made.c.actor == "", made.c.actor_name), else_=made.c.actor)
-    day = local_day(made.c.at, reader)
+    day = local_day(made.c.at, reader, since=span[0])
     keyed = select(
         made.c.owner, made.c.repository, who.label("who"), made.c.mine, day.label("day"), made.c.at
     ).subquery()
@@ -189,25 +195,13 @@ def _event(row: Any) -> Event:
 
 def _bounded(part: Select[Any], wanted: Wanted, most: int) -> Any:
     rows = part.subquery()
-    statement = _filtered(rows, wanted)
-    if wanted.before is not None:
-        statement = statement.where(rows.c.at < wanted.before)
+    statement = select(rows).where(*_within(rows.c.at, wanted))
     return statement.order_by(rows.c.at.desc()).limit(most).subquery()
 
 
-def _filtered(rows: Any, wanted: Wanted) -> Select[Any]:
-    statement = select(rows)
-    for bound, condition in ((wanted.since, operator.ge), (wanted.until, operator.lt)):
-        if bound is not None:
-            statement = statement.where(condition(rows.c.at, bound))
-    if wanted.mine:
-        statement = statement.where(rows.c.mine)
-    if wanted.repository is not None:
-        owner, name = wanted.repository
-        statement = statement.where(
-            func.lower(rows.c.owner) == owner.lower(), func.lower(rows.c.repository) == name.lower()
-        )
-    return statement
+def _within(at: Any, wanted: Wanted) -> list[ColumnElement[bool]]:
+    bounds = ((wanted.since, operator.ge), (wanted.until, operator.lt), (wanted.before, operator.lt))
+    return [condition(at, bound) for bound, condition in bounds if bound is not None]
 
 
 def _columns(kind: Any, at: Any, mine: Any, **more: Any) -> list[Any]:
@@ -225,20 +219,34 @@ def _columns(kind: Any, at: Any, mine: Any, **more: Any) -> list[Any]:
     ]
 
 
-def _commits(reader: Reader, wanted: Wanted) -> list[Select[Any]]:
+def _commits(reader: Reader, wanted: Wanted, most: int | None) -> list[Select[Any]]:
+    """At most `most`, found by their keys, so that only those are joined with their authors."""
     mine = is_mine(reader.account_id)
     at = commit.c.authored_at if wanted.contributions else commit.c.committed_at
-    tables = with_authors(reader).join(repository, repository.c.id == commit.c.repository_id)
+    keys = select(commit.c.repository_id, commit.c.sha).where(
+        _in_sight(commit, reader, wanted), commit.c.parent_count <= 1, *_within(at, wanted)
+    )
+    if wanted.contributions:
+        forks = select(repository.c.id).where(repository.c.fork)
+        keys = keys.where(commit.c.on_default, commit.c.repository_id.not_in(forks))
+    if wanted.mine or wanted.contributions:
+        # Plus nothing: one person's commits are sorted by time, rather than looked for among everybody's.
+        keys, order = keys.where(mine), (at + 0).desc()
+    else:
+        order = at.desc()
+    found = keys.order_by(order).limit(most).subquery() if most else keys.subquery()
+    tables = (
+        commit.join(found, and_(found.c.repository_id == commit.c.repository_id, found.c.sha == commit.c.sha))
+        .join(repository, repository.c.id == commit.c.repository_id)
+        .outerjoin(person, person.c.id == author_of(reader.account_id))
+    )
     columns = _columns(
         "commit", at, mine, actor_name=commit.c.author_name, title=beginning_of(commit.c.message)
     )
-    statement = select(*columns).select_from(tables).where(_in_sight(commit, reader, wanted))
-    if wanted.contributions:
-        return [statement.where(is_counted(), repository.c.fork.is_(False), mine)]
-    return [statement.where(commit.c.parent_count <= 1)]
+    return [select(*columns).select_from(tables)]
 
 
-def _pulls(reader: Reader, wanted: Wanted) -> list[Select[Any]]:
+def _pulls(reader: Reader, wanted: Wanted, _most: int) -> list[Select[Any]]:
     pull = pull_request.c
     happened: list[tuple[str, Any, Any]] = [("opened", pull.created_at, pull.author_id)]
     if not wanted.contributions:
@@ -248,13 +256,15 @@ def _pulls(reader: Reader, wanted: Wanted) -> list[Select[Any]]:
         ]
     return [
         _numbered(reader, wanted, pull_request, kind, at, actor).where(
-            at.is_not(None), pull.merged_at.is_(None) if kind == "closed" else literal(True)
+            # Never at 0: a condition on the column alone would lead to its index, which is no order of `at`.
+            at.is_not(None),
+            func.coalesce(pull.merged_at, 0) == 0 if kind == "closed" else literal(True),
         )
         for kind, at, actor in happened
     ]
 
 
-def _issues(reader: Reader, wanted: Wanted) -> list[Select[Any]]:
+def _issues(reader: Reader, wanted: Wanted, _most: int) -> list[Select[Any]]:
     opened = _numbered(reader, wanted, issue, "issue", issue.c.created_at, issue.c.author_id)
     if wanted.contributions:
         return [opened]
@@ -270,10 +280,11 @@ def _numbered(
         person, person.c.id == actor
     )
     columns = _columns(kind, at, mine, number=table.c.number, title=table.c.title)
-    return select(*columns).select_from(tables).where(_in_sight(table, reader, wanted))
+    found = select(*columns).select_from(tables).where(_in_sight(table, reader, wanted))
+    return found.where(actor == reader.account_id) if wanted.mine else found
 
 
-def _reviews(reader: Reader, wanted: Wanted) -> list[Select[Any]]:
+def _reviews(reader: Reader, wanted: Wanted, _most: int) -> list[Select[Any]]:
     mine = func.coalesce(review.c.author_id, 0) == reader.account_id
     same = and_(
         pull_request.c.repository_id == review.c.repository_id, pull_request.c.number == review.c.number
@@ -292,14 +303,12 @@ def _reviews(reader: Reader, wanted: Wanted) -> list[Select[Any]]:
         detail=review.c.state,
     )
     by_others = func.coalesce(pull_request.c.author_id, 0) != func.coalesce(review.c.author_id, -1)
-    return [
-        select(*columns)
-        .select_from(tables)
-        .where(_in_sight(review, reader, wanted), review.c.submitted_at.is_not(None), by_others)
-    ]
+    found = select(*columns).select_from(tables).where(_in_sight(review, reader, wanted))
+    found = found.where(review.c.submitted_at.is_not(None), by_others)
+    return [found.where(review.c.author_id == reader.account_id) if wanted.mine else found]
 
 
-def _releases(reader: Reader, wanted: Wanted) -> list[Select[Any]]:
+def _releases(reader: Reader, wanted: Wanted, _most: int) -> list[Select[Any]]:
     if wanted.contributions:
         return []
     mine = func.coalesce(release.c.author_id, 0) == reader.account_id
@@ -307,20 +316,14 @@ def _releases(reader: Reader, wanted: Wanted) -> list[Select[Any]]:
         person, person.c.id == release.c.author_id
     )
     columns = _columns("release", release.c.published_at, mine, title=release.c.name, detail=release.c.tag)
-    return [
-        select(*columns)
-        .select_from(tables)
-        .where(
-            _in_sight(release, reader, wanted),
-            release.c.draft.is_(False),
-            release.c.published_at.is_not(None),
-        )
-    ]
+    found = select(*columns).select_from(tables).where(_in_sight(release, reader, wanted))
+    found = found.where(release.c.draft.is_(False), release.c.published_at.is_not(None))
+    return [found.where(release.c.author_id == reader.account_id) if wanted.mine else found]
 
 
-def _branches(reader: Reader, wanted: Wanted) -> list[Select[Any]]:
-    if wanted.contributions:
-        return []
+def _branches(reader: Reader, wanted: Wanted, _most: int) -> list[Select[Any]]:
+    if wanted.contributions or wanted.mine:
+        return []  # nobody's: a ref does not say who moved it
     tables = ref_change.join(repository, repository.c.id == ref_change.c.repository_id).outerjoin(
         person, literal(False)
     )
@@ -336,8 +339,10 @@ def _branches(reader: Reader, wanted: Wanted) -> list[Select[Any]]:
 
 
 def _in_sight(table: Any, reader: Reader, wanted: Wanted) -> ColumnElement[bool]:
-    seen = followed(reader) if wanted.repository is None else readable(reader)
-    return table.c.repository_id.in_(seen)  # type: ignore[no-any-return]  # a column of any table
+    here: ColumnElement[Any] = table.c.repository_id
+    if wanted.repository is not None:
+        return here == named(reader, wanted.repository).scalar_subquery()
+    return among(here, followed(reader))
 
 
 _SOURCES = (

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import CompoundSelect, Select, and_, case, func, literal, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.metrics.durations import ready_at, time_to_merge
-from trackeep.metrics.windows import Window, day_from_number, day_number
-from trackeep.store.reports_access import Reader, followed, is_counted, is_mine, local_day
+from trackeep.metrics.windows import Window, day_from_number, midnight
+from trackeep.store.reports_access import Reader, among, followed, is_counted, is_mine, local_day
 from trackeep.store.tables import repository
 from trackeep.store.tables_fetched import commit, issue, pull_request, review
 
@@ -47,10 +47,11 @@ class Merge:
 
 
 async def days(conn: AsyncConnection, reader: Reader) -> Days:
-    """Everything this person did in the followed repositories, per local day; one query."""
+    """Everything this person did in the followed repositories, per local day; two queries."""
     counts: dict[str, dict[date, int]] = {}
     contributions: dict[str, dict[date, int]] = {}
-    for kind, day, count, contributed in (await conn.execute(_days(reader))).all():
+    rows = [row for statement in _days(reader) for row in (await conn.execute(statement)).all()]
+    for kind, day, count, contributed in rows:
         counts.setdefault(kind, {})[day_from_number(day)] = int(count)
         if contributed:
             contributions.setdefault(kind, {})[day_from_number(day)] = int(contributed)
@@ -82,14 +83,14 @@ async def busiest_repository(
     conn: AsyncConnection, reader: Reader, first: date, last: date
 ) -> tuple[str, str] | None:
     """Owner and name of the repository with most of this person's commits between two days; one query."""
-    day = local_day(commit.c.authored_at, reader)
+    since, until = midnight(first, reader.zone), midnight(last + timedelta(days=1), reader.zone)
     statement = (
         my_commits(reader)
         .join(repository, repository.c.id == commit.c.repository_id)
-        .where(repository.c.fork.is_(False), day >= day_number(first), day <= day_number(last))
+        .where(repository.c.fork.is_(False), commit.c.authored_at >= since, commit.c.authored_at < until)
         .with_only_columns(repository.c.owner, repository.c.name)
         .group_by(repository.c.id, repository.c.owner, repository.c.name)
-        .order_by(func.count(func.distinct(commit.c.sha)).desc(), repository.c.id)
+        .order_by(func.count().desc(), repository.c.id)
         .limit(1)
     )
     row = (await conn.execute(statement)).first()
@@ -99,7 +100,7 @@ async def busiest_repository(
 def my_commits(reader: Reader) -> Select[Any]:
     """This person's counted commits in followed repositories; a commit is there once per repository."""
     return select(commit.c.sha).where(
-        commit.c.repository_id.in_(followed(reader)),
+        among(commit.c.repository_id, followed(reader)),
         is_mine(reader.account_id),
         is_counted(),
     )
@@ -107,7 +108,7 @@ def my_commits(reader: Reader) -> Select[Any]:
 
 def my_pulls(reader: Reader) -> Select[Any]:
     return select(pull_request.c.number).where(
-        pull_request.c.repository_id.in_(followed(reader)), pull_request.c.author_id == reader.account_id
+        among(pull_request.c.repository_id, followed(reader)), pull_request.c.author_id == reader.account_id
     )
 
 
@@ -120,7 +121,7 @@ def my_reviews(reader: Reader) -> Select[Any]:
         select(review.c.id)
         .join(pull_request, same)
         .where(
-            review.c.repository_id.in_(followed(reader)),
+            among(review.c.repository_id, followed(reader)),
             review.c.author_id == reader.account_id,
             review.c.submitted_at.is_not(None),
             or_(pull_request.c.author_id.is_(None), pull_request.c.author_id != reader.account_id),
@@ -130,7 +131,7 @@ def my_reviews(reader: Reader) -> Select[Any]:
 
 def my_issues(reader: Reader) -> Select[Any]:
     return select(issue.c.number).where(
-        issue.c.repository_id.in_(followed(reader)), issue.c.author_id == reader.account_id
+        among(issue.c.repository_id, followed(reader)), issue.c.author_id == reader.account_id
     )
 
 
@@ -140,9 +141,8 @@ def _within(rows: Select[Any], column: str, window: Window, counted: Any) -> Any
     return limited.with_only_columns(counted).scalar_subquery()
 
 
-def _days(reader: Reader) -> CompoundSelect[Any]:
-    return union_all(
-        _commit_days(reader),
+def _days(reader: Reader) -> tuple[Select[Any], CompoundSelect[Any]]:
+    return _commit_days(reader), union_all(
         _simple_days("pull", my_pulls(reader), pull_request.c.created_at, reader, contributes=True),
         _simple_days("merged", my_pulls(reader), pull_request.c.merged_at, reader, contributes=False),
         _simple_days("issue", my_issues(reader), issue.c.created_at, reader, contributes=True),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, func, literal, select, tuple_, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.metrics.durations import ready_at
@@ -19,7 +19,7 @@ from trackeep.metrics.pulls import (
     returned_because,
     section,
 )
-from trackeep.store.reports_access import Reader, followed, readable
+from trackeep.store.reports_access import Reader, among, followed, named, readable
 from trackeep.store.tables import person, repository
 from trackeep.store.tables_fetched import commit, pull_request, review, review_request
 
@@ -118,7 +118,7 @@ async def search(conn: AsyncConnection, reader: Reader, wanted: Wanted, *, limit
     """One page of pull requests, newest first by what `wanted.what` looks at; three queries."""
     at = _time_of(wanted.what)
     where = _conditions(reader, wanted)
-    counted = select(literal(1)).select_from(_joined()).where(*where).limit(COUNTED_UP_TO + 1).subquery()
+    counted = select(literal(1)).where(*where).limit(COUNTED_UP_TO + 1).subquery()
     count = (await conn.execute(select(func.count()).select_from(counted))).scalar_one()
     key = (at, pull_request.c.repository_id, pull_request.c.number)
     statement = select(*_columns(), at.label("at")).select_from(_joined()).where(*where)
@@ -141,19 +141,21 @@ def _time_of(what: str) -> Any:
 def _conditions(reader: Reader, wanted: Wanted) -> list[ColumnElement[bool]]:
     at = _time_of(wanted.what)
     conditions = [at.is_not(None)]
-    if wanted.what in ("open", "merged", "closed"):
+    if wanted.what == "open":
         conditions.append(pull_request.c.state == wanted.what)
+    elif wanted.what in ("merged", "closed"):
+        # Plus nothing: most have this state, and the newest are wanted, which the index of times gives.
+        conditions.append(pull_request.c.state.concat("") == wanted.what)
+    here = pull_request.c.repository_id
     if wanted.repository is not None:
-        owner, name = wanted.repository
-        conditions.append(pull_request.c.repository_id.in_(readable(reader)))
-        conditions.append(func.lower(repository.c.owner) == owner.lower())
-        conditions.append(func.lower(repository.c.name) == name.lower())
+        conditions.append(here == named(reader, wanted.repository).scalar_subquery())
     else:
-        conditions.append(pull_request.c.repository_id.in_(followed(reader)))
+        conditions.append(among(here, followed(reader)))
     if wanted.author == "me":
         conditions.append(pull_request.c.author_id == reader.account_id)
     elif wanted.author:
-        conditions.append(func.lower(person.c.login) == wanted.author.lower())
+        them = select(person.c.id).where(func.lower(person.c.login) == wanted.author.lower())
+        conditions.append(pull_request.c.author_id.in_(them))
     for word in wanted.words.split():
         conditions.append(func.lower(pull_request.c.title).contains(word.lower(), autoescape=True))
     if wanted.since is not None:
@@ -206,7 +208,9 @@ def _queue(reader: Reader) -> Select[Any]:
     mine_to_review = select(func.coalesce(review_request.c.requested_at, pull.created_at)).where(
         same_request, review_request.c.reviewer_id == me
     )
-    my_review = select(func.max(review.c.submitted_at)).where(same_review, review.c.author_id == me)
+    # Of this one pull request: not one of all reviews of mine, which are more.
+    is_me = func.coalesce(review.c.author_id, 0) == me
+    my_review = select(func.max(review.c.submitted_at)).where(same_review, is_me)
     decided = select(func.max(review.c.submitted_at)).where(
         same_review, review.c.state == "CHANGES_REQUESTED", review.c.author_id != pull.author_id
     )
@@ -214,11 +218,7 @@ def _queue(reader: Reader) -> Select[Any]:
         commit.c.repository_id == pull.repository_id, commit.c.sha == pull.head_sha
     )
     asked = select(func.count()).where(same_request)
-    concerns_me = or_(pull.author_id == me, exists().where(same_request, review_request.c.reviewer_id == me))
-    just_merged = and_(
-        pull.merged_at >= reader.now - RECENTLY_MERGED_S,
-        or_(pull.author_id == me, exists().where(same_review, review.c.author_id == me)),
-    )
+    found = _concerning(reader).subquery("found")
     return (
         select(
             *_columns(),
@@ -230,11 +230,34 @@ def _queue(reader: Reader) -> Select[Any]:
             pushed.scalar_subquery().label("pushed_at"),
             asked.scalar_subquery().label("asked"),
         )
-        .select_from(_joined())
-        .where(
-            pull.repository_id.in_(followed(reader)),
-            or_(and_(pull.state == "open", concerns_me), and_(pull.state == "merged", just_merged)),
+        .select_from(
+            _joined().join(
+                found, and_(found.c.repository_id == pull.repository_id, found.c.number == pull.number)
+            )
         )
+        .where(pull.repository_id.in_(followed(reader)))
+    )
+
+
+def _concerning(reader: Reader) -> CompoundSelect[Any]:
+    """Keys of the open ones that are mine or wait for me, and of those just merged that I wrote or reviewed.
+
+    Four questions, each with an index of its own that gives few rows.
+    """
+    pull, me = pull_request.c, reader.account_id
+    keys = select(pull.repository_id, pull.number)
+    mine = keys.where(pull.author_id == me)
+    is_open = pull.state == "open"
+    just_merged = and_(pull.state == "merged", pull.merged_at >= reader.now - RECENTLY_MERGED_S)
+    request = and_(
+        review_request.c.repository_id == pull.repository_id, review_request.c.number == pull.number
+    )
+    reviewed = and_(review.c.repository_id == pull.repository_id, review.c.number == pull.number)
+    return union(
+        mine.where(is_open),
+        mine.where(just_merged),
+        keys.join(review_request, request).where(review_request.c.reviewer_id == me, is_open),
+        keys.join(review, reviewed).where(review.c.author_id == me, just_merged),
     )
 
 

@@ -6,17 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, and_, case, func, or_, select
+from sqlalchemy import Select, and_, case, func, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from trackeep.metrics.windows import Window, day_number, weeks_back
+from trackeep.metrics.windows import Window, day_number, midnight, weeks_back
 from trackeep.store import schedule
 from trackeep.store.reports_access import (
     Reader,
+    among,
     count_if,
     followed,
     is_counted,
     local_day,
+    named,
     readable,
 )
 from trackeep.store.reports_sync import last_look
@@ -78,7 +80,7 @@ async def table(
 ) -> tuple[RepositoryRow, ...]:
     """Followed repositories, busiest in `window` first; three queries."""
     rows = (await conn.execute(_rows(reader, window, limit))).all()
-    ids = [row.id for row in rows]
+    ids = [row.id for row in rows] if limit else None
     took = await medians(conn, reader, window, ids)
     weeks = await _weeks(conn, reader, ids)
     return tuple(
@@ -107,22 +109,15 @@ async def choices(conn: AsyncConnection, reader: Reader) -> tuple[Choice, ...]:
 async def find(conn: AsyncConnection, reader: Reader, owner: str, name: str) -> RepositoryRow | None:
     """The followed or readable repository of that name, without its numbers; one query."""
     nothing = Window(0, 0)
-    statement = _rows(reader, nothing, None, only=readable(reader)).where(
-        func.lower(repository.c.owner) == owner.lower(), func.lower(repository.c.name) == name.lower()
-    )
-    row = (await conn.execute(statement)).first()
+    row = (await conn.execute(_rows(reader, nothing, None, only=named(reader, (owner, name))))).first()
     return RepositoryRow(**row._mapping, merged=0, time_to_merge_s=None) if row else None
 
 
 def _rows(
     reader: Reader, window: Window, limit: int | None, *, only: Select[Any] | None = None
 ) -> Select[Any]:
-    work, pulls, branches, synced = (
-        _commits(reader, window),
-        _open_pulls(reader),
-        _branches(reader),
-        _synced(reader),
-    )
+    ids = only if only is not None else followed(reader)
+    work, pulls, branches, synced = _commits(ids, window), _open_pulls(ids), _branches(ids), _synced(reader)
     commits = func.coalesce(work.c.commits, 0)
     mine = and_(follow.c.repository_id == repository.c.id, follow.c.account_id == reader.account_id)
     proof = and_(access.c.repository_id == repository.c.id, access.c.account_id == reader.account_id)
@@ -146,17 +141,17 @@ def _rows(
         .outerjoin(pulls, pulls.c.repository_id == repository.c.id)
         .outerjoin(branches, branches.c.repository_id == repository.c.id)
         .outerjoin(synced, synced.c.repository_id == repository.c.id)
-        .where(repository.c.id.in_(only if only is not None else followed(reader)))
+        .where(repository.c.id.in_(ids))
         .order_by(commits.desc(), func.coalesce(repository.c.pushed_at, 0).desc(), repository.c.id)
     )
     return statement.limit(limit) if limit else statement
 
 
-def _commits(reader: Reader, window: Window) -> Any:
+def _commits(ids: Select[Any], window: Window) -> Any:
     return (
         select(commit.c.repository_id, func.count().label("commits"))
         .where(
-            commit.c.repository_id.in_(readable(reader)),
+            commit.c.repository_id.in_(ids),
             commit.c.committed_at >= window.start,
             commit.c.committed_at < window.end,
             is_counted(),
@@ -166,7 +161,7 @@ def _commits(reader: Reader, window: Window) -> Any:
     )
 
 
-def _open_pulls(reader: Reader) -> Any:
+def _open_pulls(ids: Select[Any]) -> Any:
     waiting_since = case(
         (pull_request.c.draft, pull_request.c.created_at),
         else_=func.coalesce(pull_request.c.ready_at, pull_request.c.created_at),
@@ -177,16 +172,16 @@ def _open_pulls(reader: Reader) -> Any:
             func.count().label("open_pulls"),
             func.min(waiting_since).label("oldest_open_at"),
         )
-        .where(pull_request.c.repository_id.in_(readable(reader)), pull_request.c.state == "open")
+        .where(among(pull_request.c.repository_id, ids), pull_request.c.state == "open")
         .group_by(pull_request.c.repository_id)
         .subquery()
     )
 
 
-def _branches(reader: Reader) -> Any:
+def _branches(ids: Select[Any]) -> Any:
     return (
         select(ref.c.repository_id, func.count().label("branches"))
-        .where(ref.c.repository_id.in_(readable(reader)), ref.c.name.like("refs/heads/%"))
+        .where(ref.c.repository_id.in_(ids), ref.c.name.like("refs/heads/%"))
         .group_by(ref.c.repository_id)
         .subquery()
     )
@@ -221,14 +216,17 @@ def _synced(reader: Reader) -> Any:
 
 
 async def medians(
-    conn: AsyncConnection, reader: Reader, window: Window, ids: Sequence[int]
+    conn: AsyncConnection, reader: Reader, window: Window, ids: Sequence[int] | None
 ) -> Mapping[int, tuple[int, float | None]]:
-    """Merged pull requests and the median seconds to merge per repository; the median is found in SQL."""
+    """Merged pull requests and the median seconds to merge per repository; the median is found in SQL.
+
+    `ids` is None for all that the reader may read.
+    """
     ready = func.coalesce(pull_request.c.ready_at, pull_request.c.created_at)
     took = (pull_request.c.merged_at - ready).label("took")
     where = (
-        pull_request.c.repository_id.in_(readable(reader)),
-        pull_request.c.repository_id.in_(ids),
+        among(pull_request.c.repository_id, readable(reader)),
+        literal(True) if ids is None else pull_request.c.repository_id.in_(ids),
         pull_request.c.merged_at >= window.start,
         pull_request.c.merged_at < window.end,
     )
@@ -252,17 +250,19 @@ async def medians(
     return {repository_id: (n, float(median)) for repository_id, n, median in rows}
 
 
-async def _weeks(conn: AsyncConnection, reader: Reader, ids: Sequence[int]) -> Mapping[int, tuple[int, ...]]:
+async def _weeks(
+    conn: AsyncConnection, reader: Reader, ids: Sequence[int] | None
+) -> Mapping[int, tuple[int, ...]]:
     """Counted commits per span of seven days, for the last 26 that end today, by committer date."""
-    first = day_number(weeks_back(WEEKS, reader.now, reader.zone)[0])
-    week = ((local_day(commit.c.committed_at, reader) - first) // 7).label("week")
+    first_day = weeks_back(WEEKS, reader.now, reader.zone)[0]
+    first, since = day_number(first_day), midnight(first_day, reader.zone)
+    week = ((local_day(commit.c.committed_at, reader, since=since) - first) // 7).label("week")
     rows = (
         select(commit.c.repository_id, week)
         .where(
             commit.c.repository_id.in_(readable(reader)),
-            commit.c.repository_id.in_(ids),
-            commit.c.committed_at >= first * 86_400 - 86_400,
-            local_day(commit.c.committed_at, reader) >= first,
+            literal(True) if ids is None else commit.c.repository_id.in_(ids),
+            commit.c.committed_at >= since,
             is_counted(),
         )
         .subquery()

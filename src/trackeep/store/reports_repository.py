@@ -9,13 +9,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from trackeep.metrics.windows import Window, day_number
+from trackeep.metrics.windows import Window, day_number, midnight
 from trackeep.store.reports_access import (
     Reader,
+    author_of,
     beginning_of,
     count_if,
     is_counted,
-    known_authors,
     local_day,
     local_seconds,
     readable,
@@ -132,12 +132,12 @@ async def author_weeks(
     """Counted commits per span of seven days from `first` on, by the author's key; one query."""
     start = day_number(first)
     login, name = _who()
-    day = local_day(commit.c.committed_at, reader)
+    since = midnight(first, reader.zone)
+    day = local_day(commit.c.committed_at, reader, since=since)
     rows = (
         select(login.label("login"), name.label("name"), ((day - start) // 7).label("week"))
         .select_from(with_authors(reader))
-        .where(*_within(reader, repository_id, Window(start * 86_400 - 86_400, reader.now + 86_400)))
-        .where(day >= start, is_counted())
+        .where(*_within(reader, repository_id, Window(since, reader.now + 86_400)), is_counted())
         .subquery()
     )
     by = (rows.c.login, rows.c.name, rows.c.week)
@@ -151,7 +151,7 @@ async def author_weeks(
 
 async def hours(conn: AsyncConnection, reader: Reader, repository_id: int, window: Window) -> list[list[int]]:
     """Counted commits by weekday (Monday first) and hour, in the reader's zone; one query."""
-    local = local_seconds(commit.c.committed_at, reader)
+    local = local_seconds(commit.c.committed_at, reader, since=window.start)
     rows = (
         # 1 January 1970 was a Thursday.
         select(((local // 86_400 + 3) % 7).label("weekday"), (local // 3_600 % 24).label("hour"))
@@ -169,13 +169,11 @@ async def pull_weeks(
     conn: AsyncConnection, reader: Reader, repository_id: int, first: date, weeks: int
 ) -> list[tuple[int, int]]:
     """(opened, merged) per span of seven days from `first` on; one query."""
-    start = day_number(first)
+    start, since = day_number(first), midnight(first, reader.zone)
     parts = []
     for kind, at in (("opened", pull_request.c.created_at), ("merged", pull_request.c.merged_at)):
-        week = (local_day(at, reader) - start) // 7
-        rows = select(week.label("week")).where(
-            _is_here(pull_request, reader, repository_id), at >= start * 86_400 - 86_400
-        )
+        week = (local_day(at, reader, since=since) - start) // 7
+        rows = select(week.label("week")).where(_is_here(pull_request, reader, repository_id), at >= since)
         found = rows.subquery()
         parts.append(select(literal(kind), found.c.week, func.count()).group_by(found.c.week))
     counts: dict[tuple[str, int], int] = {
@@ -192,17 +190,16 @@ async def branches(
         select(func.max(pull_request.c.number))
         .where(
             pull_request.c.repository_id == ref.c.repository_id,
-            literal(BRANCH_PREFIX) + pull_request.c.head_ref == ref.c.name,
+            pull_request.c.head_ref == func.substr(ref.c.name, len(BRANCH_PREFIX) + 1),
         )
         .scalar_subquery()
     )
-    latest, known = pull_request.alias("latest"), known_authors(reader.account_id)
+    latest = pull_request.alias("latest")
     tip = and_(commit.c.repository_id == ref.c.repository_id, commit.c.sha == ref.c.commit_sha)
     tables = (
         ref.join(repository, repository.c.id == ref.c.repository_id)
         .outerjoin(commit, tip)
-        .outerjoin(known, known.c.email == func.lower(commit.c.author_email))
-        .outerjoin(person, person.c.id == known.c.person_id)
+        .outerjoin(person, person.c.id == author_of(reader.account_id))
         .outerjoin(latest, and_(latest.c.repository_id == ref.c.repository_id, latest.c.number == pull))
     )
     is_default = ref.c.name == literal(BRANCH_PREFIX) + repository.c.default_branch

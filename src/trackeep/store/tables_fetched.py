@@ -53,9 +53,16 @@ commit = Table(
     Column("counts_due_at", BigInteger, nullable=False, server_default=text("0")),
     # The sha first: a commit is also looked for in all repositories.
     PrimaryKeyConstraint("sha", "repository_id"),
-    Index("ix_commit_repository_committed", "repository_id", "committed_at"),
-    Index("ix_commit_author_email_authored", text("lower(author_email)"), "authored_at"),
-    Index("ix_commit_committed", "committed_at", "sha"),
+    # These answer from the index alone: commits of a window by repository, somebody's by day, the newest.
+    # (PostgreSQL asks the table for a column that is in the index only inside an expression.)
+    Index("ix_commit_repository_committed", "repository_id", "committed_at", "on_default", "parent_count"),
+    Index(
+        "ix_commit_author_authored",
+        text("lower(author_email)"),
+        *("authored_at", "repository_id", "sha", "on_default", "parent_count", "committed_at"),
+        postgresql_include=["author_email"],
+    ),
+    Index("ix_commit_committed", "committed_at", "repository_id"),
 )
 # Only commits whose lines are not counted, so that it is empty once all are, however many there are.
 Index(
@@ -65,6 +72,16 @@ Index(
     commit.c.committed_at,
     sqlite_where=commit.c.additions.is_(None),
     postgresql_where=commit.c.additions.is_(None),
+)
+
+UNASKED = commit.c.additions.is_(None) & (commit.c.counts_due_at == text("0"))
+Index(
+    "ix_commit_unasked_author",
+    text("lower(author_email)"),
+    commit.c.authored_at,
+    commit.c.repository_id,
+    sqlite_where=UNASKED,
+    postgresql_where=UNASKED,
 )
 
 # Commits that an unfinished walk of an account over GitHub's API has stored, newest first: some ancestor
@@ -94,6 +111,7 @@ identity = Table(
     Column("email", Text, primary_key=True),
     Column("person_id", BigInteger, nullable=False, index=True),
     text_column("source"),
+    Index("ix_identity_lower_email", text("lower(email)"), "person_id"),
 )
 
 # Addresses of commits whose account is not known yet, with one commit of each repository to ask GitHub by.
@@ -133,6 +151,7 @@ ref_change = Table(
     count_column("commits"),
     time_column("seen_at", needed=True),
     Index(None, "repository_id", "seen_at"),
+    Index(None, "seen_at"),
 )
 
 pull_request = Table(
@@ -145,7 +164,7 @@ pull_request = Table(
     text_column("title"),
     text_column("state"),
     flag_column("draft"),
-    Column("author_id", BigInteger, index=True),
+    Column("author_id", BigInteger),
     text_column("base_ref"),
     text_column("head_ref"),
     text_column("head_sha"),
@@ -169,8 +188,11 @@ pull_request = Table(
     text_column("labels"),
     time_column("detailed_at"),
     Index(None, "repository_id", "updated_at"),
-    Index(None, "merged_at"),
+    *(Index(None, name) for name in ("created_at", "updated_at", "closed_at")),
+    Index("ix_pull_request_merged", "merged_at", "repository_id", "created_at", "ready_at"),
     Index(None, "state", "repository_id"),
+    Index("ix_pull_request_author", "author_id", "created_at", "merged_at", "repository_id", "state"),
+    Index(None, "repository_id", "head_ref", "number"),
 )
 LACKS_DETAILS = pull_request.c.detailed_at.is_(None) | (
     pull_request.c.detailed_at < pull_request.c.updated_at
@@ -195,7 +217,8 @@ review = Table(
     text_column("commit_sha"),
     count_column("comments"),
     Index(None, "repository_id", "number"),
-    Index(None, "author_id", "submitted_at"),
+    Index("ix_review_author_submitted", "author_id", "submitted_at", "repository_id", "number"),
+    Index(None, "submitted_at"),
 )
 
 # Comments on lines of a pull request; review.comments counts them.
@@ -240,7 +263,9 @@ issue = Table(
     time_column("closed_at"),
     count_column("comments"),
     text_column("labels"),
-    Index(None, "author_id", "created_at"),
+    Index("ix_issue_author_created", "author_id", "created_at", "repository_id"),
+    Index(None, "created_at"),
+    Index(None, "closed_at"),
 )
 
 release = Table(
@@ -255,6 +280,7 @@ release = Table(
     Column("author_id", BigInteger),
     time_column("created_at", needed=True),
     time_column("published_at"),
+    Index(None, "published_at"),
 )
 
 # How many bytes of a repository are written in what; `color` as GitHub draws it, such as #3572A5.
