@@ -15,7 +15,7 @@ from sqlalchemy import Table, func, select
 
 from trackeep.database import Database
 from trackeep.errors import LeaseLost
-from trackeep.store import schedule
+from trackeep.store import activity, schedule
 from trackeep.store.tables_fetched import commit, pull_request
 from trackeep.sync import engine, pulls
 from trackeep.sync.engine import Outcome
@@ -24,6 +24,8 @@ from trackeep.sync.work import Way, Wishes, Work, open_work
 
 pytestmark = pytest.mark.anyio
 NAME, LARGE = "alice/almanac", "fernhill/reedbed"
+# No list of alice's shows it.
+ELSEWHERE = "carol/heron"
 FOR_GOOD = 1_000_000
 
 
@@ -120,3 +122,17 @@ async def test_a_hidden_pull_request_costs_nothing(db: Database, github: Sandbox
     assert (second.costs.graphql_points, second.costs.rest_requests, second.costs.not_modified) == (0, 2, 2)
     github.advance(86_400 + 60)
     assert (await poll(db, github)).costs.graphql_points > 0
+
+
+async def test_a_lost_repository_that_fails_holds_up_nothing(db: Database, github: Sandbox) -> None:
+    """GitHub fails whenever it is asked whether one is back: that waits, and the others are looked at."""
+    await sync(db, github, NAME, ELSEWHERE)
+    lost = github.repository(ELSEWHERE)["id"]
+    async with db.write() as conn:
+        await activity.lose_access(conn, github.person_id(), [lost], int(github.now()))
+    github.fault(f"GET .*/repositories/{lost}", "status", times=FOR_GOOD, status=500)
+    github.change(NAME, "open-issue")
+    assert (await poll(db, github)).found.issues == 1
+    mark = github.mark()
+    await poll(db, github)
+    assert not [each for each in github.log(mark) if each["path"].endswith(f"/repositories/{lost}")]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from trackeep.errors import GitHubNoAccess, GitHubSignOn
+from trackeep.errors import GitHubNoAccess, GitHubSignOn, GitHubUnavailable
 from trackeep.github import rest
 from trackeep.github.parse import Listed
 from trackeep.model import Repository
@@ -48,6 +48,12 @@ async def look_again(work: Work) -> None:
             await _show(work, await rest.repository_by_id(work.github, repository_id))
         except GitHubNoAccess as error:
             await _still_lost(work, repository_id, lost[repository_id], error)
+        except GitHubUnavailable as error:
+            if work.github.is_closed:
+                raise
+            due_at = work.now + plan.backoff_s(work.cursor(repository_id, STREAM).failures + 1)
+            async with work.db.write() as conn:
+                await _say(work, conn, repository_id, f"{lost[repository_id]}: {error.sentence}", due_at)
 
 
 async def _show(work: Work, listed: Listed) -> None:

@@ -139,7 +139,7 @@ async def _releases(work: Work, pulses: Iterable[Pulse]) -> dict[int, Sequence[R
     for pulse in pulses:
         found[pulse.repository.id] = pulse.releases
         if pulse.releases_in_all > len(pulse.releases):
-            found[pulse.repository.id] = await rest.releases(work.github, pulse.repository.full_name)
+            found[pulse.repository.id] = await repositories_rest.releases_of(work, pulse.repository)
     return found
 
 

@@ -61,7 +61,7 @@ async def _first_look(work: Work, repository: Repository) -> Looks:
     now = (await rest.repository(work.github, repository.full_name)).repository
     pulls = await _counted(work, now, "pulls")
     both = await _counted(work, now, "issues")
-    listed, languages = await _releases(work, now), await _languages(work, now)
+    listed, languages = await releases_of(work, now), await _languages(work, now)
     # Every pull request is an issue too.
     issues = max(0, both.total - pulls.total)
     newest_at = max(pulls.newest_at, both.newest_at)
@@ -91,7 +91,7 @@ async def _look(work: Work, repository: Repository, *, releases: bool) -> Looks:
     if not releases:
         return Looks([pulse])
     pulse = replace(pulse, languages=await _languages(work, now))
-    return Looks([pulse], (), {now.id: await _releases(work, now)})
+    return Looks([pulse], (), {now.id: await releases_of(work, now)})
 
 
 async def _newest(work: Work, repository: Repository, *, conditional: bool) -> Counted:
@@ -110,7 +110,7 @@ async def _counted(work: Work, repository: Repository, kind: str) -> Counted:
         return Counted(0, 0, "", "")
 
 
-async def _releases(work: Work, repository: Repository) -> tuple[Release, ...] | None:
+async def releases_of(work: Work, repository: Repository) -> tuple[Release, ...] | None:
     try:
         return await rest.releases(work.github, repository.full_name)
     except GitHubNoAccess:
