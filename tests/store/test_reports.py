@@ -21,6 +21,7 @@ from trackeep.store import (
     reports_repositories,
     reports_repository,
     reports_sync,
+    tables,
     tables_sync,
 )
 from trackeep.store import tables_fetched as fetched
@@ -150,6 +151,38 @@ async def test_pages_follow_by_key(db: Database) -> None:
             wanted = replace(wanted, after=page.after)
     assert len(seen) == page.count == 10
     assert seen == sorted(set(seen), reverse=True)
+
+
+async def test_a_commit_with_many_copies_comes_once(db: Database) -> None:
+    """Ten forks that alice follows share two commits: two lines, whatever the length of a page."""
+    forks, names = range(901, 911), ("copied-old", "copied-new")
+    async with db.write() as conn:
+        await conn.execute(
+            tables.repository.insert(),
+            [{"id": each, "owner": "alice", "name": f"fork{each}"} for each in forks],
+        )
+        mine = [{"account_id": ALICE, "repository_id": each} for each in forks]
+        await conn.execute(
+            tables.follow.insert(), [row | {"state": "tracked", "created_at": NOW} for row in mine]
+        )
+        await conn.execute(
+            tables.access.insert(), [row | {"state": "granted", "checked_at": NOW} for row in mine]
+        )
+        copies = [
+            {"repository_id": each, "sha": sha, "authored_at": NOW + at, "committed_at": NOW + at}
+            for each in forks
+            for at, sha in enumerate(names)
+        ]
+        await conn.execute(fetched.commit.insert(), copies)
+    async with db.read() as conn:
+        first = await reports_commits.search(conn, reader(), reports_commits.Wanted(), limit=1)
+        following = reports_commits.Wanted(after=first.after)
+        second = await reports_commits.search(conn, reader(), following, limit=1)
+    assert [(row.sha, row.repository_id) for row in (*first.rows, *second.rows)] == [
+        ("copied-new", 901),
+        ("copied-old", 901),
+    ]
+    assert second.after is not None
 
 
 @pytest.mark.parametrize(
