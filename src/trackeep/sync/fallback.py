@@ -46,7 +46,7 @@ def is_refused(work: Work) -> bool:
     if position.get("refused") != work.github.token_fingerprint:
         return False
     if work.wishes.urgent:
-        return int(position["at"]) >= work.began_at
+        return work.is_graphql_refused
     return work.now - int(position["at"]) < TRIED_AGAIN_AFTER_S
 
 
@@ -54,6 +54,7 @@ async def _remember(work: Work, error: GitHubGraphQLRefused) -> None:
     position = {"refused": work.github.token_fingerprint, "at": work.now, "why": error.sentence}
     async with work.db.write() as conn:
         await work.advance(conn, ACCOUNT, STREAM, Cursor(position))
+    work.is_graphql_refused = True
     log.warning("GraphQL refused, REST is asked instead", account=work.account_id, problem=error.sentence)
 
 
