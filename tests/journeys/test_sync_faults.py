@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from copy_of_github import differences
@@ -18,6 +19,8 @@ from sqlalchemy import func, select
 
 from trackeep.database import Database
 from trackeep.errors import GitHubRateLimited, GitHubTokenDead, NotFound
+from trackeep.store import reports_sync
+from trackeep.store.reports_access import Reader
 from trackeep.store.tables_fetched import pull_request
 from trackeep.store.tables_sync import run
 from trackeep.sync.engine import Outcome
@@ -189,3 +192,13 @@ def pages_answered(github: Sandbox, since: int, until: int) -> Counter[str]:
 async def stored(db: Database, table: object) -> int:
     async with db.read() as conn:
         return int((await conn.execute(select(func.count()).select_from(table))).scalar_one())  # type: ignore[arg-type]  # any table
+
+
+async def test_the_first_sync_is_a_first_look_however_slow(db: Database, github: Sandbox) -> None:
+    """A first list that takes more than a second to arrive: the same run has read what it then follows."""
+    github.fault("GET /api/v3/user/repos", "slow", delay_s=1.3)
+    await sync(db, github)
+    me = Reader(github.person_id(), int(github.now()), ZoneInfo("UTC"))
+    async with db.read() as conn:
+        freshness = await reports_sync.freshness(conn, me)
+    assert freshness.succeeded_at is not None and freshness.read == freshness.followed > 0

@@ -58,7 +58,7 @@ class Outcome:
 async def sync_account(work: Work) -> Outcome:
     """Fetch everything that is new for this account; errors end up in the outcome and in its run row."""
     async with work.db.write() as conn:
-        run_id = await schedule.start_run(conn, work.account_id, work.wishes.trigger, work.now)
+        run_id = await schedule.start_run(conn, work.account_id, work.wishes.trigger, work.began_at)
     outcome = _outcome(work, STOPPED)
     try:
         await _pass(work)

@@ -55,7 +55,8 @@ async def followed(work: Work) -> list[Repository]:
         found = await schedule.followed(conn, work.account_id)
         if not found and work.wishes.follow_all:
             granted = await activity.granted_ids(conn, work.account_id)
-            await schedule.follow_repositories(conn, work.account_id, granted, work.now)
+            # From this pass's beginning: it fetches them, so that it is their first.
+            await schedule.follow_repositories(conn, work.account_id, granted, work.began_at)
             found = await schedule.followed(conn, work.account_id)
     return found
 

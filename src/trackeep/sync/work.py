@@ -84,9 +84,13 @@ class Work:
     git_posts: int = 0
     git_bytes: int = 0
     last_visit_at: int | None = None
+    began_at: int = field(init=False)
     is_graphql_refused: bool = False
     leaves_more: bool = False
     _unavailable: int = 0
+
+    def __post_init__(self) -> None:
+        self.began_at = self.now
 
     @property
     def now(self) -> int:
