@@ -43,6 +43,8 @@ async def main(url, database_url, token, ahead_s):
 asyncio.run(main(*sys.argv[1:]))
 """
 
+REST_ONLY = {"issues", "comments"}
+
 
 @pytest.fixture
 async def db(tmp_path: Path) -> AsyncIterator[Database]:
@@ -175,6 +177,20 @@ async def test_a_fifth_is_left_to_other_tools(db: Database, github: Sandbox, res
     with pytest.raises(GitHubRateLimited):
         await sync(db, github)
     assert not [each for each in github.log(mark) if each["resource"] == resource]
+
+
+async def test_without_rest_git_and_graphql_go_on(db: Database, github: Sandbox) -> None:
+    """While REST may not be asked, what is known to be missing comes by the ways that are open."""
+    github.fault("POST /alice/almanac.git", "status", times=20, status=500)
+    github.fault("POST .*graphql", "status", times=20, status=500)
+    with pytest.raises(GitHubError):
+        await sync(db, github, "alice/almanac")
+    github.ask("/faults", method="DELETE")
+    github.quota("core", used=4_900)
+    with pytest.raises(GitHubRateLimited):
+        await sync(db, github)
+    # Only what REST alone can tell is still missing.
+    assert {name.split()[-1] for name in await differences(db, github, ["alice/almanac"])} <= REST_ONLY
 
 
 async def test_what_is_left_is_read_from_every_answer(github: Sandbox) -> None:

@@ -80,15 +80,17 @@ async def sync_account(work: Work) -> Outcome:
 
 
 async def _pass(work: Work) -> None:
-    covered = await repositories.poll_list(work)
-    await lost.look_again(work)
+    # A limit of GraphQL or REST alone leaves the other and git free to go on; it is raised at the end.
+    limits = Limits()
+    async with limits.put_off():
+        await repositories.poll_list(work)
+        await lost.look_again(work)
+    covered = repositories.listed(work)
     followed = await repositories.followed(work)
     only = work.wishes.only
     chosen = [each for each in followed if not only or each.id in only]
     work.notify()
     polled = work.cursor(ACCOUNT, issues.CHANGED).position.get("polled")
-    # A limit of GraphQL or REST alone leaves the other and git free to go on; it is raised at the end.
-    limits = Limits()
     if polled:
         async with limits.put_off():
             await issues.poll_changed(work, followed)

@@ -24,8 +24,8 @@ from trackeep.sync.work import ACCOUNT, Work
 STREAM = "repositories"
 
 
-async def poll_list(work: Work) -> frozenset[int]:
-    """Look at the list of the person's repositories; returns the ids that the list covers.
+async def poll_list(work: Work) -> None:
+    """Look at the list of the person's repositories.
 
     Unchanged, it costs nothing. Changed, it is read until what is stored begins; now and then to its end.
     """
@@ -43,17 +43,25 @@ async def poll_list(work: Work) -> frozenset[int]:
         page = await rest.repositories(work.github, conditional=not full)
         walk = {"full": full, "url": page.url, "etag": page.etag, "ids": [], "at": began_at}
     if page.not_modified:
-        return await _unchanged(work)
+        await _unchanged(work)
+        return
     while await _save_page(work, page, walk):
         page = await rest.repositories(work.github, walk["next"])
-    return frozenset(work.cursor(ACCOUNT, STREAM).position["ids"])
+
+
+def listed(work: Work) -> frozenset[int]:
+    """The ids that the list covers, as it was read last."""
+    return frozenset(work.cursor(ACCOUNT, STREAM).position.get("ids", ()))
 
 
 async def followed(work: Work) -> list[Repository]:
-    """The repositories to keep up to date, last pushed first; all of them when the caller wishes so."""
+    """The repositories to keep up to date, last pushed first.
+
+    While nothing is followed, all that the list holds, when the caller wishes so and it was read to its end.
+    """
     async with work.db.write() as conn:
         found = await schedule.followed(conn, work.account_id)
-        if not found and work.wishes.follow_all:
+        if not found and work.wishes.follow_all and work.cursor(ACCOUNT, STREAM).complete:
             granted = await activity.granted_ids(conn, work.account_id)
             # From this pass's beginning: it fetches them, so that it is their first.
             await schedule.follow_repositories(conn, work.account_id, granted, work.began_at)
@@ -165,13 +173,12 @@ async def _save_languages(conn: AsyncConnection, pulses: Iterable[Pulse]) -> Non
             await save_languages(conn, _id(pulse), pulse.languages)
 
 
-async def _unchanged(work: Work) -> frozenset[int]:
-    """The ids as known; a longer list proves only its first page, the next full walk proves the others."""
-    known = frozenset(work.cursor(ACCOUNT, STREAM).position.get("ids", ()))
+async def _unchanged(work: Work) -> None:
+    """What is listed is proven; a longer list proves its first page alone, the next full walk the others."""
+    known = listed(work)
     if len(known) <= rest.PER_PAGE:
         async with work.db.write() as conn:
             await activity.renew_access(conn, work.account_id, known, work.now)
-    return known
 
 
 async def _save_page(work: Work, page: rest.Page[Listed], walk: dict[str, Any]) -> bool:
