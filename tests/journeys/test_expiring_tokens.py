@@ -142,6 +142,8 @@ async def test_a_token_that_dies_in_the_middle_of_a_pass(stage: Stage) -> None:
     stage.github.change(ALMANAC, "open-issue")
     stage.github.change(ALMANAC, "merge-old-branch")
     before, witness = await stage.token(), await Witness.of(stage.github.url)
+    # Slow enough that the second pass is due in a later second than the first.
+    stage.github.fault("GET /api/v3/user/repos", "slow", delay_s=1.2)
     stage.github.fault("GET /api/v3/issues", "status", status=401)
     assert [each.state for each in await stage.sync()] == ["reconnect", "done"]
     assert (await stage.token()).access_token != before.access_token

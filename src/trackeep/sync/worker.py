@@ -62,10 +62,13 @@ class Worker:
         outcomes = []
         await in_full(free_the_dead(self.db))
         # Many take longer than the time after which the first is due again, which is for the next run.
-        began_at = int(self.clock())
-        while (claimed := await in_full(self._claim(began_at))) is not None:
+        until = int(self.clock())
+        while (claimed := await in_full(self._claim(until))) is not None:
             outcome = await self._work(claimed, Turn(time.monotonic()))
             outcomes += [outcome] if outcome else []
+            if outcome and outcome.state == engine.RECONNECT:
+                # A token died in the middle: with a new one it goes on, due from this moment.
+                until = int(self.clock())
         return outcomes
 
     async def _loop(self, tasks: asyncio.TaskGroup) -> None:
