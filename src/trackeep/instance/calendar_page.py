@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
 from datetime import date
 
 from starlette.requests import Request
@@ -12,6 +9,7 @@ from starlette.responses import Response
 
 from trackeep.instance import charts_calendar
 from trackeep.instance.dashboard import COUNTED_WORDS, KIND_WORDS, kind_of, year_of
+from trackeep.instance.figures import csv_response
 from trackeep.instance.frame import reader_of, show
 from trackeep.instance.site import site_of
 from trackeep.metrics.windows import day_of
@@ -19,7 +17,6 @@ from trackeep.store import reports_mine
 from trackeep.store.reports_mine import KINDS
 
 PAGE_ROWS = 120
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 async def page(request: Request) -> Response:
@@ -48,25 +45,6 @@ async def as_csv(request: Request) -> Response:
     header = ("day", "commits", "pull_requests", "reviews", "issues", "contributions")
     rows = ((day.isoformat(), *counts, sum(counts)) for day, counts in await _rows(request))
     return csv_response("contributions.csv", header, rows)
-
-
-def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
-    """A table as a file to keep."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(header)
-    writer.writerows([_harmless(cell) for cell in row] for row in rows)
-    disposition = f'attachment; filename="{name}"'
-    headers = {"content-disposition": disposition, "cache-control": "no-store"}
-    return Response(text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
-
-
-def _harmless(cell: object) -> object:
-    """A word that a spreadsheet would take for a formula gets a mark in front, as people write such names.
-
-    https://owasp.org/www-community/attacks/CSV_Injection
-    """
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
 async def _rows(request: Request) -> list[tuple[date, tuple[int, ...]]]:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from trackeep.errors import NotFound
 from trackeep.instance import charts, words
-from trackeep.instance.calendar_page import csv_response
+from trackeep.instance.figures import TableOf, figure_csv
 from trackeep.instance.frame import PERIOD_WORDS, period_of, reader_of
 from trackeep.instance.repository import PERIOD, WEEKS, find, show_repository
 from trackeep.instance.site import site_of
@@ -28,16 +28,6 @@ class Question:
     reader: Reader
     repository: RepositoryRow
     comparison: Comparison
-
-
-@dataclass(frozen=True)
-class TableOf:
-    """A chart's figures: its name, what its first column is, the other columns, and rows of figures."""
-
-    title: str
-    first: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[int, ...]], ...]
 
 
 async def page(request: Request) -> Response:
@@ -57,9 +47,8 @@ async def page(request: Request) -> Response:
 async def as_csv(request: Request) -> Response:
     """GET /r/{owner}/{name}/charts/{chart}.csv"""
     asked, table = await _table(request)
-    rows = ((label, *figures) for label, figures in table.rows)
-    name = f"{asked.repository.owner}-{asked.repository.name}-{request.path_params['chart']}.csv"
-    return csv_response(name, (table.first, *table.columns), rows)
+    name = f"{asked.repository.owner}-{asked.repository.name}-{request.path_params['chart']}"
+    return figure_csv(name, table)
 
 
 async def _table(request: Request) -> tuple[Question, TableOf]:
