@@ -12,6 +12,7 @@ from starlette.responses import Response
 from trackeep.errors import UsageError
 from trackeep.instance import permissions
 from trackeep.instance.frame import show, viewer_of
+from trackeep.instance.settings_sections import show_section
 from trackeep.instance.signin import new_token_link
 from trackeep.instance.site import safe_next, site_of
 from trackeep.store import preferences, reports_connection
@@ -35,10 +36,10 @@ async def page(request: Request) -> Response:
     async with site.db.read() as conn:
         way = await reports_connection.connection_of(conn, viewer.account_id)
     outcome = request.query_params.get("disconnected", "")
-    return show(
+    return show_section(
         request,
         "settings.html",
-        "settings",
+        "profile",
         way=way,
         permissions=permissions.in_words(way.scopes) if way else (),
         renews_at=renews_at(way.expires_at, way.token_fingerprint)
