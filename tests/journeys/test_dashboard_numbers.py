@@ -143,7 +143,7 @@ async def test_the_dashboard_equals_the_truth(sandbox: Program, tmp_path: Path, 
         await sync_once(instance.site.db, github.addresses, github.token(), ())
         async with instance.site.db.write() as conn:
             await people.make_owner(conn, alice)
-            await preferences.save_time_zone(conn, alice, zone)
+            await preferences.save(conn, alice, time_zone=zone)
         await enter(instance, guest, alice)
         truth = Truth(github, ZoneInfo(zone), instance.site.now())
         page = (await guest.open(f"/?period={days}d")).text

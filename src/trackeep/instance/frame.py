@@ -91,7 +91,8 @@ def viewer_of(request: Request) -> Viewer:
 def reader_of(request: Request) -> Reader:
     """Whose rows this page may read."""
     viewer = viewer_of(request)
-    return Reader(viewer.account_id, site_of(request).now(), zone_of(viewer))
+    now, zone = site_of(request).now(), zone_of(viewer)
+    return Reader(viewer.account_id, now, zone, viewer.week_start, viewer.stale_days)
 
 
 def zone_of(viewer: Viewer) -> ZoneInfo:

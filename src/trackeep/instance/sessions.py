@@ -24,7 +24,10 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 @dataclass(frozen=True)
 class Viewer:
-    """The person who is signed in; `time_zone` is an IANA name or "", `theme` system, light or dark."""
+    """The person who is signed in and what they chose; "" where they chose nothing.
+
+    `time_zone` is an IANA name, `week_start` an ISO weekday; the others are keys of store/preferences.py.
+    """
 
     account_id: int
     login: str
@@ -33,6 +36,10 @@ class Viewer:
     time_zone: str
     theme: str
     role: str
+    heatmap: str = ""
+    week_start: int = 1
+    date_style: str = ""
+    stale_days: int = 14
 
 
 # ---- guards -------------------------------------------------------------------------------------
@@ -111,6 +118,10 @@ async def current(request: Request) -> Viewer | None:
         time_zone=found.time_zone,
         theme=found.theme,
         role=found.role,
+        heatmap=found.heatmap,
+        week_start=found.week_start,
+        date_style=found.date_style,
+        stale_days=found.stale_days,
     )
 
 

@@ -71,7 +71,7 @@ async def set_theme(request: Request) -> Response:
         raise UsageError("There is no such theme.", "Choose system, light or dark.")
     site = site_of(request)
     async with site.db.write() as conn:
-        await preferences.save_theme(conn, viewer_of(request).account_id, theme)
+        await preferences.save(conn, viewer_of(request).account_id, theme=theme)
     return site.go(safe_next(str(form.get("return_to", "/settings"))))
 
 
@@ -83,7 +83,7 @@ async def set_time_zone(request: Request) -> Response:
         raise UsageError(f"“{name[:60]}” is no time zone we know.", "Write it as Europe/Prague.")
     site = site_of(request)
     async with site.db.write() as conn:
-        await preferences.save_time_zone(conn, viewer_of(request).account_id, name)
+        await preferences.save(conn, viewer_of(request).account_id, time_zone=name)
     return site.go(safe_next(str(form.get("return_to", "/settings"))))
 
 

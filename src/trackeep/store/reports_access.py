@@ -7,11 +7,33 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BigInteger, ColumnElement, Select, case, func, literal_column, or_, select, union
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    and_,
+    case,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    union,
+    union_all,
+)
 
 from trackeep.metrics.windows import zone_offsets
 from trackeep.store.activity import GRANTED
-from trackeep.store.tables import access, account_email, follow, person, repository
+from trackeep.store.tables import (
+    access,
+    account_bot,
+    account_email,
+    account_login,
+    follow,
+    person,
+    repository,
+)
 from trackeep.store.tables_fetched import commit, identity
 
 PROOF_HOLDS_S = 86_400
@@ -22,11 +44,17 @@ _NAME = (repository.c.owner, repository.c.name)
 
 @dataclass(frozen=True)
 class Reader:
-    """The account that reads, the moment it reads at (unix seconds) and the zone its days are in."""
+    """The account that reads, the moment it reads at (unix seconds) and the zone its days are in.
+
+    Its weeks begin on `week_start` (1 Monday to 7 Sunday), and an open pull request is stale after
+    `stale_days` without an event.
+    """
 
     account_id: int
     now: int
     zone: ZoneInfo
+    week_start: int = 1
+    stale_days: int = 14
 
 
 def readable(reader: Reader) -> Select[Any]:
@@ -60,20 +88,38 @@ def among(column: ColumnElement[Any], ids: Select[Any]) -> ColumnElement[bool]:
     return (column + 0).in_(ids)
 
 
+def my_ids(account_id: int) -> CompoundSelect[Any]:
+    """GitHub's numbers of this person: their account, and the other accounts they say are theirs."""
+    others = select(account_login.c.person_id).where(account_login.c.account_id == account_id)
+    return union_all(select(literal(account_id, BigInteger)), others)
+
+
+def is_machine(reader: Reader) -> ColumnElement[bool]:
+    """A row of `person` that is a bot: GitHub says so, its login does, or the reader does."""
+    chosen = select(account_bot.c.login).where(account_bot.c.account_id == reader.account_id)
+    login = func.lower(func.coalesce(person.c.login, ""))
+    return or_(
+        func.coalesce(person.c.kind, "") == "Bot", login.endswith("[bot]", autoescape=True), login.in_(chosen)
+    )
+
+
 def is_mine(account_id: int) -> ColumnElement[bool]:
     """A commit by this person: from an address they verified or chose, or that GitHub says is theirs."""
-    own = select(func.lower(account_email.c.address)).where(
-        account_email.c.account_id == account_id,
-        or_(account_email.c.verified, account_email.c.source == "chosen"),
-    )
-    known = select(func.lower(identity.c.email)).where(identity.c.person_id == account_id)
+    own = select(func.lower(account_email.c.address)).where(_own_address(account_id))
+    known = select(func.lower(identity.c.email)).where(identity.c.person_id.in_(my_ids(account_id)))
     # GitHub compares addresses without regard to case.
     return func.lower(commit.c.author_email).in_(union(own, known))
 
 
+def _own_address(account_id: int) -> ColumnElement[bool]:
+    # What somebody chose counts in their own views alone.
+    trusted = or_(account_email.c.verified, account_email.c.source == "chosen")
+    return and_(account_email.c.account_id == account_id, trusted)
+
+
 def known_authors(account_id: int) -> Any:
     """(email in lower case, person_id): whom an address belongs to; the reader's own addresses come first."""
-    mine = (account_email.c.account_id == account_id) & account_email.c.verified
+    mine = _own_address(account_id)
     own = select(func.lower(account_email.c.address).label("email"), account_email.c.account_id).where(mine)
     others = (
         select(func.lower(identity.c.email), func.max(identity.c.person_id))
@@ -87,7 +133,7 @@ def known_authors(account_id: int) -> Any:
 def author_of(account_id: int) -> ColumnElement[Any]:
     """The same for each row of `commit` alone: a list of few commits needs few of all known addresses."""
     address = func.lower(commit.c.author_email)
-    mine = (account_email.c.account_id == account_id) & account_email.c.verified
+    mine = _own_address(account_id)
     own = select(func.max(account_email.c.account_id)).where(
         mine, func.lower(account_email.c.address) == address
     )

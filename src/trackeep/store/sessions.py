@@ -36,6 +36,10 @@ class Found:
     role: str
     time_zone: str
     theme: str
+    heatmap: str
+    week_start: int
+    date_style: str
+    stale_days: int
     seen_at: int
 
 
@@ -52,6 +56,7 @@ async def find(conn: AsyncConnection, session_id: str, rules: Admission, now: in
     statement = (
         select(
             *(account.c.id.label("account_id"), account.c.role, account.c.time_zone, account.c.theme),
+            *(account.c.heatmap, account.c.week_start, account.c.date_style, account.c.stale_days),
             *(person.c.login, person.c.name, person.c.avatar_url, session.c.seen_at),
         )
         .select_from(session)

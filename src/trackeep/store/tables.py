@@ -94,7 +94,12 @@ account = Table(
     text_column("role"),
     text_column("time_zone"),
     text_column("theme"),
+    # As ISO counts weekdays: 1 Monday, 6 Saturday, 7 Sunday.
     Column("week_start", SmallInteger, nullable=False, server_default=text("1")),
+    text_column("heatmap"),
+    text_column("date_style"),
+    # After how many days without an event an open pull request is stale.
+    Column("stale_days", SmallInteger, nullable=False, server_default=text("14")),
     time_column("created_at", needed=True),
     time_column("last_visit_at"),
     time_column("previous_visit_at"),
@@ -122,9 +127,25 @@ account_email = Table(
     text_column("source"),
 )
 
+# Other GitHub accounts of the same person, by GitHub's number; only their own views count them as "me".
+account_login = Table(
+    "account_login",
+    metadata,
+    account_key(primary_key=True),
+    Column("person_id", ForeignKey("person.id"), primary_key=True),
+)
+
+# Logins, in lower case, that this person calls bots besides those GitHub calls so.
+account_bot = Table(
+    "account_bot",
+    metadata,
+    account_key(primary_key=True),
+    Column("login", Text, primary_key=True),
+)
+
 # How an account reaches GitHub; both secrets are sealed by the vault for exactly this row.
-# `kind` is "broker" or "token" (pasted); `state` is "ok" or "reconnect". `base_url` is the address that
-# the refresh token is bound to. `renewal_*`: who trades the token for a new one just now and until when,
+# `kind` is "broker", "app" (the instance's own registration) or "token" (pasted); `state` is "ok" or
+# "reconnect". `base_url` is the address that the refresh token is bound to. `renewal_*`: who trades the token for a new one just now and until when,
 # since when that one's answer is missing, and how long nobody tries again after failures. `retry_at` and
 # `refusals`: until when GitHub wants to hear nothing, and how often in a row it said so, as JSON by resource.
 connection = Table(
