@@ -145,7 +145,8 @@ account_bot = Table(
 
 # How an account reaches GitHub; both secrets are sealed by the vault for exactly this row.
 # `kind` is "broker", "app" (the instance's own registration) or "token" (pasted); `state` is "ok" or
-# "reconnect". `base_url` is the address that the refresh token is bound to. `renewal_*`: who trades the token for a new one just now and until when,
+# "reconnect". `base_url` is the address that the refresh token is bound to.
+# `renewal_*`: who trades the token for a new one just now and until when,
 # since when that one's answer is missing, and how long nobody tries again after failures. `retry_at` and
 # `refusals`: until when GitHub wants to hear nothing, and how often in a row it said so, as JSON by resource.
 connection = Table(
