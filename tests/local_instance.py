@@ -6,7 +6,7 @@ import asyncio
 import html
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -53,9 +53,18 @@ class LocalInstance:
 
 @asynccontextmanager
 async def serve(
-    folder: Path, sandbox_url: str, broker_url: str = "", *, path: str = "", **settings: str
+    folder: Path,
+    sandbox_url: str,
+    broker_url: str = "",
+    *,
+    path: str = "",
+    app: Mapping[str, str] | None = None,
+    **settings: str,
 ) -> AsyncIterator[LocalInstance]:
-    """A running instance; `settings` are environment variables without their common beginning."""
+    """A running instance; `settings` are environment variables without their common beginning.
+
+    `app` is its own registration at GitHub, as environment variables.
+    """
     more = {f"TRACKEEP_{name.upper()}": value for name, value in settings.items()}
     chosen = instance_settings(
         environment(
@@ -63,6 +72,7 @@ async def serve(
                 **github_environment(sandbox_url),
                 "TRACKEEP_DATA_DIR": str(folder),
                 "TRACKEEP_BROKER_URL": broker_url,
+                **(app or {}),
                 **more,
             }
         )

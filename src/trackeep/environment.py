@@ -7,7 +7,7 @@ import hashlib
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
@@ -69,6 +69,19 @@ class InstanceSettings:
     github: GitHubAddresses
     log: LogSettings
     warnings: tuple[str, ...] = ()
+    github_client_id: str = ""
+    github_client_secret: str = field(default="", repr=False)
+    github_app_slug: str = ""
+
+    @property
+    def has_own_app(self) -> bool:
+        """People sign in at GitHub directly, by a registration of this instance; an OAuth service wins."""
+        return bool(self.github_client_id) and not self.broker_url
+
+    @property
+    def has_github_login(self) -> bool:
+        """People sign in at GitHub, by whichever registration."""
+        return bool(self.broker_url or self.github_client_id)
 
     @property
     def base_path(self) -> str:
@@ -125,7 +138,12 @@ def instance_settings(environ: Mapping[str, str]) -> InstanceSettings:
         github=env.github(),
         log=env.log(),
         warnings=_unknown_names(environ),
+        github_client_id=env.text("GITHUB_CLIENT_ID", ""),
+        github_client_secret=env.secret("GITHUB_CLIENT_SECRET"),
+        github_app_slug=env.text("GITHUB_APP_SLUG", ""),
     )
+    if not settings.broker_url and bool(settings.github_client_id) != bool(settings.github_client_secret):
+        env.refuse("GITHUB_CLIENT_ID and GITHUB_CLIENT_SECRET belong together; set both or neither.")
     env.finish()
     return settings
 
@@ -335,6 +353,9 @@ class _Reader:
             format=self.one_of("TRACKEEP_LOG_FORMAT", "", ("text", "json")),
             level=self.one_of("TRACKEEP_LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
         )
+
+    def refuse(self, mistake: str) -> None:
+        self._mistakes.append(mistake)
 
     def finish(self) -> None:
         if self._mistakes:

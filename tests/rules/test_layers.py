@@ -75,8 +75,8 @@ def test_only_the_edge_reads_the_environment() -> None:
 
 
 def test_pages_never_ask_github() -> None:
-    """Of the instance only signing in talks to GitHub; every screen reads the database."""
-    may = {"login", "connect", "admission", "app", "serve", "setup", "site"}
+    """Of the instance only signing in and its end talk to GitHub; every screen reads the database."""
+    may = {"login", "direct_login", "revocation", "connect", "admission", "app", "serve", "setup", "site"}
     for source in package():
         if room(source.module) == "instance" and source.path.stem not in may:
             asks = [name for name in source.imports() if name.startswith(("trackeep.github", "aiohttp"))]

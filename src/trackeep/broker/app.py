@@ -29,13 +29,13 @@ from trackeep.broker import (
     userinfo,
 )
 from trackeep.broker.documents import Documents
-from trackeep.broker.exchange import GitHubLogin, new_http_session
 from trackeep.broker.limits import Limits
 from trackeep.broker.live_keys import LiveKeys
 from trackeep.broker.memory import choose as choose_memory
 from trackeep.broker.metrics import Metrics
 from trackeep.broker.parts import LONGEST_FORM, Broker
 from trackeep.environment import BrokerSettings
+from trackeep.github.login import GitHubLogin, new_http_session
 from trackeep.github.oauth import Registration
 from trackeep.handshake.keys import KeyRing, require_strong
 

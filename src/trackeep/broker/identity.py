@@ -8,10 +8,10 @@ from starlette.responses import JSONResponse, Response
 
 from trackeep.broker import access
 from trackeep.broker.codes import SealedCode
-from trackeep.broker.exchange import Profile
 from trackeep.broker.parts import Broker, broker_of
 from trackeep.broker.userinfo import CORS, bearer, unauthorized
 from trackeep.errors import TokenRefused
+from trackeep.github.login import Profile
 
 LIFETIME_S = 3_600
 

@@ -11,10 +11,10 @@ import msgspec
 
 from trackeep.broker import identity, limits
 from trackeep.broker.codes import SealedCode
-from trackeep.broker.exchange import Profile
 from trackeep.broker.parts import Broker
 from trackeep.broker.userinfo import user
 from trackeep.errors import GitHubError
+from trackeep.github.login import Profile
 from trackeep.github.oauth import GitHubToken
 from trackeep.handshake import token as login_token
 from trackeep.handshake.messages import KNOWN_SCOPES

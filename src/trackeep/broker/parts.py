@@ -11,12 +11,12 @@ import msgspec
 from starlette.requests import Request
 
 from trackeep.broker import targets
-from trackeep.broker.exchange import GitHubLogin
 from trackeep.broker.live_keys import LiveKeys
 from trackeep.broker.memory import Memory
 from trackeep.broker.metrics import Metrics
 from trackeep.environment import BrokerSettings
 from trackeep.errors import UsageError
+from trackeep.github.login import GitHubLogin
 from trackeep.handshake.keys import KeyRing
 from trackeep.web import Pages
 

@@ -112,10 +112,12 @@ async def _work_once(settings: InstanceSettings) -> None:
 
 
 def _worker(settings: InstanceSettings, db: Database, vault: Vault) -> Worker:
+    from trackeep.github.login import OwnApp
     from trackeep.sync.credentials import Credentials
     from trackeep.sync.worker import Worker
 
-    return Worker(db, Credentials(db, vault), settings.github, settings.poll_seconds)
+    credentials = Credentials(db, vault, own_app=OwnApp.of(settings))
+    return Worker(db, credentials, settings.github, settings.poll_seconds)
 
 
 async def _sync(settings: InstanceSettings, db: Database, vault: Vault) -> None:

@@ -77,6 +77,7 @@ async def _sync(
 
 async def _stored_token(settings: InstanceSettings, db: Database, account: str | None) -> str:
     from trackeep.errors import NotSignedIn
+    from trackeep.github.login import OwnApp
     from trackeep.store import people
     from trackeep.sync.credentials import Credentials
     from trackeep.vault import open_vault
@@ -87,7 +88,8 @@ async def _stored_token(settings: InstanceSettings, db: Database, account: str |
         found = await people.credential(conn, vault, account_id)
     if found is None:
         raise NotSignedIn("There is no GitHub token here.", "Set GITHUB_TOKEN, or sign in on the web page.")
-    return (await Credentials(db, vault).working(account_id)).access_token
+    credentials = Credentials(db, vault, own_app=OwnApp.of(settings))
+    return (await credentials.working(account_id)).access_token
 
 
 class _Silent:

@@ -157,6 +157,7 @@ async def _ask_github(settings: InstanceSettings, db: Database, login: str) -> P
 
 async def _owner_token(settings: InstanceSettings, db: Database) -> str:
     from trackeep.errors import GitHubTokenDead, NotSignedIn
+    from trackeep.github.login import OwnApp
     from trackeep.store import ownership
     from trackeep.sync.credentials import Credentials
     from trackeep.vault import open_vault
@@ -165,7 +166,7 @@ async def _owner_token(settings: InstanceSettings, db: Database) -> str:
     async with db.read() as conn:
         owner = await ownership.owner_id(conn)
     try:
-        known = await Credentials(db, vault).working(owner) if owner else None
+        known = await Credentials(db, vault, own_app=OwnApp.of(settings)).working(owner) if owner else None
     except GitHubTokenDead:
         known = None
     if known is None:

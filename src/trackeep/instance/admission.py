@@ -20,6 +20,7 @@ from trackeep.errors import (
     TrackeepError,
 )
 from trackeep.github import rest
+from trackeep.github.login import OwnApp
 from trackeep.github.transport import GitHub
 from trackeep.instance import sealed_cookies, sessions
 from trackeep.instance.site import Site, site_of
@@ -124,7 +125,8 @@ async def resolve_at_start(site: Site) -> None:
             owner = await ownership.owner_id(conn)
             found = await people.credential(conn, site.vault, owner) if owner else None
         if owner and found:
-            known = await Credentials(site.db, site.vault, site.clock).working(owner)
+            credentials = Credentials(site.db, site.vault, site.clock, OwnApp.of(site.settings))
+            known = await credentials.working(owner)
             await resolve_logins(
                 site, GitHub(site.http, site.settings.github, known.access_token, clock=site.clock)
             )

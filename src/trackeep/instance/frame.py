@@ -71,8 +71,8 @@ def show(request: Request, template: str, nav: str, **values: Any) -> Response:
 
 def _reconnect(site: Site, here: Here) -> str:
     """The link that connects to GitHub again and comes back here."""
-    if not site.settings.broker_url:
-        return site.pages.url("/settings") + "#github"
+    if not site.settings.has_github_login:
+        return site.pages.url("/settings/github")
     return site.pages.url("/auth/login?" + urlencode({"next": here.local()}))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from urllib.parse import parse_qsl
 
@@ -21,10 +22,18 @@ from trackeep.errors import (
     UnknownSigningKey,
     UsageError,
 )
+from trackeep.github.login import OwnApp
 from trackeep.github.transport import fingerprint
 from trackeep.handshake import messages, token
 from trackeep.handshake.client import BrokerClient, Redemption
-from trackeep.instance import admission, client_document, other_account, problems, sealed_cookies
+from trackeep.instance import (
+    admission,
+    client_document,
+    direct_login,
+    other_account,
+    problems,
+    sealed_cookies,
+)
 from trackeep.instance.revocation import revoke
 from trackeep.instance.signin import SCOPES
 from trackeep.instance.site import Site, at_home, safe_next, site_of
@@ -33,16 +42,17 @@ from trackeep.store.identity_key import identity_key
 
 log = structlog.get_logger()
 
+Finish = Callable[[Request, list[tuple[str, str]]], Awaitable[Response]]
 FETCH_KEYS_EVERY_S = 60
 WITHOUT_DOCUMENT_S = 86_400
 
 
 async def start(request: Request) -> Response:
-    """GET /auth/login: on to the OAuth service, always by a link (never a form)."""
+    """GET /auth/login: on to the OAuth service or to GitHub itself, always by a link (never a form)."""
     site, query = site_of(request), request.query_params
     if elsewhere := at_home(request):
         return elsewhere
-    if not site.settings.broker_url:
+    if not site.settings.has_github_login:
         raise NotFound(
             "This Trackeep uses no OAuth service.", "Sign in with a token, or set TRACKEEP_BROKER_URL."
         )
@@ -53,6 +63,12 @@ async def start(request: Request) -> Response:
         )
     site.login_starts.check(request.state.client_address, site.clock())
     site.login_starts.note(request.state.client_address, site.clock())
+    own_app = OwnApp.of(site.settings)
+    return direct_login.begin(request, own_app, access) if own_app else await _begin(request, access)
+
+
+async def _begin(request: Request, access: str) -> Response:
+    site, query = site_of(request), request.query_params
     login = sealed_cookies.login_named(request, query.get("login", ""))
     login = login or sealed_cookies.begin_login(site, safe_next(query.get("next", "/")), access)
     asked = messages.StartRequest(
@@ -101,9 +117,18 @@ async def _broker(site: Site) -> BrokerClient:
 
 async def callback(request: Request) -> Response:
     """GET /auth/callback: the answer of the OAuth service; whatever it is, the login is over afterwards."""
+    return await _once(request, _finish)
+
+
+async def from_github(request: Request) -> Response:
+    """GET /auth/github/callback: GitHub's own answer, where no OAuth service stands between."""
+    return await _once(request, direct_login.finish)
+
+
+async def _once(request: Request, finish: Finish) -> Response:
     query = parse_qsl(request.url.query, keep_blank_values=True)
     try:
-        response = await _finish(request, query)
+        response = await finish(request, query)
     except TrackeepError as error:
         log.warning("login refused", code=error.code, reason=error.sentence)
         response = web.answer(request, error, problems.page)

@@ -30,7 +30,10 @@ _NONCE_BYTES = 12
 
 
 class Login(msgspec.Struct, frozen=True):
-    """A login that this browser began; `state` names it, `verifier` redeems its code as `client_id`."""
+    """A login that this browser began; `state` names it, `verifier` redeems its code as `client_id`.
+
+    `way` is "broker", or "app" when it goes to GitHub directly: an answer counts for its own way only.
+    """
 
     id: str
     state: str
@@ -39,6 +42,7 @@ class Login(msgspec.Struct, frozen=True):
     access: str
     expires_at: int
     client_id: str = ""
+    way: str = "broker"
 
     @property
     def code_challenge(self) -> str:
@@ -58,7 +62,7 @@ class StateMismatch(LoginError):
     code = "state_mismatch"
 
 
-def begin_login(site: Site, next: str, access: str) -> Login:
+def begin_login(site: Site, next: str, access: str, *, way: str = "broker") -> Login:
     """A new login of one browser; nothing is stored but its cookie."""
     login_id = secrets.token_hex(4)
     return Login(
@@ -68,6 +72,7 @@ def begin_login(site: Site, next: str, access: str) -> Login:
         next=next,
         access=access,
         expires_at=site.now() + LOGIN_HOLDS_S,
+        way=way,
     )
 
 
@@ -87,11 +92,12 @@ def login_named(request: Request, login_id: str) -> Login | None:
     return login if login and login.expires_at > site_of(request).clock() else None
 
 
-def login_of_state(request: Request, state: str) -> Login:
+def login_of_state(request: Request, state: str, *, way: str = "broker") -> Login:
     """The login that `state` belongs to; raises StateMismatch unless this very browser began it in time."""
     login = login_named(request, state.partition(".")[0])
-    # Somebody else's answer, delivered by a link, must not sign this browser in as that somebody.
-    if login is None or not secrets.compare_digest(login.state.encode(), state.encode()):
+    # Somebody else's answer, delivered by a link, must not sign this browser in as that somebody; and the
+    # code of one way in is never sent along the other one.
+    if login is None or login.way != way or not secrets.compare_digest(login.state.encode(), state.encode()):
         raise StateMismatch(
             "This login started somewhere else.",
             "Open your Trackeep from your own bookmark and choose Sign in again.",

@@ -1,4 +1,4 @@
-"""The sign-in page: through the OAuth service, or with a token of one's own."""
+"""The sign-in page: through the OAuth service or GitHub itself, or with a token of one's own."""
 
 from __future__ import annotations
 
@@ -53,6 +53,8 @@ def page(
         status=problem.status if problem else 200,
         address=site.settings.base_url.partition("://")[2],
         broker=urlsplit(site.settings.broker_url).netloc,
+        has_login=site.settings.has_github_login,
+        is_github_app=bool(site.settings.has_own_app and site.settings.github_app_slug),
         links={access: _start_link(path, access, login) for access in SCOPES},
         pairing_code=messages.pairing_code(login.code_challenge, site.settings.base_url) if login else "",
         becomes_owner=becomes_owner,

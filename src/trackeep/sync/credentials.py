@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from trackeep.database import Database
 from trackeep.errors import GitHubTokenDead
+from trackeep.github.login import OwnApp
 from trackeep.store import people, schedule
 from trackeep.store.people import Credential
 from trackeep.sync.renewal import Renewer, renews_at
@@ -19,11 +20,12 @@ EARLY_S = 300
 
 @dataclass(frozen=True)
 class Credentials:
-    """Where tokens come from; `clock` gives unix seconds."""
+    """Where tokens come from; `clock` gives unix seconds, `own_app` renews what came through it."""
 
     db: Database
     vault: Vault
     clock: Callable[[], float] = time.time
+    own_app: OwnApp | None = None
 
     async def working(self, account_id: int) -> Credential:
         """The account's token, a new one when it is about to end.
@@ -40,7 +42,8 @@ class Credentials:
             return found
         if found.refresh_token:
             due = now >= renews_at(found.expires_at, found.token_fingerprint)
-            return await Renewer(self.db, self.vault, self.clock).renew(account_id, found) if due else found
+            renewer = Renewer(self.db, self.vault, self.clock, self.own_app)
+            return await renewer.renew(account_id, found) if due else found
         if found.expires_at > now + EARLY_S:
             return found
         problem = "The GitHub token of this account has expired."

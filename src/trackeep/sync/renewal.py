@@ -12,12 +12,14 @@ import structlog
 
 from trackeep.database import Database
 from trackeep.errors import BrokerError, BrokerUnavailable, GitHubTokenDead, GrantRefused, TrackeepError
+from trackeep.github.login import OwnApp
 from trackeep.github.transport import fingerprint
 from trackeep.handshake.client import BrokerClient, Renewal
 from trackeep.store import people, renewals
 from trackeep.store.identity_key import identity_key
 from trackeep.store.people import Credential
 from trackeep.store.renewals import Turn
+from trackeep.sync.own_app import AtGitHub
 from trackeep.sync.processes import is_dead, process_name
 from trackeep.sync.stopping import in_full
 from trackeep.vault import Vault
@@ -50,11 +52,15 @@ def cool_down_s(failures: int) -> int:
 
 @dataclass(frozen=True)
 class Renewer:
-    """Trades tokens at the OAuth service that gave them; `clock` gives unix seconds."""
+    """Trades tokens where they came from: at the OAuth service, or at GitHub by the instance's own app.
+
+    `clock` gives unix seconds.
+    """
 
     db: Database
     vault: Vault
     clock: Callable[[], float]
+    own_app: OwnApp | None = None
 
     async def renew(self, account_id: int, old: Credential) -> Credential:
         """The token that follows `old`, or `old` itself while it lives and a new one cannot be had just now.
@@ -93,9 +99,8 @@ class Renewer:
 
     async def _trade(self, account_id: int, old: Credential) -> Credential:
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
-            key = await identity_key(self.db, self.vault)
-            broker = BrokerClient(http, old.broker_url, key, self.clock)
-            renewal = await broker.refresh(old.refresh_token, old.base_url, old.client_id)
+            giver = await self._giver(http, old)
+            renewal = await giver.refresh(old.refresh_token, old.base_url, old.client_id)
             now = int(self.clock())
             new = following(old, renewal, now)
             async with self.db.write() as conn:
@@ -103,10 +108,15 @@ class Renewer:
             if not is_saved:
                 # Somebody disconnected or signed in meanwhile: this pair belongs to nobody.
                 with contextlib.suppress(TrackeepError):
-                    await broker.revoke(new.access_token)
+                    await giver.revoke(new.access_token)
                 return await self._present(account_id)
         log.info("token renewed", account=account_id)
         return new
+
+    async def _giver(self, http: aiohttp.ClientSession, old: Credential) -> BrokerClient | AtGitHub:
+        if old.kind == "app":
+            return AtGitHub(http, self.own_app, old.client_id)
+        return BrokerClient(http, old.broker_url, await identity_key(self.db, self.vault), self.clock)
 
     async def _is_unknown(
         self, account_id: int, name: str, turn: Turn, error: BrokerError | GrantRefused
@@ -147,7 +157,7 @@ class Renewer:
             return await self._present(account_id)
         if turn.state != "ok":
             raise GitHubTokenDead(turn.problem or "GitHub does not accept this connection any more.", HINT)
-        return self._meanwhile(old, BrokerUnavailable("The OAuth service cannot be asked just now."))
+        return self._meanwhile(old, BrokerUnavailable("A new one cannot be asked for just now."))
 
     async def _present(self, account_id: int) -> Credential:
         async with self.db.read() as conn:

@@ -1,4 +1,4 @@
-"""The service's few calls to GitHub: a token for a code, the person behind it, the end of a token."""
+"""The few calls of a login to GitHub: a token for a code, the person behind it, the end of a token."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from trackeep.environment import GitHubAddresses
+from trackeep.environment import GitHubAddresses, InstanceSettings
 from trackeep.errors import GitHubUnavailable
 from trackeep.github import oauth
+from trackeep.github.transport import USER_AGENT
 from trackeep.model import Person
 
 TIMEOUT_S = 10.0
 LONGEST_ANSWER = 262_144
-USER_AGENT = "trackeep-broker"
+TIMEOUT = aiohttp.ClientTimeout(total=TIMEOUT_S, connect=5.0)
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,31 @@ class _Answer:
     body: bytes
 
 
+@dataclass(frozen=True)
+class OwnApp:
+    """The instance's own registration at GitHub, for logins without an OAuth service between."""
+
+    addresses: GitHubAddresses
+    registration: oauth.Registration
+
+    @classmethod
+    def of(cls, settings: InstanceSettings) -> OwnApp | None:
+        """The registration that the settings name, None when an OAuth service or nothing is set."""
+        if not settings.has_own_app:
+            return None
+        return cls(
+            settings.github,
+            oauth.Registration(
+                settings.github_client_id, settings.github_client_secret, settings.github_app_slug
+            ),
+        )
+
+    def at_github(self, http: aiohttp.ClientSession) -> GitHubLogin:
+        return GitHubLogin(http, self.addresses, self.registration)
+
+
 class GitHubLogin:
-    """GitHub as the login needs it; one connection pool for the whole service."""
+    """GitHub as a login needs it, for one registration."""
 
     def __init__(
         self,
@@ -114,7 +138,13 @@ class GitHubLogin:
         try:
             # No redirects: a secret is sent to the configured address or nowhere.
             async with self._http.request(
-                method, url, headers=headers, data=form, json=json, allow_redirects=False
+                method,
+                url,
+                headers={"User-Agent": USER_AGENT, **headers},
+                data=form,
+                json=json,
+                timeout=TIMEOUT,
+                allow_redirects=False,
             ) as answer:
                 body = await answer.content.read(LONGEST_ANSWER + 1)
                 while len(body) <= LONGEST_ANSWER and not answer.content.at_eof():
@@ -129,8 +159,7 @@ class GitHubLogin:
 def new_http_session() -> aiohttp.ClientSession:
     """The connection pool to GitHub: bounded in time, without cookies and without proxies of its own."""
     return aiohttp.ClientSession(
-        timeout=aiohttp.ClientTimeout(total=TIMEOUT_S, connect=5.0),
+        timeout=TIMEOUT,
         connector=aiohttp.TCPConnector(limit=200, limit_per_host=100),
         cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"User-Agent": USER_AGENT},
     )
