@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -30,6 +30,8 @@ from sqlalchemy.exc import DatabaseError as DatabaseFault
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from trackeep.errors import DatabaseError, DatabaseVersionError
+
+T = TypeVar("T")
 
 _LARGEST_LOG_BYTES = 16 * 1024 * 1024
 _CACHE_KB = 16 * 1024
@@ -126,6 +128,18 @@ async def upsert(
     else:
         statement = statement.on_conflict_do_nothing(index_elements=key)
     await conn.execute(statement, [dict(row) for row in rows])
+
+
+async def insert_once(conn: AsyncConnection, table: Table, row: Mapping[str, Any]) -> bool:
+    """Insert `row` unless its key is there; True for the one that was first, however many try together."""
+    dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(table).values(**row).on_conflict_do_nothing()
+    return (await conn.execute(statement.returning(*table.primary_key))).first() is not None
+
+
+def chunked(items: Sequence[T], size: int = 500) -> Iterator[Sequence[T]]:
+    """`items` in pieces that fit into one statement."""
+    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def _engine(url: str) -> AsyncEngine:

@@ -57,7 +57,7 @@ def test_the_card_is_readable_everywhere(
     context = seen_by(browser, instance, cookies, viewport=size, color_scheme=theme)
     visit = Visit.of(context)
     page = visit.page
-    page.goto(f"{instance.url}/settings")
+    page.goto(f"{instance.url}/settings/github")
     page.get_by_text("Disconnect", exact=True).click()
     assert not visit.violations() and not visit.is_wider_than_its_window()
     page.get_by_role("button", name="Disconnect and revoke at GitHub").click()

@@ -69,11 +69,11 @@ async def stage(changing: Sandbox, tmp_path: Path) -> AsyncIterator[Stage]:
 
 async def test_the_card_says_how_things_stand(stage: Stage) -> None:
     """How, since when, until when, what it may, when it is renewed, and both buttons."""
-    page = (await stage.alice.open("/settings")).text
-    card = page.partition('id="github"')[2].partition("This browser")[0]
+    page = (await stage.alice.open("/settings/github")).text
+    card = page.partition('id="github"')[2].partition("</section>")[0]
     for words in ("Through localhost", "Connected", "Token ends", "Next renewal", "in 7 h", "It may use"):
         assert words in card, words
-    assert "/auth/login?next=%2Fsettings" in card
+    assert "/auth/login?next=%2Fsettings%2Fgithub" in card
     assert "Disconnect and revoke at GitHub" in card
 
 
@@ -90,20 +90,20 @@ async def test_it_ends_at_github_and_here_and_nothing_else(stage: Stage) -> None
     stored, living = await stage.count(commit), stage.living()
     assert stored > 0
     answer = await stage.alice.send("/settings/disconnect", {})
-    assert answer.location == "/settings?disconnected=ended#github"
+    assert answer.location == "/settings/github?disconnected=ended"
     assert (stage.living(), await stage.count(connection), await stage.count(commit)) == (
         living - 1,
         0,
         stored,
     )
-    page = await stage.alice.open("/settings?disconnected=ended")
+    page = await stage.alice.open("/settings/github?disconnected=ended")
     assert "GitHub ended the token" in page.text and "Connect GitHub" in page.text
     assert "Not connected to GitHub" in (await stage.alice.open("/")).text
     assert "alice/almanac" in (await stage.alice.open("/repos")).text
     await stage.sync()
-    assert (await stage.alice.send("/settings/disconnect", {})).location.endswith("nothing#github")
-    back = await stage.alice.get(await callback_of(stage, "/settings"))
-    assert back.location == "/settings"
+    assert (await stage.alice.send("/settings/disconnect", {})).location.endswith("disconnected=nothing")
+    back = await stage.alice.get(await callback_of(stage, "/settings/github"))
+    assert back.location == "/settings/github"
     assert await stage.count(connection) == 1
 
 
@@ -117,7 +117,7 @@ async def test_an_expired_token_takes_its_refresh_token_along(stage: Stage) -> N
     stage.instance.clock.ahead_s += LIFE_S + 60
     stage.broker.clock.now += LIFE_S + 60
     before = stage.github.ask("/tokens")["count"]
-    assert (await stage.alice.send("/settings/disconnect", {})).location.endswith("ended#github")
+    assert (await stage.alice.send("/settings/disconnect", {})).location.endswith("disconnected=ended")
     tokens = stage.github.ask("/tokens")["tokens"]
     assert len(tokens) == before + 1 and tokens[-1]["revoked"]
 
@@ -127,20 +127,21 @@ async def test_when_github_cannot_be_told(stage: Stage) -> None:
     stage.github.fault("DELETE /api/v3/applications/", "status", times=3, status=502)
     answer = await stage.alice.send("/settings/disconnect", {})
     stage.github.ask("/faults", method="DELETE")
-    assert answer.location.endswith("kept#github")
+    assert answer.location.endswith("disconnected=kept")
     assert await stage.count(connection) == 0
-    page = await stage.alice.open("/settings?disconnected=kept")
+    page = await stage.alice.open("/settings/github?disconnected=kept")
     assert f"{stage.github.url}/settings/applications" in page.text
 
 
 async def test_a_pasted_token_can_only_be_ended_by_its_owner(stage: Stage) -> None:
     """The page says so and links to GitHub; the token itself goes on working."""
-    await stage.alice.send("/signin/token", {"token": stage.github.token("alice"), "next": "/settings"})
-    card = (await stage.alice.open("/settings")).text
+    form = {"token": stage.github.token("alice"), "next": "/settings/github"}
+    await stage.alice.send("/signin/token", form)
+    card = (await stage.alice.open("/settings/github")).text
     assert "A token you pasted" in card and "only you can end it" in card
     assert "Disconnect and revoke" not in card
     answer = await stage.alice.send("/settings/disconnect", {})
-    assert answer.location.endswith("pasted#github")
+    assert answer.location.endswith("disconnected=pasted")
     assert f"{stage.github.url}/settings/tokens" in (await stage.alice.open(answer.location)).text
 
 
@@ -159,8 +160,8 @@ async def test_reconnect_is_one_click_wherever_it_is_said(stage: Stage) -> None:
     for path, link in (("/", "/auth/login?next=%2F"), ("/sync", "/auth/login?next=%2Fsync")):
         page = (await stage.alice.open(path)).text
         assert "GitHub ended this connection." in page and f'href="{link}"' in page, path
-    settings = (await stage.alice.open("/settings")).text
-    assert "Reconnect needed" in settings and 'href="/auth/login?next=%2Fsettings"' in settings
+    settings = (await stage.alice.open("/settings/github")).text
+    assert "Reconnect needed" in settings and 'href="/auth/login?next=%2Fsettings%2Fgithub"' in settings
     env = environment({**github_environment(stage.github.url), "TRACKEEP_DATA_DIR": str(stage.folder)})
     env |= {"TRACKEEP_BASE_URL": stage.instance.url, "TRACKEEP_BROKER_URL": stage.broker.url}
     said = await asyncio.to_thread(lambda: run("status", env=env))

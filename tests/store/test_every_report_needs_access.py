@@ -21,7 +21,7 @@ from trackeep.store import tables_fetched as fetched
 pytestmark = pytest.mark.anyio
 
 # What these tell is about the account itself: its connection, its budgets, its own runs.
-OWN = {"connection_of", "is_graphql_refused", "budgets", "runs"}
+OWN = {"connection_of", "is_graphql_refused", "blocked_owners", "budgets", "runs"}
 WINDOW = Window(0, NOW)
 ARGUMENTS: dict[str, Any] = {
     "window": WINDOW,
@@ -35,6 +35,7 @@ ARGUMENTS: dict[str, Any] = {
     "ids": [SECRET],
     "owner": "bob",
     "name": "secret-plan",
+    "login": "bob",
 }
 
 

@@ -149,8 +149,8 @@ async def test_permission_ends_with_its_reason(db: Database) -> None:
     assert await admitted(db, MALLORY)
     async with db.write() as conn:
         await people.forget_memberships(conn, BOB.id)
-        assert await people.disallow(conn, "Mallory")
-        assert not await people.disallow(conn, "mallory")
+        assert await people.shut_out(conn, MALLORY.id)
+        assert not await people.shut_out(conn, MALLORY.id)
         assert len((await conn.execute(select(allowed_person))).all()) == 1
     assert not await admitted(db, BOB, Admission.of([], ["fernhill"]))
     assert not await admitted(db, MALLORY)
@@ -164,7 +164,7 @@ async def test_removal_ends_the_sessions(db: Database) -> None:
         await people.allow(conn, BOB, people.BY_COMMAND, NOW)
         await sessions.start(conn, "secret", BOB.id, device, NOW)
         assert await sessions.find(conn, "secret", NOBODY, NOW) is not None
-        await people.disallow(conn, "bob")
+        await people.shut_out(conn, BOB.id)
         assert await sessions.find(conn, "secret", NOBODY, NOW) is None
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from trackeep.database import Database
     from trackeep.environment import InstanceSettings
+    from trackeep.instance.site import Site
 
 T = TypeVar("T")
 Command = Callable[..., Any]
@@ -53,6 +54,19 @@ async def opened(settings: InstanceSettings) -> AsyncIterator[Database]:
         yield db
     finally:
         await db.close()
+
+
+@contextlib.asynccontextmanager
+async def site_of(settings: InstanceSettings) -> AsyncIterator[Site]:
+    """What the pages work with, for a command that does what a page does."""
+    import aiohttp
+
+    from trackeep.instance.app import new_site
+    from trackeep.vault import open_vault
+
+    vault = open_vault(settings.secret_key, settings.data_dir)
+    async with opened(settings) as db, aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
+        yield new_site(settings, db, vault, http)
 
 
 async def account_of(conn: AsyncConnection, settings: InstanceSettings, login: str | None) -> int:

@@ -102,7 +102,8 @@ async def _figures(conn: AsyncConnection, settings: InstanceSettings, account_id
 
 def _way_back(settings: InstanceSettings, kind: str) -> str:
     """The address that reconnects: for a pasted token the page where a new one is pasted."""
-    path = "/auth/login?next=/settings" if kind == "broker" and settings.broker_url else "/settings#github"
+    is_direct = kind != "token" and settings.has_github_login
+    path = "/auth/login?next=/settings/github" if is_direct else "/settings/github"
     return settings.base_url + path
 
 

@@ -10,12 +10,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trackeep.cli.edge import finish, opened, settings_of
+from trackeep.cli.edge import finish, opened, settings_of, site_of
 
 if TYPE_CHECKING:
     from trackeep.database import Database
     from trackeep.environment import InstanceSettings
     from trackeep.model import Person
+
+
+# What became of somebody's token at GitHub, said after the rest.
+REVOKED = {
+    "ended": " GitHub ended their token.",
+    "kept": " Their token could not be ended at GitHub just now.",
+    "pasted": " The token they had pasted still works elsewhere.",
+    "nothing": "",
+}
 
 
 @click.group()
@@ -65,17 +74,22 @@ def allow(login: str) -> None:
 @user.command()
 @click.argument("login")
 def remove(login: str) -> None:
-    """Take away what `allow` gave LOGIN, and end every session of theirs."""
+    """Take away what `allow` gave LOGIN, and end their sessions and tokens, at GitHub too."""
 
     async def work() -> None:
         from trackeep.errors import NotFound
+        from trackeep.instance import users_page
         from trackeep.store import people
 
         settings = settings_of()
-        async with opened(settings) as db, db.write() as conn:
-            if not await people.disallow(conn, login):
+        async with site_of(settings) as site:
+            async with site.db.read() as conn:
+                found = await people.known_as(conn, login)
+            if not found:
                 raise NotFound(f"Nobody called {login} may sign in here.", "See `trackeep user list`.")
-        click.echo(f"{login} is signed out and may not sign in any more.")
+            for person_id in found:
+                outcome = await users_page.shut_out(site, person_id)
+        click.echo(f"{login} is signed out and may not sign in any more.{REVOKED[outcome]}")
         if login.lower() in {name.lower() for name in settings.allowed_users}:
             click.echo("TRACKEEP_ALLOWED_USERS still names this login; take it out there too.", err=True)
 
@@ -88,19 +102,13 @@ def disconnect(login: str) -> None:
     """End LOGIN's connection to GitHub, there and here; what was fetched stays, nobody is signed out."""
 
     async def work() -> str:
-        import aiohttp
-
         from trackeep.instance import disconnect as connection
-        from trackeep.instance.app import new_site
         from trackeep.store import people
-        from trackeep.vault import open_vault
 
-        settings = settings_of()
-        vault = open_vault(settings.secret_key, settings.data_dir)
-        async with opened(settings) as db, aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
-            async with db.read() as conn:
+        async with site_of(settings_of()) as site:
+            async with site.db.read() as conn:
                 account_id = await people.account_named(conn, login)
-            return await connection.end(new_site(settings, db, vault, http), account_id)
+            return await connection.end(site, account_id)
 
     click.echo(
         {

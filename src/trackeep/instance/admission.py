@@ -16,6 +16,7 @@ from trackeep.errors import (
     GitHubError,
     GitHubNoAccess,
     GitHubUnavailable,
+    NotFound,
     TokenRefused,
     TrackeepError,
 )
@@ -132,6 +133,22 @@ async def resolve_at_start(site: Site) -> None:
             )
     except TrackeepError as error:
         log.warning("could not ask GitHub who is allowed", reason=error.sentence)
+
+
+async def allow_login(site: Site, owner_id: int, login: str) -> Person:
+    """Let the GitHub account that has this login today sign in from now on, whatever its login becomes.
+
+    Raises NotFound when GitHub knows nobody of that name, GitHubError when it cannot be asked.
+    """
+    credentials = Credentials(site.db, site.vault, site.clock, OwnApp.of(site.settings))
+    token = (await credentials.working(owner_id)).access_token
+    try:
+        who = await rest.person(GitHub(site.http, site.settings.github, token, clock=site.clock), login)
+    except GitHubNoAccess:
+        raise NotFound(f"GitHub knows nobody called {login}.", "Check the spelling.") from None
+    async with site.db.write() as conn:
+        await people.allow(conn, who, people.BY_COMMAND, site.now())
+    return who
 
 
 async def resolve_logins(site: Site, github: GitHub) -> None:

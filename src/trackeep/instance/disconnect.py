@@ -22,7 +22,8 @@ NOTHING = "nothing"
 async def disconnect(request: Request) -> Response:
     """POST /settings/disconnect"""
     site = site_of(request)
-    return site.go(f"/settings?disconnected={await end(site, viewer_of(request).account_id)}#github")
+    outcome = await end(site, viewer_of(request).account_id)
+    return site.go(f"/settings/github?disconnected={outcome}")
 
 
 async def end(site: Site, account_id: int) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from jinja2 import pass_context
+from jinja2.runtime import Context
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -42,18 +45,29 @@ def prepare(pages: web.Pages) -> None:
         face_colour=words.face_colour,
         bytes=words.size,
         pair=lambda value: (value, value),
-        weekday=words.weekday,
-        short_day=words.short_day,
-        long_day=words.day,
+        weekday=_in_style(words.weekday),
+        short_day=_in_style(words.short_day),
+        long_day=_in_style(words.day),
     )
     pages.globals.update(version=__version__, period_words=PERIOD_WORDS, address=address)
     pages.globals.update(pull_size=size, live_state=live_state)
 
 
+def _in_style(write: Callable[[date, str], str]) -> Callable[[Context, date], str]:
+    """A filter that writes a date as the reader chose to see them."""
+
+    @pass_context
+    def filtered(context: Context, value: date) -> str:
+        when = context.get("when")
+        return write(value, when.style if isinstance(when, When) else "")
+
+    return filtered
+
+
 def show(request: Request, template: str, nav: str, **values: Any) -> Response:
     """A page inside the frame; `nav` names its entry in the header."""
     site, viewer = site_of(request), viewer_of(request)
-    when = When(site.now(), zone_of(viewer))
+    when = When(site.now(), zone_of(viewer), viewer.date_style)
     here = Here(request, site.pages)
     web_url = site.settings.github.web
     return site.pages.page(
@@ -180,10 +194,11 @@ def address(path: str, /, **query: str | None) -> str:
 
 @dataclass(frozen=True)
 class When:
-    """Moments in the reader's words and zone."""
+    """Moments in the reader's words, zone and date style."""
 
     now: int
     zone: ZoneInfo
+    style: str = ""
 
     def age(self, at: float | None) -> str:
         return words.age(self.now, at)
@@ -198,7 +213,7 @@ class When:
         return words.clock(at, self.zone)
 
     def moment(self, at: float) -> str:
-        return words.moment(at, self.zone)
+        return words.moment(at, self.zone, self.style)
 
     def day(self, at: float) -> date:
         return day_of(at, self.zone)

@@ -61,6 +61,18 @@ def signed_in(endpoint: Endpoint) -> Endpoint:
     return guarded
 
 
+def owner_only(endpoint: Endpoint) -> Endpoint:
+    """Only for the owner of the instance; anybody else is refused."""
+
+    @wraps(endpoint)
+    async def guarded(request: Request) -> Response:
+        if request.state.viewer.role != "owner":
+            raise Forbidden("Only the owner of this Trackeep may do this.", "Ask the owner.")
+        return await endpoint(request)
+
+    return signed_in(guarded)
+
+
 def anybody(endpoint: Endpoint) -> Endpoint:
     """For everybody: `request.state.viewer` is a Viewer or None."""
 

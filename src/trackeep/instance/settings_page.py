@@ -1,97 +1,99 @@
-"""Settings: time zone, theme, how GitHub is connected, signing out."""
+"""Settings, profile and display: zone, weeks, dates and colours, and which addresses are the reader's."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from urllib.parse import urlencode, urlsplit
+from typing import Any
 from zoneinfo import available_timezones
 
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
 from trackeep.errors import UsageError
-from trackeep.instance import permissions
-from trackeep.instance.frame import show, viewer_of
+from trackeep.instance.frame import reader_of, show, viewer_of
 from trackeep.instance.settings_sections import show_section
-from trackeep.instance.signin import new_token_link
 from trackeep.instance.site import safe_next, site_of
-from trackeep.store import preferences, reports_connection
-from trackeep.sync.renewal import renews_at
-
-THEMES = {"system": "Like the system", "light": "Light", "dark": "Dark"}
-
-
-# What became of a token after "Disconnect", in words.
-DISCONNECTED = {
-    "ended": "Disconnected, and GitHub ended the token.",
-    "pasted": "Disconnected. The token that you pasted still works elsewhere; only you can end it.",
-    "kept": "Disconnected here, but GitHub could not be told just now. End the access there.",
-    "nothing": "There was no connection.",
-}
+from trackeep.store import claims, preferences, reports_identities
+from trackeep.store.preferences import DATE_STYLES, HEATMAPS, STALE_DAYS, THEMES, WEEK_STARTS
 
 
 async def page(request: Request) -> Response:
     """GET /settings"""
     site, viewer = site_of(request), viewer_of(request)
     async with site.db.read() as conn:
-        way = await reports_connection.connection_of(conn, viewer.account_id)
-    outcome = request.query_params.get("disconnected", "")
+        claimed = await claims.claims_of(conn, viewer.account_id)
+        candidates = await reports_identities.candidates(conn, reader_of(request))
     return show_section(
         request,
         "settings.html",
         "profile",
-        way=way,
-        permissions=permissions.in_words(way.scopes) if way else (),
-        renews_at=renews_at(way.expires_at, way.token_fingerprint)
-        if way and way.expires_at and way.is_renewable
-        else None,
-        broker=urlsplit(way.broker_url).netloc if way else "",
-        has_broker=bool(site.settings.broker_url),
-        again=again(way),
-        new_token=new_token_link(site.settings.github),
-        disconnected=(outcome, DISCONNECTED.get(outcome, "")),
+        claims=claimed,
+        candidates=candidates,
         themes=THEMES,
+        heatmaps=HEATMAPS,
+        week_starts=WEEK_STARTS,
+        date_styles=DATE_STYLES,
+        stale_days=STALE_DAYS,
         zones=time_zones(),
     )
 
 
-def again(way: reports_connection.Connection | None) -> str:
-    """The link that connects to GitHub, with as much access as there is now."""
-    query = {"next": "/settings"}
-    if way and way.scopes and way.kind == "broker" and "repo" not in way.scopes:
-        query["access"] = "public"
-    return f"/auth/login?{urlencode(query)}"
+async def set_display(request: Request) -> Response:
+    """POST /settings/display: zone, first day of the week, date style and stale days, all at once."""
+    form, site = await request.form(), site_of(request)
+    chosen = {
+        "time_zone": _time_zone(form),
+        "week_start": int(_one_of(form, "week_start", {str(day): "" for day in WEEK_STARTS})),
+        "date_style": _one_of(form, "date_style", DATE_STYLES),
+        "stale_days": _stale_days(form),
+    }
+    async with site.db.write() as conn:
+        await preferences.save(conn, viewer_of(request).account_id, **chosen)
+    return site.go("/settings")
 
 
 async def set_theme(request: Request) -> Response:
     """POST /settings/theme"""
-    form = await request.form()
-    theme = str(form.get("theme", ""))
-    if theme not in THEMES:
-        raise UsageError("There is no such theme.", "Choose system, light or dark.")
-    site = site_of(request)
-    async with site.db.write() as conn:
-        await preferences.save(conn, viewer_of(request).account_id, theme=theme)
-    return site.go(safe_next(str(form.get("return_to", "/settings"))))
+    return await _set(request, theme=_one_of(await request.form(), "theme", THEMES))
+
+
+async def set_heatmap(request: Request) -> Response:
+    """POST /settings/heatmap"""
+    return await _set(request, heatmap=_one_of(await request.form(), "heatmap", HEATMAPS))
 
 
 async def set_time_zone(request: Request) -> Response:
     """POST /settings/time-zone"""
-    form = await request.form()
+    return await _set(request, time_zone=_time_zone(await request.form()))
+
+
+async def _set(request: Request, **chosen: Any) -> Response:
+    site = site_of(request)
+    async with site.db.write() as conn:
+        await preferences.save(conn, viewer_of(request).account_id, **chosen)
+    return site.go(safe_next(str((await request.form()).get("return_to", "/settings"))))
+
+
+def _time_zone(form: FormData) -> str:
     name = str(form.get("time_zone", "")).strip()
     if name not in time_zones():
         raise UsageError(f"“{name[:60]}” is no time zone we know.", "Write it as Europe/Prague.")
-    site = site_of(request)
-    async with site.db.write() as conn:
-        await preferences.save(conn, viewer_of(request).account_id, time_zone=name)
-    return site.go(safe_next(str(form.get("return_to", "/settings"))))
+    return name
 
 
-async def privacy(request: Request) -> Response:
-    """GET /privacy"""
-    settings = site_of(request).settings
-    hosts = [settings.github.web, settings.github.api, settings.broker_url]
-    return show(request, "privacy.html", "settings", hosts=list(dict.fromkeys(filter(None, hosts))))
+def _one_of(form: FormData, name: str, choices: dict[str, str]) -> str:
+    value = str(form.get(name, ""))
+    if value not in choices:
+        raise UsageError(f"There is no such {name.replace('_', ' ')}.", "Choose one of those on the page.")
+    return value
+
+
+def _stale_days(form: FormData) -> int:
+    text, (least, most) = str(form.get("stale_days", "")), STALE_DAYS
+    if not (text.isascii() and text.isdecimal() and len(text) < 4 and least <= int(text) <= most):
+        raise UsageError("Stale days must be a whole number.", f"Write one from {least} to {most}.")
+    return int(text)
 
 
 async def shortcuts(request: Request) -> Response:

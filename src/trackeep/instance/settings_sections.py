@@ -21,7 +21,13 @@ class Section:
     is_owners: bool = False
 
 
-SECTIONS = (Section("profile", "/settings", "Profile"),)
+SECTIONS = (
+    Section("profile", "/settings", "Profile"),
+    Section("github", "/settings/github", "GitHub"),
+    Section("sessions", "/settings/sessions", "Sessions"),
+    Section("users", "/settings/users", "Users", is_owners=True),
+    Section("danger", "/settings/danger", "Danger zone"),
+)
 
 
 def show_section(request: Request, template: str, section: str, **values: Any) -> Response:

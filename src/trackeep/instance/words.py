@@ -80,22 +80,31 @@ def clock(at: float, zone: ZoneInfo) -> str:
     return f"{datetime.fromtimestamp(at, zone):%H:%M}"
 
 
-def moment(at: float, zone: ZoneInfo) -> str:
+def moment(at: float, zone: ZoneInfo, style: str = "") -> str:
     """ "23 November 2026, 14:05"."""
     when = datetime.fromtimestamp(at, zone)
-    return f"{day(when.date())}, {when:%H:%M}"
+    return f"{day(when.date(), style)}, {when:%H:%M}"
 
 
-def day(value: date) -> str:
-    return f"{value.day} {value:%B %Y}"
+# Each date takes a `style`: "day" (or ""), "month" (the month first) or "iso" (2026-11-23).
 
 
-def short_day(value: date) -> str:
-    return f"{value.day} {value:%b}"
+def day(value: date, style: str = "") -> str:
+    if style == "iso":
+        return value.isoformat()
+    return f"{value:%B} {value.day}, {value.year}" if style == "month" else f"{value.day} {value:%B %Y}"
 
 
-def weekday(value: date) -> str:
-    return f"{value:%A} {value.day} {value:%B}"
+def short_day(value: date, style: str = "") -> str:
+    if style == "iso":
+        return f"{value:%m-%d}"
+    return f"{value:%b} {value.day}" if style == "month" else f"{value.day} {value:%b}"
+
+
+def weekday(value: date, style: str = "") -> str:
+    if style == "iso":
+        return f"{value:%A} {value:%m-%d}"
+    return f"{value:%A}, {value:%B} {value.day}" if style == "month" else f"{value:%A} {value.day} {value:%B}"
 
 
 def size(count: int) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row, and_, case, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from trackeep.database import upsert
+from trackeep.database import insert_once, upsert
 from trackeep.errors import NotFound, NotSignedIn, SecretsError, UsageError
 from trackeep.model import Email, Person
 from trackeep.store.tables import (
@@ -19,6 +19,7 @@ from trackeep.store.tables import (
     connection,
     follow,
     instance,
+    pending_arrival,
     person,
     seen_token,
     session,
@@ -27,6 +28,8 @@ from trackeep.store.tables_sync import schedule
 from trackeep.vault import Vault
 
 BY_COMMAND, BY_SETTING, BY_ORGANISATION = "command", "setting", "organisation"
+# Every table whose rows let somebody in; a test holds it against all tables that belong to an account.
+WAYS_IN = (session, pending_arrival)
 
 
 @dataclass(frozen=True)
@@ -50,13 +53,21 @@ class Credential:
 
 @dataclass(frozen=True)
 class Listed:
-    """One line of `trackeep user list`."""
+    """Somebody who may sign in; `why` are the words of `allowed_person`, several with commas."""
 
     id: int
     login: str
     role: str
     why: str
     last_seen_at: int | None
+
+    @property
+    def why_in_words(self) -> str:
+        words = {"command": "The owner", "setting": "The setting for", "organisation": "Member of"}
+        reasons = (reason.partition(" ") for reason in self.why.split(", ") if reason)
+        return (
+            ", ".join(f"{words[source]} {entry}".strip() for source, _, entry in reasons) or "Nobody any more"
+        )
 
 
 # ---- accounts -----------------------------------------------------------------------------------
@@ -121,10 +132,7 @@ async def make_due(conn: AsyncConnection, account_id: int, now: int) -> None:
 async def remember_token(conn: AsyncConnection, jti: str, expires_at: int, now: int) -> bool:
     """Note that a login token was used; False when it was used before."""
     await conn.execute(delete(seen_token).where(seen_token.c.expires_at < now))
-    if (await conn.execute(select(seen_token.c.jti).where(seen_token.c.jti == jti))).first():
-        return False
-    await upsert(conn, seen_token, [{"jti": jti, "expires_at": expires_at}], key=["jti"])
-    return True
+    return await insert_once(conn, seen_token, {"jti": jti, "expires_at": expires_at})
 
 
 # ---- their way to GitHub ------------------------------------------------------------------------
@@ -253,20 +261,51 @@ async def unresolved(conn: AsyncConnection, logins: Iterable[str]) -> list[str]:
     return sorted({login.lower() for login in logins} - entries)
 
 
-async def disallow(conn: AsyncConnection, login: str) -> bool:
-    """Take away every permission of `login` and end their sessions; False when there was nothing."""
-    ids = set((await conn.execute(select(person.c.id).where(_named(person.c.login, login)))).scalars())
+async def known_as(conn: AsyncConnection, login: str) -> list[int]:
+    """GitHub's numbers of accounts and allowed people with this login; none for a stranger's."""
+    accounts = select(account.c.id).join(person, person.c.id == account.c.id)
     listed = select(allowed_person.c.id).where(_named(allowed_person.c.login, login))
-    ids |= set((await conn.execute(listed)).scalars())
-    removed = await conn.execute(delete(allowed_person).where(allowed_person.c.id.in_(ids)))
-    ended = await conn.execute(delete(session).where(session.c.account_id.in_(ids)))
-    return bool(removed.rowcount or ended.rowcount)
+    ids = set((await conn.execute(accounts.where(_named(person.c.login, login)))).scalars())
+    return sorted(ids | set((await conn.execute(listed)).scalars()))
+
+
+async def shut_out(conn: AsyncConnection, person_id: int) -> bool:
+    """Take away every permission of a person and end every way in; False when there was nothing.
+
+    Raises UsageError for the owner.
+    """
+    owner = select(instance.c.id).where(instance.c.owner_id == person_id)
+    if (await conn.execute(owner)).first():
+        raise UsageError("The owner cannot be removed.", "Make somebody else the owner first.")
+    removed = await conn.execute(delete(allowed_person).where(allowed_person.c.id == person_id))
+    ended = await end_ways_in(conn, person_id)
+    return bool(removed.rowcount or ended)
+
+
+async def end_ways_in(conn: AsyncConnection, account_id: int) -> int:
+    """End every session and every token by which this account reaches the instance; how many there were."""
+    ended = 0
+    for table in WAYS_IN:
+        ended += (await conn.execute(delete(table).where(table.c.account_id == account_id))).rowcount
+    return ended
 
 
 async def make_owner(conn: AsyncConnection, account_id: int) -> None:
     """Hand the instance to an account that has signed in before."""
     await upsert(conn, instance, [{"id": 1, "owner_id": account_id, "setup_hash": None}], key=["id"])
     await show_owner(conn, account_id)
+
+
+async def hand_over(
+    conn: AsyncConnection, giver_id: int, account_id: int, rules: Admission, now: int
+) -> None:
+    """Make another account the owner; the giver stays allowed. Raises NotFound unless it may sign in."""
+    has_come = (await conn.execute(select(account.c.id).where(account.c.id == account_id))).first()
+    if not has_come or not await is_admitted(conn, account_id, rules):
+        raise NotFound("This person has not signed in here yet.", "Ask them to sign in first.")
+    giver = (await conn.execute(select(person).where(person.c.id == giver_id))).one()
+    await allow(conn, Person(giver_id, giver.login), BY_COMMAND, now)
+    await make_owner(conn, account_id)
 
 
 async def show_owner(conn: AsyncConnection, account_id: int) -> None:

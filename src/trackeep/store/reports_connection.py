@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from trackeep.store.tables import connection
+from trackeep.store.reports_access import Reader
+from trackeep.store.tables import access, connection, follow
 from trackeep.store.tables_sync import cursor
 
 
@@ -46,6 +48,42 @@ async def connection_of(conn: AsyncConnection, account_id: int) -> Connection | 
         expires_at=row.expires_at,
         is_renewable=row.refresh_token is not None,
         tried_again_at=row.renewal_after if row.renewal_failures else None,
+    )
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """An owner whose repositories GitHub hides here; `link` is GitHub's page that helps, or ""."""
+
+    owner: str
+    problem: str
+    link: str
+    repositories: int
+
+
+async def blocked_owners(conn: AsyncConnection, reader: Reader) -> tuple[Blocked, ...]:
+    """Owners that want single sign-on first, or hide what this account follows; one query.
+
+    Owners are named as the account knew them, and nothing is read of the repositories themselves.
+    """
+    me = reader.account_id
+    rows = (
+        select(access.c.known_as, cursor.c.problem, cursor.c.link)
+        .select_from(cursor)
+        .join(follow, and_(follow.c.repository_id == cursor.c.repository_id, follow.c.account_id == me))
+        .join(access, and_(access.c.repository_id == cursor.c.repository_id, access.c.account_id == me))
+        .where(cursor.c.account_id == me, cursor.c.problem != "")
+        .where(or_(cursor.c.stream == "access", cursor.c.link != ""))
+        .order_by(access.c.known_as)
+    )
+    found: dict[str, dict[str, Any]] = {}
+    for row in await conn.execute(rows):
+        owner = row.known_as.partition("/")[0]
+        found.setdefault(owner, {})[row.known_as] = row
+    return tuple(
+        Blocked(owner, *max((row.link, row.problem) for row in rows_of.values())[::-1], len(rows_of))
+        for owner, rows_of in found.items()
+        if owner
     )
 
 

@@ -43,6 +43,18 @@ class Found:
     seen_at: int
 
 
+@dataclass(frozen=True)
+class Open:
+    """One living session as its owner may see it; `key` names it and opens nothing. Times in unix seconds."""
+
+    key: str
+    user_agent: str
+    address: str
+    created_at: int
+    seen_at: int
+    is_this: bool
+
+
 async def start(conn: AsyncConnection, session_id: str, account_id: int, device: Device, now: int) -> None:
     """Save a new session and forget those that are over."""
     await conn.execute(delete(session).where(session.c.expires_at <= now))
@@ -82,6 +94,29 @@ async def end_all(conn: AsyncConnection, account_id: int, *, but: str = "") -> N
     """End every session of an account, except the one with the id `but`."""
     others = (session.c.account_id == account_id) & (session.c.id_hash != _hash(but))
     await conn.execute(delete(session).where(others))
+
+
+async def open_ones(conn: AsyncConnection, account_id: int, here: str, now: int) -> tuple[Open, ...]:
+    """The living sessions of an account, last used first; `here` is the id of the one that asks."""
+    mine = (session.c.account_id == account_id) & (session.c.expires_at > now)
+    rows = await conn.execute(select(session).where(mine).order_by(session.c.seen_at.desc()))
+    return tuple(
+        Open(
+            key=bytes(row.id_hash).hex(),
+            user_agent=row.user_agent,
+            address=row.address,
+            created_at=row.created_at,
+            seen_at=row.seen_at,
+            is_this=bytes(row.id_hash) == _hash(here),
+        )
+        for row in rows
+    )
+
+
+async def end_named(conn: AsyncConnection, account_id: int, key: str) -> bool:
+    """End the session of this account with that key; False when it has none such."""
+    this = (session.c.account_id == account_id) & (session.c.id_hash == bytes.fromhex(key))
+    return bool((await conn.execute(delete(session).where(this))).rowcount)
 
 
 def _hash(session_id: str) -> bytes:
