@@ -46,6 +46,10 @@ class Sandbox:
         changed: dict[str, Any] = self.ask(f"/repos/{full_name}/change", {"kind": kind, **more})
         return changed
 
+    def member(self, login: str, *, is_one: bool, organisation: str = "fernhill") -> None:
+        """Take somebody into an organisation, or put them out of it."""
+        self.ask(f"/organizations/{organisation}/members", {"add" if is_one else "remove": login})
+
     def make(self, full_name: str, kind: str = "empty", **more: Any) -> dict[str, Any]:
         """A new repository of this kind: its id, full_name and git_dir."""
         owner, name = full_name.split("/")

@@ -61,7 +61,7 @@ async def _serve(
 
     from trackeep import web
     from trackeep.cli.edge import opened
-    from trackeep.instance import admission, other_account, setup
+    from trackeep.instance import admission, memberships, other_account, setup
     from trackeep.instance.app import create_app, new_site
     from trackeep.vault import open_vault
 
@@ -79,6 +79,7 @@ async def _serve(
             async with (
                 _in_background(admission.resolve_at_start(site)),
                 _in_background(other_account.end_overdue(site)),
+                _in_background(memberships.keep_checking(site)),
                 _in_background(_sync(settings, db, vault) if with_worker else None),
             ):
                 await web.serve(create_app(site), listener, say)

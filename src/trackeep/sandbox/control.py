@@ -32,6 +32,7 @@ def routes(state: SandboxState) -> list[BaseRoute]:
     table: dict[tuple[str, str], Callable[[Request], Awaitable[Any]]] = {
         ("GET", "/people"): control.people,
         ("POST", "/people"): control.add_people,
+        ("POST", "/organizations/{login}/members"): control.change_members,
         ("GET", "/truth"): control.truth,
         ("GET", "/log"): control.log,
         ("DELETE", "/log"): control.clear_log,
@@ -88,6 +89,14 @@ class _Control:
             token, names = ready_made_token(person.login), [each.full_name for each in works_on]
             told.append({"login": person.login, "id": person.id, "token": token, "repositories": names})
         return told
+
+    async def change_members(self, request: Request) -> Any:
+        """`add` or `remove` one login; what an organisation's repositories grant follows by itself."""
+        asked, organization = await _read(request), self._state.world.people[request.path_params["login"]]
+        gone = {asked.get("remove"), asked.get("add")}
+        organization.members = [login for login in organization.members if login not in gone]
+        organization.members += [self._state.world.people[asked["add"]].login] if "add" in asked else []
+        return {"members": organization.members}
 
     async def truth(self, request: Request) -> Any:
         """`?commits=1` adds every commit that branches and tags reach.

@@ -254,6 +254,37 @@ async def forget_memberships(conn: AsyncConnection, person_id: int) -> None:
     await conn.execute(delete(allowed_person).where(mine))
 
 
+@dataclass(frozen=True)
+class Membership:
+    """Somebody who may sign in because an organisation lets them, and when that was last true."""
+
+    person_id: int
+    entry: str
+    checked_at: int
+
+
+async def memberships_due(conn: AsyncConnection, before: int) -> list[Membership]:
+    """Those who may sign in through an organisation and were last checked before an instant."""
+    due = (allowed_person.c.source == BY_ORGANISATION) & (allowed_person.c.checked_at <= before)
+    rows = await conn.execute(select(allowed_person).where(due).order_by(allowed_person.c.id))
+    return [Membership(row.id, row.entry, row.checked_at) for row in rows]
+
+
+async def renew_membership(conn: AsyncConnection, person_id: int, entry: str, now: int) -> None:
+    """They are a member of `entry` today; says nothing of somebody who was removed meanwhile."""
+    mine = (allowed_person.c.id == person_id) & (allowed_person.c.source == BY_ORGANISATION)
+    await conn.execute(update(allowed_person).where(mine).values(entry=entry, checked_at=now))
+
+
+async def end_membership(conn: AsyncConnection, person_id: int, rules: Admission) -> bool:
+    """What an organisation gave ends; True when nothing else lets them in, so that they are signed out."""
+    await forget_memberships(conn, person_id)
+    if await is_admitted(conn, person_id, rules):
+        return False
+    await end_ways_in(conn, person_id)
+    return True
+
+
 async def unresolved(conn: AsyncConnection, logins: Iterable[str]) -> list[str]:
     """Those of `logins` in the settings whose GitHub id is not known yet."""
     known = select(allowed_person.c.entry).where(allowed_person.c.source == BY_SETTING)
