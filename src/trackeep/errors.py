@@ -4,7 +4,9 @@ TrackeepError
 ├── SettingsError            wrong environment or flags         500, exit 2
 ├── UsageError               a request that cannot be meant     400, exit 2
 ├── NotSignedIn              no valid session or token          401, exit 4
+│   └── TokenUnknown         no living API token                401, exit 4
 ├── Forbidden                signed in, but not allowed         403, exit 6
+│   └── ScopeMissing         an API token that may not do this  403, exit 6
 ├── NotFound                 missing, or no access to it        404, exit 6
 ├── TooManyRequests          our own limits                     429, exit 5
 ├── DatabaseError            cannot be opened or written        503, exit 1
@@ -68,10 +70,24 @@ class NotSignedIn(TrackeepError):
     code = "not_signed_in"
 
 
+class TokenUnknown(NotSignedIn):
+    code = "invalid_token"
+
+
 class Forbidden(TrackeepError):
     status = 403
     exit_code = 6
     code = "forbidden"
+
+
+class ScopeMissing(Forbidden):
+    """`scope` is what the token would need."""
+
+    code = "insufficient_scope"
+
+    def __init__(self, sentence: str, hint: str = "", *, scope: str) -> None:
+        super().__init__(sentence, hint)
+        self.scope = scope
 
 
 class NotFound(TrackeepError):

@@ -297,12 +297,12 @@ def error_handlers(
 
     async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        known = TrackeepError(_SENTENCES.get(error.status_code, str(error.detail)))
+        known = TrackeepError(SENTENCES.get(error.status_code, str(error.detail)))
         known.status, known.code = error.status_code, f"http_{error.status_code}"
         note(known)
         response = answer(request, known, page)
         if error.status_code == 405:
-            response.headers["allow"] = _allowed(request)
+            response.headers["allow"] = allowed_methods(request)
         return response
 
     async def on_unforeseen(request: Request, error: Exception) -> Response:
@@ -323,10 +323,10 @@ def error_handlers(
     }
 
 
-_SENTENCES = {404: "There is no page at this address.", 405: "This address does not take that method."}
+SENTENCES = {404: "There is no page at this address.", 405: "This address does not take that method."}
 
 
-def _allowed(request: Request) -> str:
+def allowed_methods(request: Request) -> str:
     """The methods of this address (RFC 9110 section 10.2.1), each of which may have a route of its own."""
     routes = [route for route in request.app.routes if isinstance(route, Route)]
     here = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]

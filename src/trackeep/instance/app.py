@@ -9,13 +9,16 @@ from pathlib import Path
 import aiohttp
 from starlette.applications import Starlette
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.routing import Route
+from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp
 
 from trackeep import web
 from trackeep.database import Database
 from trackeep.environment import InstanceSettings
 from trackeep.instance import (
+    api,
+    api_docs,
+    api_schema,
     calendar_page,
     client_document,
     connect,
@@ -42,6 +45,7 @@ from trackeep.instance import (
     setup,
     signin,
     sync_page,
+    tokens_page,
     users_page,
     webhooks,
 )
@@ -95,6 +99,9 @@ ROUTES = (
     Route("/settings/sessions", signed_in(sessions_page.page), methods=["GET"]),
     Route("/settings/sessions/end", signed_in(sessions_page.end), methods=["POST"]),
     Route("/settings/sessions/end-others", signed_in(sessions_page.end_others), methods=["POST"]),
+    Route("/settings/tokens", signed_in(tokens_page.page), methods=["GET"]),
+    Route("/settings/tokens", signed_in(tokens_page.create), methods=["POST"]),
+    Route("/settings/tokens/revoke", signed_in(tokens_page.revoke), methods=["POST"]),
     Route("/settings/users", owner_only(users_page.page), methods=["GET"]),
     Route("/settings/users/allow", owner_only(users_page.allow), methods=["POST"]),
     Route("/settings/users/remove", owner_only(users_page.remove), methods=["POST"]),
@@ -106,6 +113,8 @@ ROUTES = (
     Route("/privacy", anybody(privacy.page), methods=["GET"]),
     Route("/shortcuts", signed_in(settings_page.shortcuts), methods=["GET"]),
     # For machines.
+    Route(api_schema.PATH, anybody(api_schema.openapi), methods=["GET"]),
+    Route("/api/docs", signed_in(api_docs.page), methods=["GET"]),
     Route(client_document.PATH, client_document.show, methods=["GET"]),
     # The one address that takes a message without a page of ours behind it: its signature stands for that.
     Route(webhooks.PATH, webhooks.receive, methods=["POST"], max_body_size=deliveries.LONGEST_BODY),
@@ -146,8 +155,10 @@ def create_app(site: Site) -> ASGIApp:
     app.router.redirect_slashes = False
     app.state.site = site
     settings = site.settings
+    # Beside the pages, because a body that is too long is refused in another form.
+    both = Router([Mount(api.PATH, api.create(site)), Mount("", app)], redirect_slashes=False)
     # Forms carry no secrets that compression could betray: what protects them are headers and cookies.
-    packed = GZipMiddleware(app, minimum_size=1024, compresslevel=6)
+    packed = GZipMiddleware(both, minimum_size=1024, compresslevel=6)
     return web.Around(packed, web.Envelope(settings.base_path, settings.trusted_proxies, _headers(site)))
 
 

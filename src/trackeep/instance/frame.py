@@ -141,7 +141,11 @@ def day_in(request: Request, name: str) -> date | None:
 
 def bounds_in(request: Request, zone: ZoneInfo) -> tuple[int | None, int | None]:
     """`?since=` and `?until=` as instants; both days belong to the result."""
-    since, until = day_in(request, "since"), day_in(request, "until")
+    return bounds_of(day_in(request, "since"), day_in(request, "until"), zone)
+
+
+def bounds_of(since: date | None, until: date | None, zone: ZoneInfo) -> tuple[int | None, int | None]:
+    """Two days as the instants between which they lie, both included."""
     start = midnight(since, zone) if since else None
     return start, _end_of(until, zone) if until else None
 

@@ -20,6 +20,9 @@ from trackeep.store import sessions
 Endpoint = Callable[[Request], Awaitable[Response]]
 COOKIE = "session"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+# The key of a request's scope by which a command, in its own process, says whose view it wants. Nothing that
+# comes over the network can put a key there.
+OPERATED = "trackeep.account_id"
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,10 @@ def signed_in(endpoint: Endpoint) -> Endpoint:
 
     @wraps(endpoint)
     async def guarded(request: Request) -> Response:
-        _require_own_page(request)
+        require_own_page(request)
         request.state.viewer = await current(request)
         if request.state.viewer is not None:
-            return _kept_alive(request, await endpoint(request))
+            return kept_alive(request, await endpoint(request))
         if web.wants_json(request):
             raise NotSignedIn("This needs somebody who is signed in.", "Sign in on the web page first.")
         return site_of(request).go("/signin" + _back_to(request))
@@ -78,18 +81,22 @@ def anybody(endpoint: Endpoint) -> Endpoint:
 
     @wraps(endpoint)
     async def guarded(request: Request) -> Response:
-        _require_own_page(request)
+        require_own_page(request)
         request.state.viewer = await current(request)
-        return _kept_alive(request, await endpoint(request))
+        return kept_alive(request, await endpoint(request))
 
     return guarded
 
 
-def _require_own_page(request: Request) -> None:
-    """Nothing changes on request of a foreign page, not even of a neighbour on the same site."""
-    # Nobody types U+0000, and PostgreSQL refuses it.
+def require_plain_address(request: Request) -> None:
+    """Nobody types U+0000, and PostgreSQL refuses it. Raises UsageError."""
     if "\0" in request.scope["path"] or "%00" in request.url.query:
         raise UsageError("This address has characters that mean nothing.", "Type it again.")
+
+
+def require_own_page(request: Request) -> None:
+    """Nothing changes on request of a foreign page, not even of a neighbour on the same site."""
+    require_plain_address(request)
     if request.method in SAFE_METHODS:
         return
     if not web.is_same_origin(request, site_of(request).settings.origin):
@@ -111,6 +118,10 @@ def _back_to(request: Request) -> str:
 async def current(request: Request) -> Viewer | None:
     """The viewer of this request's session; using it keeps it alive for another 30 days."""
     site, session_id = site_of(request), _session_id(request)
+    if OPERATED in request.scope:
+        async with site.db.read() as conn:
+            operated = await sessions.of_account(conn, request.scope[OPERATED])
+        return viewer_from(operated) if operated else None
     if not session_id:
         return None
     now = site.now()
@@ -122,6 +133,11 @@ async def current(request: Request) -> Viewer | None:
         async with site.db.write() as conn:
             await sessions.touch(conn, session_id, device_of(request), now)
         request.state.touched = True
+    return viewer_from(found)
+
+
+def viewer_from(found: sessions.Found) -> Viewer:
+    """What pages know of somebody who was found in the database."""
     return Viewer(
         account_id=found.account_id,
         login=found.login,
@@ -137,7 +153,8 @@ async def current(request: Request) -> Viewer | None:
     )
 
 
-def _kept_alive(request: Request, response: Response) -> Response:
+def kept_alive(request: Request, response: Response) -> Response:
+    """`response`, with the session's cookie where that has to be renewed."""
     # The browser's own 30 days begin again together with ours; an answer that ends the session wins.
     site = site_of(request)
     ours = cookie_name(site.settings.base_url, COOKIE) + "="

@@ -25,6 +25,7 @@ SECTIONS = (
     Section("profile", "/settings", "Profile"),
     Section("github", "/settings/github", "GitHub"),
     Section("sessions", "/settings/sessions", "Sessions"),
+    Section("tokens", "/settings/tokens", "API tokens"),
     Section("users", "/settings/users", "Users", is_owners=True),
     Section("danger", "/settings/danger", "Danger zone"),
 )

@@ -25,11 +25,12 @@ from trackeep.store.tables import (
     session,
 )
 from trackeep.store.tables_sync import schedule
+from trackeep.store.tables_tokens import api_token
 from trackeep.vault import Vault
 
 BY_COMMAND, BY_SETTING, BY_ORGANISATION = "command", "setting", "organisation"
 # Every table whose rows let somebody in; a test holds it against all tables that belong to an account.
-WAYS_IN = (session, pending_arrival)
+WAYS_IN = (session, pending_arrival, api_token)
 
 
 @dataclass(frozen=True)

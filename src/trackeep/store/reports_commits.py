@@ -29,7 +29,10 @@ COUNTED_UP_TO = 10_000
 
 @dataclass(frozen=True)
 class CommitRow:
-    """One commit as lists show it; `login` is "" where its address belongs to nobody GitHub knows."""
+    """One commit as lists show it; `login` is "" where its address belongs to nobody GitHub knows.
+
+    `at` is the time that orders the list. The offset is the author's, 0 also where GitHub did not tell it.
+    """
 
     repository_id: int
     owner: str
@@ -40,6 +43,9 @@ class CommitRow:
     login: str
     author_name: str
     at: int
+    authored_at: int
+    author_offset_minutes: int
+    committed_at: int
     additions: int | None
     deletions: int | None
     on_default: bool
@@ -165,6 +171,9 @@ def _rows(
             func.coalesce(person.c.login, "").label("login"),
             commit.c.author_name,
             at.label("at"),
+            commit.c.authored_at,
+            commit.c.author_offset_minutes,
+            commit.c.committed_at,
             commit.c.additions,
             commit.c.deletions,
             commit.c.on_default,

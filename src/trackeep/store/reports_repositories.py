@@ -27,6 +27,7 @@ from trackeep.store.tables_fetched import commit, pull_request, ref
 from trackeep.store.tables_sync import cursor
 
 WEEKS = 26
+_NOTHING = Window(0, 0)
 
 
 @dataclass(frozen=True)
@@ -106,10 +107,11 @@ async def choices(conn: AsyncConnection, reader: Reader) -> tuple[Choice, ...]:
     return tuple(Choice(**row._mapping) for row in (await conn.execute(statement)).all())
 
 
-async def find(conn: AsyncConnection, reader: Reader, owner: str, name: str) -> RepositoryRow | None:
-    """The followed or readable repository of that name, without its numbers; one query."""
-    nothing = Window(0, 0)
-    row = (await conn.execute(_rows(reader, nothing, None, only=named(reader, (owner, name))))).first()
+async def find(
+    conn: AsyncConnection, reader: Reader, owner: str, name: str, *, window: Window = _NOTHING
+) -> RepositoryRow | None:
+    """The followed or readable repository of that name, with its commits in `window`; one query."""
+    row = (await conn.execute(_rows(reader, window, None, only=named(reader, (owner, name))))).first()
     return RepositoryRow(**row._mapping, merged=0, time_to_merge_s=None) if row else None
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import case, delete, select, update
+from sqlalchemy import Select, case, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.store.people import Admission, may_enter
@@ -66,11 +67,7 @@ async def find(conn: AsyncConnection, session_id: str, rules: Admission, now: in
     """The living session of `session_id`, or None; a person who may not enter any more has none."""
     admitted = case((may_enter(account.c.id, rules), 1), else_=0)
     statement = (
-        select(
-            *(account.c.id.label("account_id"), account.c.role, account.c.time_zone, account.c.theme),
-            *(account.c.heatmap, account.c.week_start, account.c.date_style, account.c.stale_days),
-            *(person.c.login, person.c.name, person.c.avatar_url, session.c.seen_at),
-        )
+        people(session.c.seen_at)
         .select_from(session)
         .join(account, account.c.id == session.c.account_id)
         .join(person, person.c.id == account.c.id)
@@ -78,6 +75,23 @@ async def find(conn: AsyncConnection, session_id: str, rules: Admission, now: in
     )
     row = (await conn.execute(statement)).first()
     return Found(**row._mapping) if row else None
+
+
+async def of_account(conn: AsyncConnection, account_id: int) -> Found | None:
+    """Somebody as the pages show them, for whoever runs commands where the instance is installed."""
+    joined = account.join(person, person.c.id == account.c.id)
+    statement = people(account.c.created_at.label("seen_at")).select_from(joined)
+    row = (await conn.execute(statement.where(account.c.id == account_id))).first()
+    return Found(**row._mapping) if row else None
+
+
+def people(*more: Any) -> Select[Any]:
+    """The columns of `Found` that stand in `account` and `person`, and `more`."""
+    return select(
+        *(account.c.id.label("account_id"), account.c.role, account.c.time_zone, account.c.theme),
+        *(account.c.heatmap, account.c.week_start, account.c.date_style, account.c.stale_days),
+        *(person.c.login, person.c.name, person.c.avatar_url, *more),
+    )
 
 
 async def touch(conn: AsyncConnection, session_id: str, device: Device, now: int) -> None:

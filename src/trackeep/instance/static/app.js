@@ -37,6 +37,16 @@
   const hint = one("[data-zone-hint]");
   if (hint && zone.includes("/")) hint.textContent = `This browser says ${zone}.`;
 
+  // ---- copy what is shown once
+  const copy = one("[data-copy]");
+  if (copy && navigator.clipboard) {
+    copy.hidden = false;
+    copy.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(one("[data-copy-from]").value);
+      copy.textContent = "Copied";
+    });
+  }
+
   // ---- menus close when the attention leaves them
   const close = (except) => all("details.menu[open], .more details[open]").forEach((menu) => {
     if (menu !== except) menu.open = false;
