@@ -21,7 +21,7 @@ Part = int | str
 
 def cursor_after(request: Request, *key: Part) -> str:
     """The cursor of the page that begins after the row with this key."""
-    text = json.dumps([_question(request), *key], separators=(",", ":"))
+    text = json.dumps([_question(request), *key], separators=(",", ":"), ensure_ascii=False)
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -15,7 +14,7 @@ from trackeep.instance.api_queries import EventsQuery
 from trackeep.instance.frame import reader_of
 from trackeep.instance.site import site_of
 from trackeep.store import reports_events
-from trackeep.store.reports_events import Event, Wanted
+from trackeep.store.reports_events import Event, EventPage, Wanted
 
 # Read at once beyond what is asked for, so that a second with many events seldom fills a whole reading.
 SPARE = 100
@@ -66,9 +65,17 @@ def next_place(shown: list[Event], is_cut: bool, rest: int | None, place: Place 
     return Place(rest, top) if rest is not None else None
 
 
-def complete(rows: Sequence[Event], rest: int | None) -> list[Event]:
-    """Newest first, those of one second by their identity; without the last second, which may go on."""
-    whole = [event for event in rows if rest is None or event.at >= rest]
+def complete(page: EventPage, before: int | None) -> list[Event]:
+    """Newest first, those of one second by their identity; without the last second, which may go on.
+
+    Where a page that begins below `before` ends in its first second, the next one begins below that second
+    whether or not all of it was read.
+    """
+    rest = page.before
+    goes_on = None if rest is None else rest - 1
+    if rest is not None and before is not None and rest == before - 1:
+        goes_on = rest
+    whole = [event for event in page.rows if goes_on is None or event.at > goes_on]
     return sorted(whole, key=lambda event: (-event.at, identity(event)))
 
 
@@ -87,7 +94,7 @@ async def _read(
     while True:
         async with site_of(request).db.read() as conn:
             page = await reports_events.recent(conn, reader, wanted, limit=at_once)
-        whole = complete(page.rows, page.before)
+        whole = complete(page, wanted.before)
         ahead = [event for event in whole if place is None or place.is_ahead(event)]
         if ahead or page.before is None:
             return ahead, page.before

@@ -12,7 +12,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from trackeep import web
-from trackeep.errors import NotSignedIn, ScopeMissing, TokenUnknown, TooManyRequests, TrackeepError
+from trackeep.errors import (
+    DatabaseError,
+    NotSignedIn,
+    ScopeMissing,
+    TokenUnknown,
+    TooManyRequests,
+    TrackeepError,
+)
 from trackeep.instance.api_models import Mistake, Problem
 from trackeep.instance.site import site_of
 
@@ -84,6 +91,9 @@ def handlers() -> Mapping[Any, Callable[[Request, Exception], Awaitable[Response
 async def _on_known(request: Request, error: Exception) -> Response:
     assert isinstance(error, TrackeepError)
     log.warning("refused", code=error.code, reason=error.sentence)
+    if isinstance(error, DatabaseError):
+        # Where it is and what it said concerns the owner, who has the log.
+        error = DatabaseError("The database cannot be used just now.", "Try again; the log says why.")
     return answer(request, error)
 
 

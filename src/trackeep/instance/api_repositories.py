@@ -76,7 +76,7 @@ async def repository(
 
 @router.delete(ONE, summary="Stop following", status_code=204, **needs("admin"))
 async def unfollow(request: Request, owner: Owner, name: Name) -> Response:
-    """Nothing more is fetched of it for you; what is stored stays."""
+    """What was fetched of it is deleted, unless somebody else here follows it too."""
     reader = reader_of(request)
     async with site_of(request).db.write() as conn:
         row = await _followed(conn, reader, owner, name)

@@ -19,7 +19,7 @@ from trackeep.store.token_text import SHOWN, is_well_formed
 SCOPES = {
     "read": "Read everything that you may see here",
     "sync": "Ask for a sync",
-    "admin": "Choose which repositories are followed",
+    "admin": "Follow and unfollow repositories, which deletes what was fetched",
 }
 # How stale `last_used_at` may become: a request must not cost a write.
 TOUCH_AFTER_S = 60

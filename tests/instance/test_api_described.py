@@ -1,0 +1,134 @@
+"""The JSON API held against its own description, with good data and bad, in the running program."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import leaks
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from programs import Program, start
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi import checks
+from small_world import ALICE, fill
+
+from trackeep.database import Database
+from trackeep.instance.api_schema import document
+from trackeep.store import api_tokens
+from trackeep.store.api_tokens import SCOPES
+from trackeep.store.token_text import token_of
+
+PROMISED = [
+    not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+    checks.unsupported_method,
+    checks.allow_header_conformance,
+    checks.negative_data_rejection,
+    checks.positive_data_acceptance,
+    checks.ignored_auth,
+]
+DESCRIBED = document("http://localhost")
+OPERATIONS = [(path, method) for path, item in DESCRIBED["paths"].items() for method in item]
+EXAMPLES = 20
+# What the description can only say in words: no cursor but our own, no day before there were computers.
+schemathesis.openapi.format("cursor", st.just(""))
+schemathesis.openapi.format("date", st.dates(date(1970, 1, 1), date(2100, 1, 1)).map(str))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("described")
+
+
+@pytest.fixture(scope="module")
+def token(folder: Path) -> str:
+    text = token_of(secrets.token_bytes(32))
+    leaks.issued.add(text)
+
+    async def prepare() -> None:
+        now, db = int(time.time()), await Database.open(f"sqlite:///{folder / 'trackeep.db'}")
+        await fill(db, now)
+        async with db.write() as conn:
+            new = api_tokens.wanted("Chance", list(SCOPES), None, now)
+            await api_tokens.create(conn, ALICE, text, new, now)
+        await db.close()
+
+    asyncio.run(prepare())
+    return text
+
+
+@pytest.fixture(scope="module")
+def program(folder: Path, token: str) -> Iterator[Program]:
+    running = start("serve", "--no-worker", "--port", "0", env={"TRACKEEP_DATA_DIR": str(folder)})
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def api(program: Program) -> Any:
+    return schemathesis.openapi.from_url(f"{program.url}/api/openapi.json")
+
+
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+def test_chance_finds_nothing_that_is_not_described(
+    program: Program, token: str, api: Any, path: str, method: str
+) -> None:
+    """No failure of ours, and no status, header, type or body but those that are described."""
+    operation = api[path][method]
+    # Without parameters there is nothing to get wrong.
+    modes = list(GenerationMode) if operation.query or operation.body else [GenerationMode.POSITIVE]
+    with requests.Session() as session:
+        for mode in modes:
+
+            @settings(
+                max_examples=EXAMPLES,
+                derandomize=True,
+                database=None,
+                suppress_health_check=list(HealthCheck),
+            )
+            @given(case=operation.as_strategy(generation_mode=mode))
+            def ask(case: schemathesis.Case) -> None:
+                case.call_and_validate(
+                    base_url=program.url,
+                    session=session,
+                    headers={"Authorization": f"Bearer {token}"},
+                    checks=PROMISED,
+                    allow_redirects=False,
+                )
+
+            ask()
+
+
+def test_the_description_is_one() -> None:
+    """OpenAPI 3.1 with every schema used and valid, and a name of its own for each operation."""
+    assert DESCRIBED["openapi"].startswith("3.1")
+    names = [item[method]["operationId"] for item in DESCRIBED["paths"].values() for method in item]
+    assert len(set(names)) == len(names)
+    told = str(DESCRIBED["paths"]) + str(DESCRIBED["components"]["schemas"])
+    for name, schema in DESCRIBED["components"]["schemas"].items():
+        Draft202012Validator.check_schema(schema)
+        assert f"#/components/schemas/{name}'" in told, name
+
+
+def test_it_says_where_it_is(program: Program) -> None:
+    """Anybody may fetch it, and its server is this instance."""
+    served = requests.get(f"{program.url}/api/openapi.json", timeout=10).json()
+    assert [one["url"] for one in served["servers"]] == [program.url]
+    below = document("https://example.org/t")
+    assert below["servers"][0]["url"] == "https://example.org/t"
+    assert all(path.startswith("/api/v1/") for path in below["paths"])
+    assert below["components"]["securitySchemes"]["session"]["name"] == "__Secure-session"
