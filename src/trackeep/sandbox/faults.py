@@ -134,8 +134,8 @@ class FaultMiddleware:
                 await _broken(fault)(scope, receive, send)
 
 
-class _Cut:
-    """Announces the whole body, sends half of it and lets the server close the connection."""
+class _Changed:
+    """Waits for the whole answer, then sends what `_send_changed` makes of it."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -147,37 +147,38 @@ class _Cut:
             self._start = message
             return
         self._body += message.get("body", b"")
-        if message.get("more_body", False):
-            return
-        length = str(len(self._body) or 1).encode()
+        if not message.get("more_body", False):
+            await self._send_changed()
+
+    async def _send_changed(self) -> None:
+        raise NotImplementedError
+
+    async def _begin(self, length: int) -> None:
         kept = [(k, v) for k, v in self._start["headers"] if k.lower() != b"content-length"]
-        await self._send({**self._start, "headers": [*kept, (b"content-length", length)]})
+        await self._send({**self._start, "headers": [*kept, (b"content-length", str(length).encode())]})
+
+
+class _Cut(_Changed):
+    """Announces the whole body, sends half of it and lets the server close the connection."""
+
+    async def _send_changed(self) -> None:
+        await self._begin(len(self._body) or 1)
         half = self._body[: len(self._body) // 2]
         await self._send({"type": "http.response.body", "body": half, "more_body": True})
 
 
-class _Short:
-    """Waits for the whole answer and leaves out the nodes that are too many."""
+class _Short(_Changed):
+    """Leaves out the nodes that are too many."""
 
     def __init__(self, send: Send, most_nodes: int) -> None:
-        self._send = send
+        super().__init__(send)
         self._left = most_nodes
-        self._start: Message = {}
-        self._body = b""
 
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self._start = message
-            return
-        self._body += message.get("body", b"")
-        if message.get("more_body", False):
-            return
+    async def _send_changed(self) -> None:
         answer = json.loads(self._body)
         self._thin(answer)
         body = json.dumps(answer).encode()
-        kept = [(k, v) for k, v in self._start["headers"] if k.lower() != b"content-length"]
-        length = (b"content-length", str(len(body)).encode())
-        await self._send({**self._start, "headers": [*kept, length]})
+        await self._begin(len(body))
         await self._send({"type": "http.response.body", "body": body})
 
     def _thin(self, found: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from trackeep.database import upsert
+from trackeep.database import chunked, upsert
 from trackeep.model import Issue, Label, Person, PullRequest, Release, Repository
 from trackeep.store.comments import counts
 from trackeep.store.tables import access, person, repository
@@ -100,7 +100,7 @@ async def renew_access(conn: AsyncConnection, account_id: int, ids: Collection[i
     mine = access.c.account_id == account_id
     # Written once an hour at most: proof holds for a day.
     due = mine & (access.c.state == GRANTED) & (access.c.checked_at < now - 3600)
-    for some in _chunks(sorted(ids)):
+    for some in chunked(sorted(ids)):
         await conn.execute(
             update(access).where(due & access.c.repository_id.in_(some)).values(checked_at=now)
         )
@@ -108,7 +108,7 @@ async def renew_access(conn: AsyncConnection, account_id: int, ids: Collection[i
 
 async def lose_access(conn: AsyncConnection, account_id: int, ids: Collection[int], now: int) -> None:
     """GitHub shows these no more to this account; what was fetched stays, hidden from it."""
-    for some in _chunks(sorted(ids)):
+    for some in chunked(sorted(ids)):
         these = (access.c.account_id == account_id) & access.c.repository_id.in_(some)
         await conn.execute(update(access).where(these).values(state=LOST, checked_at=now))
 
@@ -136,7 +136,7 @@ async def save_people(conn: AsyncConnection, people: Iterable[Person | None]) ->
     """
     by_id = {each.id: each for each in people if each is not None}
     known: dict[int, Any] = {}
-    for some in _chunks(sorted(by_id)):
+    for some in chunked(sorted(by_id)):
         known |= {row.id: row for row in await conn.execute(select(person).where(person.c.id.in_(some)))}
     rows = []
     for key, each in sorted(by_id.items()):
@@ -269,7 +269,7 @@ async def wanting_details(
     # Two questions, each with an index of its own that holds few rows however many there are in all. The
     # second one's knows no repositories: named in the question, they would lead to another index.
     found: set[tuple[int, int, int]] = set()
-    for some in _chunks(sorted(ids)):
+    for some in chunked(sorted(ids)):
         wanted = (pull.state == "open") & pull.repository_id.in_(some) & (LACKS_DETAILS | old)
         found.update((row[0], row[1], row[2]) for row in await conn.execute(rows.where(wanted)))
     merged = (pull.merged_at > now - DETAIL_WINDOW_S) & LACKS_DETAILS
@@ -285,7 +285,7 @@ async def wanting_details(
 async def forget_activity(conn: AsyncConnection, ids: Collection[int]) -> None:
     """Delete everything fetched of these repositories; their names stay to be chosen again."""
     for table in _FETCHED:
-        for some in _chunks(sorted(ids)):
+        for some in chunked(sorted(ids)):
             await conn.execute(delete(table).where(table.c.repository_id.in_(some)))
 
 
@@ -294,7 +294,7 @@ async def forget_activity(conn: AsyncConnection, ids: Collection[int]) -> None:
 
 async def _known_names(conn: AsyncConnection, ids: Sequence[int]) -> dict[int, Any]:
     found: dict[int, Any] = {}
-    for some in _chunks(sorted(ids)):
+    for some in chunked(sorted(ids)):
         rows = select(
             repository.c.id, repository.c.owner, repository.c.name, repository.c.former_names
         ).where(repository.c.id.in_(some))
@@ -409,7 +409,3 @@ def _labels(labels: Iterable[Label]) -> str:
 def _stored(text: str) -> str:
     """PostgreSQL has no place for NUL."""
     return text.replace("\0", "\ufffd")
-
-
-def _chunks(ids: Sequence[int], size: int = 500) -> Iterable[Sequence[int]]:
-    return (ids[start : start + size] for start in range(0, len(ids), size))

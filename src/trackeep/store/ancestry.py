@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Select, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from trackeep.store.history import chunked
+from trackeep.database import chunked
 from trackeep.store.tables_fetched import commit
 
 _ROUNDS_BEFORE_ALL = 64

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from trackeep.database import upsert
+from trackeep.database import chunked, upsert
 from trackeep.model import ReviewComment
 from trackeep.store.tables_fetched import pull_request, review, review_comment
 
@@ -58,7 +58,7 @@ async def counts(conn: AsyncConnection, repository_id: int, numbers: Collection[
     """How many comments each review of these pull requests has; reviews without any are missing."""
     c = review_comment.c
     found: dict[int, int] = {}
-    for some in _chunks(numbers):
+    for some in chunked(sorted(numbers)):
         these = (c.repository_id == repository_id) & c.number.in_(some) & c.review_id.is_not(None)
         rows = select(c.review_id, func.count()).where(these).group_by(c.review_id)
         found |= {row[0]: row[1] for row in await conn.execute(rows)}
@@ -69,7 +69,7 @@ async def _recount(conn: AsyncConnection, repository_id: int, numbers: Collectio
     """Bring the counts in all reviews of these pull requests in line with the comments."""
     right = await counts(conn, repository_id, numbers)
     wrong = []
-    for some in _chunks(numbers):
+    for some in chunked(sorted(numbers)):
         these = (review.c.repository_id == repository_id) & review.c.number.in_(some)
         rows = await conn.execute(select(review.c.id, review.c.comments).where(these))
         wrong += [row.id for row in rows if row.comments != right.get(row.id, 0)]
@@ -84,11 +84,6 @@ async def _recount(conn: AsyncConnection, repository_id: int, numbers: Collectio
 async def _take_turns(conn: AsyncConnection, repository_id: int, numbers: Collection[int]) -> None:
     """Wait for whoever saves the same pull requests: they replace reviews, with the counts stored here."""
     pull = pull_request.c
-    for some in _chunks(numbers):
+    for some in chunked(sorted(numbers)):
         these = (pull.repository_id == repository_id) & pull.number.in_(some)
         await conn.execute(select(pull.number).where(these).order_by(pull.number).with_for_update())
-
-
-def _chunks(numbers: Collection[int], size: int = 500) -> Iterator[list[int]]:
-    ordered = sorted(numbers)
-    return (ordered[start : start + size] for start in range(0, len(ordered), size))

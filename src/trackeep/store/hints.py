@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import case, delete, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from trackeep.database import insert_once
 from trackeep.store.activity import GRANTED
 from trackeep.store.schedule import POLL, TRACKED
 from trackeep.store.tables import access, follow, repository
@@ -44,9 +44,7 @@ async def save_delivery(conn: AsyncConnection, delivery_id: str, now: int) -> bo
         .with_for_update(skip_locked=True)
     )
     await conn.execute(delete(delivery).where(delivery.c.id.in_(old.scalar_subquery())))
-    dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
-    row = dialect.insert(delivery).values(id=delivery_id, seen_at=now).on_conflict_do_nothing()
-    return (await conn.execute(row.returning(delivery.c.id))).first() is not None
+    return await insert_once(conn, delivery, {"id": delivery_id, "seen_at": now})
 
 
 async def last_delivery_at(conn: AsyncConnection) -> int | None:

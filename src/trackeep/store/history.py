@@ -8,7 +8,7 @@ newest first and are marked until their walk is through (see walks.py).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import Any
@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, CreateTableAs, exists, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from trackeep.database import upsert
+from trackeep.database import chunked, upsert
 from trackeep.model import Commit
 from trackeep.store.tables import person
 from trackeep.store.tables_fetched import co_author, commit, identity, unclaimed_address, walked
@@ -25,7 +25,6 @@ from trackeep.store.tables_fetched import co_author, commit, identity, unclaimed
 NOREPLY_HOST = "users.noreply.github.com"
 _NEWEST = 4096
 _MOST_HAVES = 1024
-_CHUNK = 500  # bound parameters in one statement, well below every database's limit
 _MOST_PARENTS = 32_767  # a SmallInteger
 _LONGEST_ADDRESS = 320  # https://www.rfc-editor.org/rfc/rfc3696#section-3
 # https://www.postgresql.org/docs/current/errcodes-appendix.html: unique_violation
@@ -183,10 +182,6 @@ async def _newest_first(conn: AsyncConnection, repository_id: int, shas: Iterabl
         rows = await conn.execute(dated.where(commit.c.sha.in_(chunk), ~is_marked()))
         found |= {row[0]: row[1] for row in rows}
     return dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
-
-
-def chunked(shas: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (shas[start : start + _CHUNK] for start in range(0, len(shas), _CHUNK))
 
 
 def _row(repository_id: int, each: Commit, reachable: bool, on_default: bool) -> tuple[Any, ...]:

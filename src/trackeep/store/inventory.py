@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from sqlalchemy import Table, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from trackeep.database import chunked
 from trackeep.store.activity import GRANTED
 from trackeep.store.tables import access, follow
 from trackeep.store.tables_fetched import issue, pull_request, review, review_comment, review_request
@@ -48,7 +49,7 @@ async def forget_others(
         return 0
     rows = select(table.c.number).where(table.c.repository_id == repository_id, table.c.created_at < before)
     gone = sorted(set((await conn.execute(rows)).scalars()) - set(numbers))
-    for some in (gone[start : start + 500] for start in range(0, len(gone), 500)):
+    for some in chunked(gone):
         for each in (*_BELOW[table], table):
             these = (each.c.repository_id == repository_id) & each.c.number.in_(some)
             await conn.execute(delete(each).where(these))

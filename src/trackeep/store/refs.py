@@ -12,10 +12,9 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from trackeep.database import upsert
+from trackeep.database import chunked, upsert
 from trackeep.model import Ref
 from trackeep.store.ancestry import Ancestry, Node, on_default, reachable, recompute, set_flag
-from trackeep.store.history import chunked
 from trackeep.store.tables import repository
 from trackeep.store.tables_fetched import ref, ref_change
 

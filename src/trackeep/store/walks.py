@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy import and_, delete, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from trackeep.database import upsert
-from trackeep.store.history import chunked, is_marked
+from trackeep.database import chunked, upsert
+from trackeep.store.history import is_marked
 from trackeep.store.tables_fetched import commit, walked
 
 NOBODY = 0

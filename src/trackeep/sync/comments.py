@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from trackeep.github import rest
 from trackeep.github.rest import Page
 from trackeep.model import PullRequest, Repository, ReviewComment
-from trackeep.store import activity, schedule
+from trackeep.store import activity
 from trackeep.store import comments as stored
 from trackeep.store.schedule import Cursor
 from trackeep.sync.work import Work
@@ -83,9 +83,7 @@ async def _next_page(work: Work, repository: Repository) -> None:
         await work.advance(conn, repository.id, STREAM, _after(at, page, walk))
         if page.next_url is None and since == walk["newest"] and not page.not_modified:
             # Nothing new: the same address will be asked again.
-            fingerprint = work.github.token_fingerprint
-            await schedule.save_validator(conn, fingerprint, page.url, page.etag, asked_at)
-            work.validators[page.url] = page.etag
+            await work.keep_validator(conn, page.url, page.etag)
     work.notify()
 
 

@@ -12,7 +12,7 @@ from trackeep.github import rest
 from trackeep.github.parse import Changed
 from trackeep.github.parse_graphql import Pulse
 from trackeep.model import Issue, PullRequest, Repository
-from trackeep.store import activity, schedule
+from trackeep.store import activity
 from trackeep.store.schedule import Cursor
 from trackeep.sync import pulls
 from trackeep.sync.work import ACCOUNT, Work
@@ -169,7 +169,5 @@ async def _store(
         if new is not None:
             await work.advance(conn, ACCOUNT, CHANGED, new)
         if page is not None and page.next_url is None:
-            fingerprint = work.github.token_fingerprint
-            await schedule.save_validator(conn, fingerprint, page.url, page.etag, work.now)
-            work.validators[page.url] = page.etag
+            await work.keep_validator(conn, page.url, page.etag)
     work.notify()

@@ -213,8 +213,7 @@ async def _finish(
         tracked = {each.id for each in await schedule.followed(conn, work.account_id)}
         # Followed ones outside the list may be public; `watch` finds out.
         await activity.lose_access(conn, work.account_id, known - ids - tracked, work.now)
-    await schedule.save_validator(conn, work.github.token_fingerprint, walk["url"], walk["etag"], work.now)
-    work.validators[walk["url"]] = walk["etag"]
+    await work.keep_validator(conn, walk["url"], walk["etag"])
     full_at = walk.get("at", work.now) if is_whole else before.get("full_at", 0)
     return {"ids": sorted(ids if is_whole else ids | known), "full_at": full_at}
 

@@ -10,7 +10,7 @@ from trackeep.github import rest
 from trackeep.github.parse_graphql import Pulse
 from trackeep.github.rest import Counted
 from trackeep.model import Language, Release, Repository
-from trackeep.store import activity, schedule
+from trackeep.store import activity
 from trackeep.store.schedule import Cursor
 from trackeep.sync.work import Work
 
@@ -83,9 +83,7 @@ async def _look(work: Work, repository: Repository, *, releases: bool) -> Looks:
         async with work.db.write() as conn:
             await activity.save_repositories(conn, [now])
             for page in (shown, newest):
-                fingerprint = work.github.token_fingerprint
-                await schedule.save_validator(conn, fingerprint, page.url, page.etag, work.now)
-                work.validators[page.url] = page.etag
+                await work.keep_validator(conn, page.url, page.etag)
             await work.advance(conn, now.id, STREAM, Cursor({"newest_at": newest_at}, complete=True))
     pulse = Pulse(now, 0, newest_at, 0, newest_at)
     if not releases:

@@ -104,6 +104,11 @@ class Work:
     def cursor(self, repository_id: int, stream: str) -> Cursor:
         return self.cursors.get((repository_id, stream), Cursor())
 
+    async def keep_validator(self, conn: AsyncConnection, url: str, etag: str) -> None:
+        """Ask for `url` with this ETag from now on; in the transaction of what came with it."""
+        await schedule.save_validator(conn, self.github.token_fingerprint, url, etag, self.now)
+        self.validators[url] = etag
+
     async def advance(self, conn: AsyncConnection, repository_id: int, stream: str, new: Cursor) -> None:
         """Write a cursor in the caller's transaction, together with the rows it vouches for."""
         place = (repository_id, stream)
