@@ -110,7 +110,7 @@ async def reader_of(conn: AsyncConnection, account_id: int) -> Reader:
 
     columns = (account.c.time_zone, account.c.week_start, account.c.stale_days)
     chosen = (await conn.execute(select(*columns).where(account.c.id == account_id))).one()
-    zone = zone_called(chosen.time_zone) or zone_called(_zone_here()) or ZoneInfo("UTC")
+    zone = zone_called(chosen.time_zone) or zone_here()
     return Reader(account_id, int(time.time()), zone, chosen.week_start, chosen.stale_days)
 
 
@@ -122,13 +122,11 @@ def zone_called(name: str) -> ZoneInfo | None:
         return None
 
 
-def _zone_here() -> str:
-    """What TZ says, else what /etc/localtime points at, as most systems keep it; "" where neither tells."""
+def zone_here() -> ZoneInfo:
+    """This computer's time zone: what TZ says, else what /etc/localtime points at, else UTC."""
     named = os.environ.get("TZ", "").removeprefix(":")
-    if named:
-        return named
-    _, _, name = str(Path("/etc/localtime").resolve()).partition("zoneinfo/")
-    return name
+    _, _, linked = str(Path("/etc/localtime").resolve()).partition("zoneinfo/")
+    return zone_called(named) or zone_called(linked) or ZoneInfo("UTC")
 
 
 def finish(work: Coroutine[Any, Any, T]) -> T:

@@ -58,7 +58,11 @@ async def read_again(conn: AsyncConnection, account_id: int, ids: Collection[int
     this = tables_sync.schedule.c.account_id == account_id
     await conn.execute(select(tables_sync.schedule.c.account_id).where(this).with_for_update())
     await conn.execute(update(tables_sync.schedule).where(this).values(leased_by="", lease_until=None))
-    await conn.execute(delete(cursor).where(_of(cursor, account_id, ids), cursor.c.stream != _KEPT))
+    these, commits = _of(cursor, account_id, ids), cursor.c.stream == "commits"
+    await conn.execute(delete(cursor).where(these, cursor.c.stream != _KEPT, ~commits))
+    # Commits that are stored are not sent again by git, so how many there are is still known.
+    anew = {"position": "{}", "complete": False, "due_at": None}
+    await conn.execute(update(cursor).where(these, commits).values(**anew))
     await schedule.request_sync(conn, account_id, now)
 
 
