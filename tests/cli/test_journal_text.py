@@ -28,7 +28,7 @@ def test_markdown_is_grouped_by_repository() -> None:
     """A heading a repository, a bullet a pull request or commit, then what waits."""
     assert markdown(JOURNAL, "Standup: alice") == (
         "## Standup: alice\n\n20 to 23 November 2026, Europe/Prague\n\n"
-        "| | this time | before |\n|---|---:|---:|\n| Commits | 3 | 1,200 |\n\n"
+        "| | this week | week before |\n|---|---:|---:|\n| Commits | 3 | 1,200 |\n\n"
         f"### [a/b]({HUB})\n\n"
         f"- Opened and merged [#7]({HUB}/pull/7) Add retry\n"
         f"- Retry twice ([4b825dc64]({HUB}/commit/4b825dc64))\n\n"

@@ -21,7 +21,6 @@ HEAVY = {
 WITHOUT_JSON = {
     *("serve", "worker", "demo", "sandbox serve", "broker serve", "broker init", "broker keys rotate"),
     *("broker keys retire", "broker openapi", "openapi", "get", "completion", "healthcheck"),
-    *("user allow", "user remove", "user disconnect", "user make-owner", "token revoke"),
     *("db migrate", "db vacuum", "db shell", "key generate"),
 }
 
@@ -80,13 +79,15 @@ def test_all_understand_the_same_switches() -> None:
 
 def test_what_deletes_may_be_told_to_go_ahead() -> None:
     """Commands that take something away have `--yes`."""
-    for name in ("repo remove", "logout"):
+    for name in ("repo remove", "logout", "user remove", "user disconnect", "token revoke"):
         assert "--yes" in options(leaves()[name])
 
 
 def test_an_option_names_the_setting_it_stands_for() -> None:
     """Whoever reads the help of a flag learns which variable does the same."""
-    for name, command in leaves().items():
+    # The demo and the local GitHub have ports of their own.
+    own = {name: each for name, each in leaves().items() if not name.startswith(("demo", "sandbox"))}
+    for name, command in own.items():
         settings = {
             flag: setting.name
             for setting in SETTINGS
