@@ -132,7 +132,11 @@ def zone_here() -> ZoneInfo:
 def finish(work: Coroutine[Any, Any, T]) -> T:
     """Run `work` on an event loop of its own; Ctrl-C ends it cleanly with exit code 130."""
     threading.excepthook = _without_late_answers
-    return asyncio.run(work)
+    try:
+        return asyncio.run(work)
+    finally:
+        # Ctrl-C may come before it has begun.
+        work.close()
 
 
 def _without_late_answers(caught: threading.ExceptHookArgs) -> None:

@@ -70,9 +70,10 @@ def sync(
     """
     settings = settings_of()
     asked = Asked(repositories, account, since, "read" if full else "look" if look_again else "")
-    shown = Silent() if as_json else watcher()
+    shown = Silent()
     try:
         while True:
+            shown = Silent() if as_json else watcher()
             outcome = _patiently(settings, asked, shown, no_wait=no_wait)
             if not watch:
                 break
@@ -81,7 +82,6 @@ def sync(
             # Read again once, not each time.
             asked = Asked(repositories, account, since, "")
             time.sleep(settings.poll_seconds)
-            shown = Silent() if as_json else watcher()
     except KeyboardInterrupt:
         shown.end()
         click.echo("trackeep: stopped; what was read is kept, the next sync goes on from there.", err=True)
