@@ -13,6 +13,7 @@ from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from trackeep.errors import SettingsError
+from trackeep.settings_table import KNOWN_NAMES
 
 T = TypeVar("T")
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -107,7 +108,7 @@ class BrokerSettings:
     allow: tuple[str, ...]
     deny: tuple[str, ...]
     trusted_proxies: tuple[Network, ...]
-    app_slug: str
+    github_app_slug: str
     github: GitHubAddresses
     log: LogSettings
     redis_url: str = ""
@@ -166,7 +167,7 @@ def broker_settings(environ: Mapping[str, str], *, dev: bool = False) -> BrokerS
         allow=env.names("TRACKEEP_BROKER_ALLOW"),
         deny=env.names("TRACKEEP_BROKER_DENY"),
         trusted_proxies=env.networks("TRACKEEP_BROKER_TRUSTED_PROXIES", ()),
-        app_slug=env.text("GITHUB_APP_SLUG", ""),
+        github_app_slug=env.text("GITHUB_APP_SLUG", ""),
         github=env.github(),
         log=env.log(),
         redis_url=env.secret_url("TRACKEEP_BROKER_REDIS_URL", ("redis://", "rediss://", "unix://")),
@@ -197,22 +198,6 @@ def cookie_name(base_url: str, name: str) -> str:
     if parts.scheme == "http":
         return f"{name}-{hashlib.sha256(base_url.encode()).hexdigest()[:8]}"
     return f"__Host-{name}" if parts.path in ("", "/") else f"__Secure-{name}"
-
-
-KNOWN_NAMES = (
-    *("TRACKEEP_BASE_URL", "TRACKEEP_HOST", "TRACKEEP_PORT", "TRACKEEP_DATA_DIR", "TRACKEEP_DATABASE_URL"),
-    *("TRACKEEP_SECRET_KEY", "TRACKEEP_BROKER_URL", "TRACKEEP_ALLOWED_USERS", "TRACKEEP_ALLOWED_ORGS"),
-    *("TRACKEEP_POLL_SECONDS", "TRACKEEP_TRUSTED_PROXIES", "TRACKEEP_WEBHOOK_SECRET"),
-    *(
-        "TRACKEEP_BROKER_BASE_URL",
-        "TRACKEEP_BROKER_HOST",
-        "TRACKEEP_BROKER_PORT",
-        "TRACKEEP_BROKER_KEYS_FILE",
-    ),
-    *("TRACKEEP_BROKER_LOOPBACK_CONSENT", "TRACKEEP_BROKER_TOKEN_MODE", "TRACKEEP_BROKER_ALLOW"),
-    *("TRACKEEP_BROKER_DENY", "TRACKEEP_BROKER_TRUSTED_PROXIES", "TRACKEEP_BROKER_REDIS_URL"),
-    *("TRACKEEP_LOG_FORMAT", "TRACKEEP_LOG_LEVEL"),
-)
 
 
 # Names that later versions will know: said, so that nobody believes they work.

@@ -1,5 +1,6 @@
 """Settings are read once, and every mistake is told at once."""
 
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from trackeep.environment import (
     is_loopback_host,
 )
 from trackeep.errors import SettingsError
+from trackeep.settings_table import SETTINGS
 
 
 def test_no_configuration_is_needed() -> None:
@@ -126,3 +128,18 @@ def test_a_password_in_a_wrong_address_is_not_repeated() -> None:
     with pytest.raises(SettingsError, match=r"2 settings are wrong.*\*\*\*@db\.example") as caught:
         instance_settings(wrong)
     assert "correct" not in str(caught.value)
+
+
+def test_the_table_of_settings_says_where_each_value_is_kept() -> None:
+    """Each row of the table leads to a value of the settings that it belongs to."""
+    registered = {"GITHUB_CLIENT_ID": "id", "GITHUB_CLIENT_SECRET": "s"}
+    instance, broker = instance_settings({}), broker_settings(registered)
+    for setting in SETTINGS:
+        kept = [
+            settings
+            for settings, is_meant in ((instance, setting.is_for_instance), (broker, setting.is_for_broker))
+            if is_meant
+        ]
+        assert kept
+        for settings in kept:
+            attrgetter(setting.field)(settings)

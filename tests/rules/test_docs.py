@@ -5,7 +5,7 @@ import re
 from rules.source import ROOT
 
 from trackeep.cli import COMMANDS
-from trackeep.environment import KNOWN_NAMES
+from trackeep.settings_table import KNOWN_NAMES
 
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 
