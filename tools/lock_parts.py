@@ -25,9 +25,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--check", action="store_true")
     asked = parser.parse_args()
-    stale = {
-        path: text for path, text in parts().items() if not path.exists() or path.read_text() != text
-    }
+    stale = {path: text for path, text in parts().items() if not path.exists() or path.read_text() != text}
     for path, text in stale.items():
         if not asked.check:
             path.write_text(text)
