@@ -1,10 +1,10 @@
-"""Does on this computer what the Dockerfile does, and runs the result as the container would; needs root, no Docker.
+"""Does here what the Dockerfile does, and runs the result as the container would; needs root and no Docker.
 
-    sudo python3 tools/container_check.py
+    sudo .venv/bin/python tools/container_check.py
 
 The wheel and exactly deploy/runtime.lock go into an environment of their own in a temporary folder. It is
 started as user 10001 in a mount namespace whose root is read-only but for the data folder: first start, own
-check, readiness, second start with the same data, end. Prints what it saw; ends with 1 when a promise is broken.
+check, readiness, end; then once more with the same data. Ends with 1 when a promise is broken.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the container promises, without a container: its settings, its own check, its end, one folder to write to."""
+"""What the container promises, without a container: its settings, its check, its end, one folder."""
 
 from __future__ import annotations
 
