@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -93,6 +94,10 @@ class Database:
                 lock = text("select pg_advisory_xact_lock(:number)")
                 await conn.execute(lock, {"number": _MIGRATION_LOCK})
             await conn.run_sync(_migrate)
+
+    async def is_current(self, conn: AsyncConnection) -> bool:
+        """Whether the tables are still those of this program; a newer one may have changed them since."""
+        return await conn.run_sync(_version) == _versions().get_current_head()
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
@@ -183,10 +188,8 @@ def _begin_sqlite(conn: Connection) -> None:
 
 
 def _migrate(conn: Connection) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "store" / "migrations"))
-    script = ScriptDirectory.from_config(config)
-    current, newest = MigrationContext.configure(conn).get_current_revision(), script.get_current_head()
+    config, script = _migrations(), _versions()
+    current, newest = _version(conn), script.get_current_head()
     if current == newest:
         return
     if current is not None and current not in {revision.revision for revision in script.walk_revisions()}:
@@ -208,6 +211,21 @@ def _migrate(conn: Connection) -> None:
     with EnvironmentContext(config, script, fn=upgrade) as environment:
         environment.configure(connection=conn, transactional_ddl=False)
         environment.run_migrations()
+
+
+def _version(conn: Connection) -> str | None:
+    return MigrationContext.configure(conn).get_current_revision()
+
+
+@lru_cache(maxsize=1)
+def _versions() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_migrations())
+
+
+def _migrations() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "store" / "migrations"))
+    return config
 
 
 def _copy_before(conn: Connection, version: str) -> None:

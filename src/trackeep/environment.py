@@ -125,9 +125,7 @@ def instance_settings(environ: Mapping[str, str]) -> InstanceSettings:
         host=env.text("TRACKEEP_HOST", "127.0.0.1"),
         port=port,
         data_dir=data_dir,
-        database_url=env.checked(
-            "TRACKEEP_DATABASE_URL", f"sqlite:///{data_dir / 'trackeep.db'}", _database_url
-        ),
+        database_url=env.database("TRACKEEP_DATABASE_URL", f"sqlite:///{data_dir / 'trackeep.db'}"),
         secret_key=env.secret("TRACKEEP_SECRET_KEY", least=32),
         broker_url=env.url("TRACKEEP_BROKER_URL", ""),
         allowed_users=env.names("TRACKEEP_ALLOWED_USERS"),
@@ -263,7 +261,13 @@ class _Reader:
         return self._environ.get(name, "").strip() or default
 
     def checked(self, name: str, default: T, parse: Callable[[str], T]) -> T:
-        value = self.text(name, "")
+        return self._parsed(name, self.text(name, ""), default, parse)
+
+    def database(self, name: str, default: str) -> str:
+        """An address that may hold a password, so it may stand in a file."""
+        return self._parsed(name, self.secret(name), default, _database_url)
+
+    def _parsed(self, name: str, value: str, default: T, parse: Callable[[str], T]) -> T:
         if not value:
             return default
         try:
