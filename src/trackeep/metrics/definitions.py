@@ -18,9 +18,14 @@ DEFINITIONS = (
     # Commits.
     Definition(
         "commits.is_counted",
-        "Commit",
-        "A commit counts when it is on the default branch and has at most one parent, so merges are left "
-        "out; one sha counts once, however many repositories and forks hold it.",
+        "Counted commit",
+        "On the default branch and with at most one parent, so merges are left out; where all branches "
+        "are asked for, on any of them.",
+    ),
+    Definition(
+        "commits.count",
+        "Commits",
+        "Counted commits by sha: one that several repositories or forks hold counts once.",
     ),
     Definition(
         "commits.counted_at",
@@ -39,10 +44,15 @@ DEFINITIONS = (
         "Lines added minus lines deleted, summed over the counted commits whose lines are known.",
     ),
     Definition(
-        "commits.punch_cell",
+        "commits.punch_card",
         "Punch card",
         "Counted commits by weekday and hour: in your own views by the clock of the person who wrote "
         "them, in the views of a repository by the clock of your time zone.",
+    ),
+    Definition(
+        "commits.punch_cell",
+        "Cell of the punch card",
+        "The weekday and the hour of a moment on a given clock; Monday comes first.",
     ),
     # Days.
     Definition(
@@ -164,6 +174,12 @@ DEFINITIONS = (
         "not known is left out, n says how many are known, and fewer than five are shown grey.",
     ),
     Definition(
+        "contributions.nearest_rank",
+        "Nearest rank",
+        "The smallest of the values that at least so many percent of all do not exceed; it is always one "
+        "of them.",
+    ),
+    Definition(
         "durations.ready_at",
         "Ready",
         "When a pull request asked for attention: the last time it was marked ready for review if it was "
@@ -209,13 +225,18 @@ DEFINITIONS = (
     Definition(
         "pulls.needs_review",
         "Needs your review",
-        "Open, no draft, your review or your team's is asked for, and you have not reviewed it since.",
+        "Open, no draft, your review is asked for, and you have not reviewed it since.",
     ),
     Definition(
         "pulls.is_returned",
         "Returned to you",
         "Your open pull request, when changes were asked for and no commit came after, its checks fail, "
         "or it conflicts with its base.",
+    ),
+    Definition(
+        "pulls.returned_because",
+        "Why it was returned",
+        "The first that holds: its checks fail, it conflicts, or changes were asked for.",
     ),
     Definition(
         "pulls.is_ready",
@@ -230,6 +251,11 @@ DEFINITIONS = (
         "returned to you, ready to merge, waiting for reviewers, merged in the last 7 days.",
     ),
     # Branches.
+    Definition(
+        "branches.state",
+        "State of a branch",
+        "The first that fits: default, merged, stale, active.",
+    ),
     Definition(
         "branches.is_stale",
         "Stale branch",
