@@ -1,6 +1,7 @@
 """Sizes, sections and rates of pull requests."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -144,6 +145,17 @@ def test_two_halves_are_the_whole(moments: list[Moments], middle: int) -> None:
     assert whole.opened == sum(each.opened for each in parts) == len(moments)
     assert whole.merged == sum(each.merged for each in parts)
     assert whole.closed == sum(each.closed for each in parts)
+
+
+@given(
+    st.lists(st.builds(Moments, st.integers(0, 300), MOMENT, MOMENT)),
+    st.sets(st.integers(0, 300), min_size=2),
+)
+def test_weeks_are_windows_that_touch(moments: list[Moments], edges: set[int]) -> None:
+    """Each week has what its own window has, however many there are."""
+    ordered = sorted(edges)
+    windows = [Window(start, end) for start, end in pairwise(ordered)]
+    assert pulls.weekly(moments, ordered) == [pulls.throughput(moments, each) for each in windows]
 
 
 def test_sizes_are_counted_in_order() -> None:

@@ -111,6 +111,11 @@ DEFINITIONS = (
         "its own moment, so one pull request may be opened in one week and merged in another.",
     ),
     Definition(
+        "pulls.weekly",
+        "Opened and merged per week",
+        "The same for each span of seven days; the newest ends with today.",
+    ),
+    Definition(
         "pulls.merge_rate",
         "Merge rate",
         "Merged pull requests divided by those merged or closed without a merge, all by the day they were "

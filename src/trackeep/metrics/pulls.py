@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from trackeep.metrics.windows import Window
@@ -133,6 +134,17 @@ def throughput(pulls: Iterable[Moments], window: Window) -> Throughput:
             for each in pulls
         ),
     )
+
+
+def weekly(pulls: Iterable[Moments], edges: Sequence[int]) -> list[Throughput]:
+    """The throughput between each two neighbours of `edges`, which are ordered instants."""
+    counts = [[0, 0, 0] for _ in edges[1:]]
+    for each in pulls:
+        closed_at = each.closed_at if each.merged_at is None else None
+        for kind, at in enumerate((each.created_at, each.merged_at, closed_at)):
+            if at is not None and edges[0] <= at < edges[-1]:
+                counts[bisect_right(edges, at) - 1][kind] += 1
+    return [Throughput(*three) for three in counts]
 
 
 def sizes(lines: Iterable[tuple[int | None, int | None]]) -> dict[str | None, int]:
