@@ -57,16 +57,21 @@ class Database:
         `migrations` is the folder of their versions. Raises DatabaseError when it cannot be reached and
         DatabaseVersionError when it is newer, or older while it may not be migrated.
         """
-        try:
-            database = cls(_engine(url), url)
-        except (ArgumentError, OSError, ValueError) as error:
-            raise _cannot_use(url, error) from error
+        database = cls.at(url)
         try:
             await database._bring_up_to_date(_scripts(migrations), may_migrate)
         except BaseException:
             await database.close()
             raise
         return database
+
+    @classmethod
+    def at(cls, url: str) -> Database:
+        """The same, looked at by nobody yet: whatever its version, or damaged. Raises DatabaseError."""
+        try:
+            return cls(_engine(url), url)
+        except (ArgumentError, OSError, ValueError) as error:
+            raise _cannot_use(url, error) from error
 
     @property
     def is_sqlite(self) -> bool:
@@ -226,11 +231,20 @@ def _begin_sqlite(conn: Connection) -> None:
     conn.exec_driver_sql(f"begin {how}")
 
 
+def known_versions() -> set[str]:
+    """Every version of the tables that this program can work with or bring up to date."""
+    return _known(_scripts(MIGRATIONS))
+
+
 def _scripts(migrations: Path) -> ScriptDirectory:
     config = Config()
     # A % would be taken for the name of another option.
     config.set_main_option("script_location", str(migrations).replace("%", "%%"))
     return ScriptDirectory.from_config(config)
+
+
+def _known(script: ScriptDirectory) -> set[str]:
+    return {revision.revision for revision in script.walk_revisions()}
 
 
 def _current(conn: Connection) -> str | None:
@@ -262,7 +276,7 @@ def _migrate(conn: Connection, script: ScriptDirectory) -> None:
 
 
 def _refuse_newer(current: str | None, script: ScriptDirectory) -> None:
-    if current is not None and current not in {revision.revision for revision in script.walk_revisions()}:
+    if current is not None and current not in _known(script):
         newest = script.get_current_head()
         raise DatabaseVersionError(
             f"The database was written by a newer Trackeep: it has version {current}, known is {newest}.",
@@ -304,7 +318,9 @@ def copy_sqlite(source: Path, target: Path) -> None:
     try:
         # A new file, for its owner only: private repositories are in it.
         os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        with contextlib.closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=rw", uri=True)) as old:
+        mode = "rw" if os.access(source, os.W_OK) else "ro"
+        address = f"{source.absolute().as_uri()}?mode={mode}"
+        with contextlib.closing(sqlite3.connect(address, uri=True)) as old:
             _copy_whole(old, partial)
         partial.replace(target)
     except (sqlite3.Error, OSError) as error:

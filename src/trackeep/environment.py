@@ -72,6 +72,13 @@ class InstanceSettings:
     github_client_id: str = ""
     github_client_secret: str = field(default="", repr=False)
     github_app_slug: str = ""
+    # 0: none are made by the clock.
+    backup_hours: int = 0
+    backup_keep: int = 7
+
+    @property
+    def backups_dir(self) -> Path:
+        return self.data_dir / "backups"
 
     @property
     def has_own_app(self) -> bool:
@@ -125,7 +132,7 @@ def instance_settings(environ: Mapping[str, str]) -> InstanceSettings:
         port=port,
         data_dir=data_dir,
         database_url=env.checked(
-            "TRACKEEP_DATABASE_URL", f"sqlite:///{data_dir / 'trackeep.db'}", _database_url
+            "TRACKEEP_DATABASE_URL", f"sqlite:///{data_dir / 'trackeep.db'}", database_url
         ),
         secret_key=env.secret("TRACKEEP_SECRET_KEY", least=32),
         broker_url=env.url("TRACKEEP_BROKER_URL", ""),
@@ -141,6 +148,8 @@ def instance_settings(environ: Mapping[str, str]) -> InstanceSettings:
         github_client_id=env.text("GITHUB_CLIENT_ID", ""),
         github_client_secret=env.secret("GITHUB_CLIENT_SECRET"),
         github_app_slug=env.text("GITHUB_APP_SLUG", ""),
+        backup_hours=env.number("TRACKEEP_BACKUP_HOURS", 0, 0, 8_760),
+        backup_keep=env.number("TRACKEEP_BACKUP_KEEP", 7, 1, 10_000),
     )
     if not settings.broker_url and bool(settings.github_client_id) != bool(settings.github_client_secret):
         env.refuse("GITHUB_CLIENT_ID and GITHUB_CLIENT_SECRET belong together; set both or neither.")
@@ -212,6 +221,7 @@ KNOWN_NAMES = (
     *("TRACKEEP_BROKER_LOOPBACK_CONSENT", "TRACKEEP_BROKER_TOKEN_MODE", "TRACKEEP_BROKER_ALLOW"),
     *("TRACKEEP_BROKER_DENY", "TRACKEEP_BROKER_TRUSTED_PROXIES", "TRACKEEP_BROKER_REDIS_URL"),
     *("TRACKEEP_LOG_FORMAT", "TRACKEEP_LOG_LEVEL"),
+    *("TRACKEEP_BACKUP_HOURS", "TRACKEEP_BACKUP_KEEP"),
 )
 
 
@@ -234,7 +244,7 @@ def _unknown_names(environ: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(warnings)
 
 
-def _database_url(value: str) -> str:
+def database_url(value: str) -> str:
     if value.startswith(("sqlite:///", "postgresql://", "postgres://")):
         return value.replace("postgres://", "postgresql://", 1)
     raise ValueError("must start with sqlite:/// or postgresql://")

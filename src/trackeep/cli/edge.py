@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -80,6 +81,17 @@ async def account_of(conn: AsyncConnection, settings: InstanceSettings, login: s
         if not settings.github_token:
             raise
         raise NotSignedIn("Nothing has been read yet.", "Run `trackeep sync` first.") from None
+
+
+def sure(question: str, yes: bool) -> None:
+    """Ask before something that cannot be undone; without a terminal only `--yes` is an answer."""
+    from trackeep.errors import UsageError
+
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("This changes much and was not confirmed.", "Add --yes.")
+    click.confirm(question, abort=True, err=True)
 
 
 def finish(work: Coroutine[Any, Any, T]) -> T:

@@ -42,7 +42,7 @@ def export(file: Path, kind: str | None, account: str | None, force: bool, as_js
     """
     settings = settings_of()
     kind = kind or _kind_of(file)
-    _refuse_bad_place(file, settings, force)
+    refuse_own_files(file, settings, force)
 
     async def write() -> dict[str, int]:
         async with opened(settings) as db:
@@ -78,7 +78,8 @@ def _kind_of(file: Path) -> str:
     return kinds[file.suffix]
 
 
-def _refuse_bad_place(file: Path, settings: InstanceSettings, force: bool) -> None:
+def refuse_own_files(file: Path, settings: InstanceSettings, force: bool) -> None:
+    """Raise UsageError where `file` is one of ours, is there already, or has no folder."""
     from trackeep.errors import UsageError
 
     own = [Path(settings.database_url.removeprefix("sqlite:///")), settings.data_dir / "secret.key"]
