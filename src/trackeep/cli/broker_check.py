@@ -1,4 +1,4 @@
-"""`trackeep broker config`, `doctor`, `healthcheck` and `openapi`: what holds, and whether all is in place."""
+"""`trackeep broker config`, `doctor`, `healthcheck`, `openapi`: what holds, and whether all is in place."""
 
 from __future__ import annotations
 
@@ -124,8 +124,8 @@ async def _redis(settings: BrokerSettings) -> Finding:
     import time
     from contextlib import aclosing
 
-    from trackeep.broker.memory import choose_memory
+    from trackeep.broker.memory import choose
 
-    async with aclosing(choose_memory(settings, time.time)) as memory:
+    async with aclosing(choose(settings, time.time)) as memory:
         await memory.count("doctor", 1, 0)
     return Finding("Redis", "ok", "answers.")
