@@ -12,8 +12,8 @@ class Setting:
     """One name of the environment.
 
     `default` is in a person's words; `meaning` is half a sentence of Markdown. `field` is where
-    `InstanceSettings` or `BrokerSettings` keeps the value. The value of a secret is never shown, and
-    may stand in a file that NAME_FILE names; of an address that may hold a password the rest is shown.
+    `InstanceSettings` or `BrokerSettings` keeps the value. The value of a secret is never shown;
+    of an address that may hold a password the rest is shown.
     """
 
     name: str
@@ -23,6 +23,11 @@ class Setting:
     field: str
     is_secret: bool = False
     may_hold_password: bool = False
+
+    @property
+    def may_be_a_file(self) -> bool:
+        """NAME_FILE works, too: whoever lists processes or inspects a container does not read it."""
+        return self.is_secret or self.may_hold_password
 
     @property
     def is_for_instance(self) -> bool:
@@ -94,6 +99,20 @@ SETTINGS = (
         "proxies whose `X-Forwarded-For` counts, as networks",
         INSTANCE,
         "trusted_proxies",
+    ),
+    Setting(
+        "TRACKEEP_BACKUP_HOURS",
+        "`0`: no schedule",
+        "every how many hours the database is copied, see [data](data.md)",
+        INSTANCE,
+        "backup_hours",
+    ),
+    Setting(
+        "TRACKEEP_BACKUP_KEEP",
+        "`7`",
+        "how many of these copies stay",
+        INSTANCE,
+        "backup_keep",
     ),
     Setting(
         "TRACKEEP_WEBHOOK_SECRET",

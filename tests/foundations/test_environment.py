@@ -53,6 +53,10 @@ def test_secrets_may_stand_in_files(tmp_path: Path) -> None:
     webhook = {"TRACKEEP_WEBHOOK_SECRET_FILE": str(file)}
     assert instance_settings(webhook).webhook_secret == "k" * 40 and not instance_settings({}).webhook_secret
     assert instance_settings(webhook).warnings == ()
+    file.with_name("url").write_text("postgresql://trackeep:word@db.example/trackeep\n")
+    database = instance_settings({"TRACKEEP_DATABASE_URL_FILE": str(file.with_name("url"))})
+    assert database.database_url == "postgresql://trackeep:word@db.example/trackeep"
+    assert database.warnings == ()
     with pytest.raises(SettingsError, match="both set"):
         instance_settings({"TRACKEEP_SECRET_KEY": "k" * 40, "TRACKEEP_SECRET_KEY_FILE": str(file)})
     with pytest.raises(SettingsError, match=r"TRACKEEP_SECRET_KEY_FILE cannot be read: No such file"):

@@ -1,4 +1,4 @@
-"""`trackeep broker config`, `doctor`, `healthcheck` and `openapi`: what holds, and is all in place."""
+"""`trackeep broker config`, `doctor`, `healthcheck`, `openapi`: what holds, and whether all is in place."""
 
 from __future__ import annotations
 

@@ -54,12 +54,16 @@ def say_findings(findings: list[Finding], *, as_json: bool) -> None:
 
 
 @click.command()
-def healthcheck() -> None:
+@click.option("--worker", is_flag=True, help="Ask for a `trackeep worker` on this computer instead.")
+def healthcheck(worker: bool) -> None:
     """Exit 0 when the server of this configuration answers, 1 otherwise; needs no curl."""
     import urllib.error
     import urllib.request
 
     settings = settings_of()
+    if worker:
+        finish(_worker_lives(settings))
+        return
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
     url = f"http://{host}:{settings.port}{settings.base_path}/healthz"
     try:
@@ -68,6 +72,19 @@ def healthcheck() -> None:
     except OSError as error:
         click.echo(f"trackeep: {url} does not answer: {error}.", err=True)
         raise click.exceptions.Exit(1) from None
+
+
+async def _worker_lives(settings: InstanceSettings) -> None:
+    from trackeep.cli.edge import opened
+    from trackeep.store import leases
+    from trackeep.sync.processes import is_of_this_computer
+
+    async with opened(settings) as db, db.read() as conn:
+        seen = await leases.workers_seen(conn, int(time.time()) - leases.SILENT_AFTER_S)
+    if not any(map(is_of_this_computer, seen)):
+        click.echo("trackeep: no worker of this computer has been heard from.", err=True)
+        raise click.exceptions.Exit(1)
+    click.echo("ready")
 
 
 _MARKS = {"ok": "✓", "warning": "!", "error": "✗"}

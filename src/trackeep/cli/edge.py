@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
@@ -127,6 +128,17 @@ def zone_here() -> ZoneInfo:
     named = os.environ.get("TZ", "").removeprefix(":")
     _, _, linked = str(Path("/etc/localtime").resolve()).partition("zoneinfo/")
     return zone_called(named) or zone_called(linked) or ZoneInfo("UTC")
+
+
+def sure(question: str, yes: bool) -> None:
+    """Ask before something that cannot be undone; without a terminal only `--yes` is an answer."""
+    from trackeep.errors import UsageError
+
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("This changes much and was not confirmed.", "Add --yes.")
+    click.confirm(question, abort=True, err=True)
 
 
 def finish(work: Coroutine[Any, Any, T]) -> T:

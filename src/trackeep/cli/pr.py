@@ -200,7 +200,7 @@ def items_of(rows: Sequence[PullRow]) -> list[dict[str, Any]]:
 
 
 def _section_words(row: PullRow) -> str:
-    from trackeep.instance.lists import SECTION_WORDS
+    from trackeep.instance.pulls_page import SECTION_WORDS
 
     words = SECTION_WORDS[row.section or ""][0]
     return f"{words} ({row.reason})" if row.reason else words

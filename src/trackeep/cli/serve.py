@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from trackeep.database import Database
     from trackeep.environment import InstanceSettings
+    from trackeep.store.backups import Plan
     from trackeep.sync.worker import Worker
     from trackeep.vault import Vault
 
@@ -110,6 +111,7 @@ async def _serve(settings: InstanceSettings, listener: socket.socket, about: Abo
     from trackeep.cli.edge import opened
     from trackeep.instance import admission, memberships, other_account, setup
     from trackeep.instance.app import create_app, new_site
+    from trackeep.store import backups
     from trackeep.vault import open_vault
 
     async with opened(settings) as db:
@@ -130,6 +132,7 @@ async def _serve(settings: InstanceSettings, listener: socket.socket, about: Abo
                 _in_background(other_account.end_overdue(site)),
                 _in_background(memberships.keep_checking(site)),
                 _in_background(_sync(settings, db, vault) if about.with_worker else None),
+                _in_background(backups.keep_making(_backups(settings)) if about.with_worker else None),
             ):
                 await web.serve(create_app(site), listener, say)
 
@@ -138,6 +141,7 @@ async def _work(settings: InstanceSettings, concurrency: int | None) -> None:
     import signal
 
     from trackeep.cli.edge import opened
+    from trackeep.store import backups
     from trackeep.vault import open_vault
 
     stopped, loop = asyncio.Event(), asyncio.get_running_loop()
@@ -145,20 +149,39 @@ async def _work(settings: InstanceSettings, concurrency: int | None) -> None:
         loop.add_signal_handler(number, stopped.set)
     async with opened(settings) as db:
         vault = open_vault(settings.secret_key, settings.data_dir)
-        async with _in_background(_sync(settings, db, vault, concurrency)):
+        async with (
+            _in_background(_sync(settings, db, vault, concurrency)),
+            _in_background(backups.keep_making(_backups(settings))),
+        ):
             click.echo("Trackeep worker ready")
             sys.stdout.flush()
             await stopped.wait()
 
 
 async def _work_once(settings: InstanceSettings) -> None:
+    import time
+
     from trackeep.cli.edge import opened
+    from trackeep.store import backups
     from trackeep.vault import open_vault
 
     async with opened(settings) as db:
         vault = open_vault(settings.secret_key, settings.data_dir)
         outcomes = await _worker(settings, db, vault).run_once()
+    await backups.make_if_due(_backups(settings), time.time())
     click.echo(f"Accounts synced: {len(outcomes)}")
+
+
+def _backups(settings: InstanceSettings) -> Plan:
+    from trackeep.store.backups import Plan
+
+    return Plan(
+        settings.database_url,
+        settings.backups_dir,
+        settings.backup_hours,
+        settings.backup_keep,
+        dict(os.environ),
+    )
 
 
 def _worker(settings: InstanceSettings, db: Database, vault: Vault, concurrency: int | None = None) -> Worker:
