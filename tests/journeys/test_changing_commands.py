@@ -100,7 +100,7 @@ def test_what_cannot_be_done_is_said_in_words(home: dict[str, str], words: list[
 
 def test_what_deletes_asks_first(home: dict[str, str]) -> None:
     """On a terminal it asks; where nobody can be asked it needs --yes."""
-    assert "add --yes" in run("repo", "remove", "alice/heron", env=home).stderr
+    assert "Add --yes" in run("repo", "remove", "alice/heron", env=home).stderr
     assert "alice/heron" in followed(home)
 
 
@@ -167,6 +167,17 @@ def test_at_githubs_limit(fresh_sandbox: Program, tmp_path: Path) -> None:
     assert limited.returncode == 5, limited.stderr
     screen = on_terminal("sync", "alice/almanac", env=env, stop_when=lambda text: "Going on at" in text)
     assert screen.code == 130
+
+
+def test_some_of_them_fail(fresh_sandbox: Program, tmp_path: Path) -> None:
+    """One repository that fails is named on stderr and ends it with 3; the other one is complete."""
+    env = {**github_environment(fresh_sandbox.url), "GITHUB_TOKEN": ALICE, "TRACKEEP_DATA_DIR": str(tmp_path)}
+    Sandbox(fresh_sandbox.url).fault("POST /alice/almanac.git", "status", times=50, status=500)
+    done = run("sync", "--json", "alice/almanac", "alice/heron", env=env)
+    assert done.returncode == 3
+    assert list(json.loads(done.stdout)["failures"]) == ["alice/almanac"]
+    assert done.stderr.startswith("trackeep: alice/almanac: ")
+    assert json.loads(run("status", "--json", env=env).stdout)["repositories_done"] == 1
 
 
 def test_watching_goes_on_until_it_is_stopped(home: dict[str, str]) -> None:

@@ -21,7 +21,7 @@ HEAVY = {
 WITHOUT_JSON = {
     *("serve", "worker", "demo", "sandbox serve", "broker serve", "broker init", "broker keys rotate"),
     *("broker keys retire", "broker openapi", "openapi", "get", "completion", "healthcheck"),
-    *("db migrate", "db vacuum", "db shell", "key generate"),
+    *("restore", "db migrate", "db vacuum", "db shell", "key generate", "key rotate"),
 }
 
 

@@ -190,11 +190,11 @@ def listing(rows: Sequence[PullRow], reader: Reader) -> Listing:
 
 def items_of(rows: Sequence[PullRow]) -> list[dict[str, Any]]:
     """Pull requests as the API shows them; those of the queue with their section and its reason."""
-    from trackeep.instance.api_lists import pull_from
+    from trackeep.instance.api_lists import pull_of
 
     sections = [{"section": row.section, "reason": row.reason} if row.section else {} for row in rows]
     return [
-        {**pull_from(row).model_dump(mode="json"), **section}
+        {**pull_of(row).model_dump(mode="json"), **section}
         for row, section in zip(rows, sections, strict=True)
     ]
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from trackeep.cli.conventions import json_option, yes_option
-from trackeep.cli.edge import account_of, account_option, finish, opened, settings_of
-from trackeep.cli.output import confirmed, done, note, plain, show_json
+from trackeep.cli.edge import account_of, account_option, finish, opened, settings_of, sure
+from trackeep.cli.output import done, note, plain, show_json
 
 if TYPE_CHECKING:
     from trackeep.store.api_tokens import Token
@@ -96,7 +96,7 @@ def list_(account: str | None, as_json: bool) -> None:
 @json_option
 def revoke(number: int, account: str | None, yes: bool, as_json: bool) -> None:
     """End the token that `trackeep token list` shows with this NUMBER."""
-    confirmed(f"End token {number}? What uses it is refused from then on.", yes=yes)
+    sure(f"End token {number}? What uses it is refused from then on.", yes)
 
     async def work() -> None:
         from trackeep.errors import NotFound

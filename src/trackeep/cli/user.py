@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from trackeep.cli.conventions import json_option, yes_option
-from trackeep.cli.edge import finish, opened, settings_of, site_of
-from trackeep.cli.output import confirmed, done, note, plain, show_json
+from trackeep.cli.edge import finish, opened, settings_of, site_of, sure
+from trackeep.cli.output import done, note, plain, show_json
 
 if TYPE_CHECKING:
     from trackeep.database import Database
@@ -83,7 +83,7 @@ def allow(login: str, as_json: bool) -> None:
 @json_option
 def remove(login: str, yes: bool, as_json: bool) -> None:
     """Take away what `allow` gave LOGIN, and end their sessions and tokens, at GitHub too."""
-    confirmed(f"Sign {login} out and end their tokens?", yes=yes)
+    sure(f"Sign {login} out and end their tokens?", yes)
 
     async def work() -> None:
         from trackeep.errors import NotFound
@@ -116,7 +116,7 @@ def disconnect(login: str, yes: bool, as_json: bool) -> None:
     """End LOGIN's connection to GitHub, there and here; what was fetched stays, nobody is signed out."""
     from trackeep.cli.login import OUTCOMES
 
-    confirmed(f"End the connection of {login} to GitHub?", yes=yes)
+    sure(f"End the connection of {login} to GitHub?", yes)
 
     async def work() -> str:
         from trackeep.instance import disconnect as connection
