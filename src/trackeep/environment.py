@@ -73,6 +73,13 @@ class InstanceSettings:
     github_client_id: str = ""
     github_client_secret: str = field(default="", repr=False)
     github_app_slug: str = ""
+    # 0: none are made by the clock.
+    backup_hours: int = 0
+    backup_keep: int = 7
+
+    @property
+    def backups_dir(self) -> Path:
+        return self.data_dir / "backups"
 
     @property
     def has_own_app(self) -> bool:
@@ -140,6 +147,8 @@ def instance_settings(environ: Mapping[str, str]) -> InstanceSettings:
         github_client_id=env.text("GITHUB_CLIENT_ID", ""),
         github_client_secret=env.secret("GITHUB_CLIENT_SECRET"),
         github_app_slug=env.text("GITHUB_APP_SLUG", ""),
+        backup_hours=env.number("TRACKEEP_BACKUP_HOURS", 0, 0, 8_760),
+        backup_keep=env.number("TRACKEEP_BACKUP_KEEP", 7, 1, 10_000),
     )
     if not settings.broker_url and bool(settings.github_client_id) != bool(settings.github_client_secret):
         env.refuse("GITHUB_CLIENT_ID and GITHUB_CLIENT_SECRET belong together; set both or neither.")
@@ -217,7 +226,7 @@ def _unknown_names(environ: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(warnings)
 
 
-def _database_url(value: str) -> str:
+def database_url(value: str) -> str:
     if value.startswith(("sqlite:///", "postgresql://", "postgres://")):
         return value.replace("postgres://", "postgresql://", 1)
     raise ValueError("must start with sqlite:/// or postgresql://")
@@ -265,7 +274,7 @@ class _Reader:
 
     def database(self, name: str, default: str) -> str:
         """An address that may hold a password, so it may stand in a file."""
-        return self._parsed(name, self.secret(name), default, _database_url)
+        return self._parsed(name, self.secret(name), default, database_url)
 
     def _parsed(self, name: str, value: str, default: T, parse: Callable[[str], T]) -> T:
         if not value:

@@ -101,6 +101,20 @@ SETTINGS = (
         "trusted_proxies",
     ),
     Setting(
+        "TRACKEEP_BACKUP_HOURS",
+        "`0`: no schedule",
+        "every how many hours the database is copied, see [data](data.md)",
+        INSTANCE,
+        "backup_hours",
+    ),
+    Setting(
+        "TRACKEEP_BACKUP_KEEP",
+        "`7`",
+        "how many of these copies stay",
+        INSTANCE,
+        "backup_keep",
+    ),
+    Setting(
         "TRACKEEP_WEBHOOK_SECRET",
         "none: no webhooks",
         "GitHub may tell what moved, see [webhooks](webhooks.md)",

@@ -51,6 +51,7 @@ PAGES = [
     "/settings/github",
     "/settings/sessions",
     "/settings/danger",
+    "/settings/export",
     "/privacy",
     "/shortcuts",
 ]
