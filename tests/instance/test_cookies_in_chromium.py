@@ -62,7 +62,6 @@ def enter(page: Page, program: Program) -> None:
     """Set-up code and token, as the first owner."""
     page.goto(program.url)
     page.get_by_role("button", name="Continue").click()
-    page.get_by_text("Use a token instead").click()
     page.get_by_label("GitHub token").fill(TOKEN)
     page.get_by_role("button", name="Sign in with this token").click()
     expect(page.get_by_role("heading", level=1)).to_be_visible()
