@@ -51,7 +51,11 @@ PAGES = [
     "/settings/github",
     "/settings/sessions",
     "/settings/danger",
+    "/settings/tokens",
+    "/settings/feeds",
+    "/settings/feeds?repo=fernhill/atlas",
     "/privacy",
+    "/api/docs",
     "/shortcuts",
 ]
 
@@ -416,6 +420,10 @@ def test_every_screen_is_in_the_list() -> None:
         "/.well-known/oauth-client",
         "/calendar.csv",
         "/sync/events",
+        "/api/openapi.json",
+        "/feeds/{token}/activity.atom",
+        "/feeds/{token}/pulls.atom",
+        "/feeds/{token}/r/{owner}/{name}/activity.atom",
         "/r/{owner}/{name}/charts/{chart}.csv",
     }
     pages = {route.path for route in ROUTES if route.methods and "GET" in route.methods}

@@ -28,6 +28,8 @@ from trackeep.instance import (
     deliveries,
     direct_login,
     disconnect,
+    feeds,
+    feeds_page,
     frame,
     health,
     identities,
@@ -102,6 +104,9 @@ ROUTES = (
     Route("/settings/tokens", signed_in(tokens_page.page), methods=["GET"]),
     Route("/settings/tokens", signed_in(tokens_page.create), methods=["POST"]),
     Route("/settings/tokens/revoke", signed_in(tokens_page.revoke), methods=["POST"]),
+    Route("/settings/feeds", signed_in(feeds_page.page), methods=["GET"]),
+    Route("/settings/feeds", signed_in(feeds_page.create), methods=["POST"]),
+    Route("/settings/feeds/revoke", signed_in(feeds_page.revoke), methods=["POST"]),
     Route("/settings/users", owner_only(users_page.page), methods=["GET"]),
     Route("/settings/users/allow", owner_only(users_page.allow), methods=["POST"]),
     Route("/settings/users/remove", owner_only(users_page.remove), methods=["POST"]),
@@ -115,6 +120,10 @@ ROUTES = (
     # For machines.
     Route(api_schema.PATH, anybody(api_schema.openapi), methods=["GET"]),
     Route("/api/docs", signed_in(api_docs.page), methods=["GET"]),
+    # The token in the address stands for its owner, as it cannot be sent otherwise by a feed reader.
+    Route(feeds.ACTIVITY, feeds.activity, methods=["GET"]),
+    Route(feeds.QUEUE, feeds.queue, methods=["GET"]),
+    Route(feeds.REPOSITORY, feeds.repository, methods=["GET"]),
     Route(client_document.PATH, client_document.show, methods=["GET"]),
     # The one address that takes a message without a page of ours behind it: its signature stands for that.
     Route(webhooks.PATH, webhooks.receive, methods=["POST"], max_body_size=deliveries.LONGEST_BODY),

@@ -26,6 +26,7 @@ SECTIONS = (
     Section("github", "/settings/github", "GitHub"),
     Section("sessions", "/settings/sessions", "Sessions"),
     Section("tokens", "/settings/tokens", "API tokens"),
+    Section("feeds", "/settings/feeds", "Feeds"),
     Section("users", "/settings/users", "Users", is_owners=True),
     Section("danger", "/settings/danger", "Danger zone"),
 )
