@@ -27,6 +27,7 @@ SECTIONS = (
     Section("sessions", "/settings/sessions", "Sessions"),
     Section("tokens", "/settings/tokens", "API tokens"),
     Section("feeds", "/settings/feeds", "Feeds"),
+    Section("badges", "/settings/badges", "Badges"),
     Section("users", "/settings/users", "Users", is_owners=True),
     Section("danger", "/settings/danger", "Danger zone"),
 )
