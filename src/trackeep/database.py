@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -182,10 +183,20 @@ def _begin_sqlite(conn: Connection) -> None:
     conn.exec_driver_sql(f"begin {how}")
 
 
-def _migrate(conn: Connection) -> None:
+@lru_cache(maxsize=1)
+def newest_revision() -> str:
+    """The version of the tables that this program works with."""
+    return str(_script()[1].get_current_head())
+
+
+def _script() -> tuple[Config, ScriptDirectory]:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "store" / "migrations"))
-    script = ScriptDirectory.from_config(config)
+    return config, ScriptDirectory.from_config(config)
+
+
+def _migrate(conn: Connection) -> None:
+    config, script = _script()
     current, newest = MigrationContext.configure(conn).get_current_revision(), script.get_current_head()
     if current == newest:
         return

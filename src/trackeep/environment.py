@@ -72,6 +72,7 @@ class InstanceSettings:
     github_client_id: str = ""
     github_client_secret: str = field(default="", repr=False)
     github_app_slug: str = ""
+    metrics_token: str = field(default="", repr=False)
 
     @property
     def has_own_app(self) -> bool:
@@ -141,6 +142,7 @@ def instance_settings(environ: Mapping[str, str]) -> InstanceSettings:
         github_client_id=env.text("GITHUB_CLIENT_ID", ""),
         github_client_secret=env.secret("GITHUB_CLIENT_SECRET"),
         github_app_slug=env.text("GITHUB_APP_SLUG", ""),
+        metrics_token=env.secret("TRACKEEP_METRICS_TOKEN", least=16),
     )
     if not settings.broker_url and bool(settings.github_client_id) != bool(settings.github_client_secret):
         env.refuse("GITHUB_CLIENT_ID and GITHUB_CLIENT_SECRET belong together; set both or neither.")
@@ -203,6 +205,7 @@ KNOWN_NAMES = (
     *("TRACKEEP_BASE_URL", "TRACKEEP_HOST", "TRACKEEP_PORT", "TRACKEEP_DATA_DIR", "TRACKEEP_DATABASE_URL"),
     *("TRACKEEP_SECRET_KEY", "TRACKEEP_BROKER_URL", "TRACKEEP_ALLOWED_USERS", "TRACKEEP_ALLOWED_ORGS"),
     *("TRACKEEP_POLL_SECONDS", "TRACKEEP_TRUSTED_PROXIES", "TRACKEEP_WEBHOOK_SECRET"),
+    "TRACKEEP_METRICS_TOKEN",
     *(
         "TRACKEEP_BROKER_BASE_URL",
         "TRACKEEP_BROKER_HOST",
@@ -215,18 +218,11 @@ KNOWN_NAMES = (
 )
 
 
-# Names that later versions will know: said, so that nobody believes they work.
-NOT_YET = ("TRACKEEP_METRICS_TOKEN",)
-
-
 def _unknown_names(environ: Mapping[str, str]) -> tuple[str, ...]:
     warnings = []
     for name in sorted(environ):
         plain = name.removesuffix("_FILE")
         if not name.startswith("TRACKEEP_") or name in KNOWN_NAMES or plain in KNOWN_NAMES:
-            continue
-        if plain in NOT_YET:
-            warnings.append(f"{name} has no effect in this version.")
             continue
         near = difflib.get_close_matches(name, KNOWN_NAMES, n=1, cutoff=0.8)
         meant = f" Did you mean {near[0]}?" if near else ""

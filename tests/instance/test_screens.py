@@ -414,7 +414,16 @@ def test_every_screen_is_in_the_list() -> None:
         re.sub(r"[?].*", "", path).replace("fernhill/atlas", "{owner}/{name}").replace("weeks", "{chart}")
         for path in PAGES
     }
-    signing = {"/setup", "/signin", "/auth/login", "/auth/callback", "/auth/other", "/healthz", "/readyz"}
+    signing = {
+        "/setup",
+        "/signin",
+        "/auth/login",
+        "/auth/callback",
+        "/auth/other",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+    }
     # The owner's own pages are tested with the settings.
     signing |= {"/auth/github/callback", "/settings/users"}
     machines = {

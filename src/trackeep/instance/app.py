@@ -37,6 +37,7 @@ from trackeep.instance import (
     identities,
     lists,
     login,
+    metrics,
     other_account,
     privacy,
     problems,
@@ -53,6 +54,7 @@ from trackeep.instance import (
     users_page,
     webhooks,
 )
+from trackeep.instance.request_times import Timed
 from trackeep.instance.sessions import anybody, owner_only, signed_in
 from trackeep.instance.site import Site
 from trackeep.vault import Vault
@@ -133,6 +135,7 @@ ROUTES = (
     Route(client_document.PATH, client_document.show, methods=["GET"]),
     # The one address that takes a message without a page of ours behind it: its signature stands for that.
     Route(webhooks.PATH, webhooks.receive, methods=["POST"], max_body_size=deliveries.LONGEST_BODY),
+    Route(metrics.PATH, metrics.show, methods=["GET"]),
     Route("/healthz", health.healthz),
     Route("/readyz", health.readyz),
 )
@@ -174,7 +177,8 @@ def create_app(site: Site) -> ASGIApp:
     both = Router([Mount(api.PATH, api.create(site)), Mount("", app)], redirect_slashes=False)
     # Forms carry no secrets that compression could betray: what protects them are headers and cookies.
     packed = GZipMiddleware(both, minimum_size=1024, compresslevel=6)
-    return web.Around(packed, web.Envelope(settings.base_path, settings.trusted_proxies, _headers(site)))
+    timed = Timed(packed, site.requests)
+    return web.Around(timed, web.Envelope(settings.base_path, settings.trusted_proxies, _headers(site)))
 
 
 def _headers(site: Site) -> dict[str, str]:

@@ -19,6 +19,7 @@ from trackeep.errors import UsageError
 from trackeep.handshake.token import VerifyingKey
 from trackeep.instance.badge_pictures import Picture
 from trackeep.instance.kept import Kept
+from trackeep.instance.request_times import Requests
 from trackeep.instance.tries import Tries
 from trackeep.store.people import Admission
 from trackeep.vault import Vault
@@ -59,6 +60,8 @@ class Site:
     # Strangers look at badges: they share this much of the database, whatever they do.
     badge_looks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     pictures: Kept[Picture] = field(default_factory=lambda: Kept(most=500, for_s=300))
+    requests: Requests = field(default_factory=Requests)
+    metrics_tries: Tries = field(default_factory=lambda: Tries(most=10, per_s=60))
     # Each is a request of ours to the OAuth service, which gives all of us together 1,200 in a minute, and
     # 400 that are wrong; renewals must always find room.
     login_starts: Tries = field(default_factory=lambda: Tries(most=300, per_s=60))
