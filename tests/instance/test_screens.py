@@ -425,7 +425,7 @@ def test_every_screen_is_in_the_list() -> None:
         "/metrics",
     }
     # The owner's own pages are tested with the settings.
-    signing |= {"/auth/github/callback", "/settings/users"}
+    signing |= {"/auth/github/callback", "/settings/users", "/settings/system"}
     machines = {
         "/.well-known/oauth-client",
         "/calendar.csv",

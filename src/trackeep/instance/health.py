@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from trackeep.database import newest_revision
 from trackeep.errors import DatabaseError
-from trackeep.instance.metrics import ALIVE_WITHIN_S
+from trackeep.instance.checks import ALIVE_WITHIN_S
 from trackeep.instance.site import site_of
 from trackeep.store import instance_figures
 from trackeep.store.tables import instance

@@ -22,6 +22,7 @@ from starlette.responses import Response
 
 from trackeep import __version__
 from trackeep.errors import DatabaseError
+from trackeep.instance.checks import ALIVE_WITHIN_S
 from trackeep.instance.site import Site, site_of
 from trackeep.store import instance_figures
 from trackeep.store.instance_figures import Figures, Size, Worker
@@ -29,7 +30,6 @@ from trackeep.store.instance_figures import Figures, Size, Worker
 log = structlog.get_logger()
 
 PATH = "/metrics"
-ALIVE_WITHIN_S = 120
 ANSWERS_WITHIN_S = 5.0
 
 

@@ -29,6 +29,7 @@ SECTIONS = (
     Section("feeds", "/settings/feeds", "Feeds"),
     Section("badges", "/settings/badges", "Badges"),
     Section("users", "/settings/users", "Users", is_owners=True),
+    Section("system", "/settings/system", "System", is_owners=True),
     Section("danger", "/settings/danger", "Danger zone"),
 )
 
