@@ -9,8 +9,8 @@ from pathlib import Path
 import aiohttp
 from starlette.applications import Starlette
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.routing import Mount, Route, Router
-from starlette.types import ASGIApp
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from trackeep import web
 from trackeep.database import Database
@@ -176,11 +176,27 @@ def create_app(site: Site) -> ASGIApp:
     app.state.site = site
     settings = site.settings
     # Beside the pages, because a body that is too long is refused in another form.
-    both = Router([Mount(api.PATH, api.create(site)), Mount("", app)], redirect_slashes=False)
+    both = _parted(app, api.create(site))
     # Forms carry no secrets that compression could betray: what protects them are headers and cookies.
     packed = GZipMiddleware(both, minimum_size=1024, compresslevel=6)
     timed = Timed(packed, site.requests)
     return web.Around(timed, web.Envelope(settings.base_path, settings.trusted_proxies, _headers(site)))
+
+
+def _parted(pages: ASGIApp, programs: ASGIApp) -> ASGIApp:
+    """What is below the API's address to `programs`, all else to `pages`.
+
+    A router of the library would send neither an address with a line break in it.
+    """
+
+    async def parted(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and f"{scope['path']}/".startswith(f"{api.PATH}/"):
+            scope["root_path"] = scope.get("root_path", "") + api.PATH
+            await programs(scope, receive, send)
+        else:
+            await pages(scope, receive, send)
+
+    return parted
 
 
 def _headers(site: Site) -> dict[str, str]:
