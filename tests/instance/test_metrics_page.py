@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from api_client import Api, small_api
-from local_instance import Guest
+from api_client import NOWHERE, Api, small_api
+from local_instance import Guest, serve
 from prometheus_client.parser import text_string_to_metric_families
 from small_world import ALICE, BOB, NOW, enter
 from sqlalchemy import delete, insert, update
@@ -190,3 +191,15 @@ async def test_the_dashboard_asks_for_what_there_is(api: Api) -> None:
         for labels in re.findall(r"by \(([^)]+)\)", expr):
             metric = re.findall(r"trackeep_\w+", expr)[0]
             assert set(labels.split(", ")) <= set(ours[metric]), expr
+
+
+async def test_processes_of_one_database_agree(api: Api, tmp_path: Path, database_url: str) -> None:
+    """What comes from the database is the same whichever process is asked."""
+    other = serve(tmp_path / "other", NOWHERE, database_url=database_url, metrics_token=TOKEN)
+    async with other as instance:
+        instance.clock.ahead_s = api.instance.clock.ahead_s
+        found = [await values(api), await values(replace(api, instance=instance))]
+    # They were asked one after the other.
+    moving = ("trackeep_http_request_seconds", "trackeep_sync_lag", "trackeep_database_")
+    one, two = ({name: v for name, v in each.items() if not name.startswith(moving)} for each in found)
+    assert one == two and one["trackeep_accounts"] == 3
