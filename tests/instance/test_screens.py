@@ -55,6 +55,7 @@ PAGES = [
     "/settings/badges",
     "/settings/feeds",
     "/settings/feeds?repo=fernhill/atlas",
+    "/settings/export",
     "/privacy",
     "/api/docs",
     "/shortcuts",

@@ -4,28 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from trackeep.environment import InstanceSettings, is_loopback_host
 from trackeep.instance.client_document import is_public_host
 from trackeep.instance.webhooks import PATH
+from trackeep.model import Finding
 from trackeep.store.instance_figures import Worker
+from trackeep.store.leases import SILENT_AFTER_S
 from trackeep.vault import Vault
 
 SPARE_BYTES = 200 * 1024 * 1024
-# A worker says every 15 seconds that it lives.
-ALIVE_WITHIN_S = 120
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What one check saw: `state` is ok, warning or error."""
-
-    check: str
-    state: str
-    sentence: str
-    hint: str = ""
 
 
 def of_settings(settings: InstanceSettings) -> list[Finding]:
@@ -68,17 +57,17 @@ def of_disk(settings: InstanceSettings) -> Finding:
     return Finding("disk", "ok", sentence)
 
 
-def of_database(kind: str, found: str, newest: str) -> Finding:
-    """Whether the tables are those of this program: version `found`, and `newest` that it knows."""
-    if found == newest:
+def of_database(kind: str, version: str, *, is_current: bool) -> Finding:
+    """Whether the tables, of this `version`, are those that this program works with."""
+    if is_current:
         return Finding("database", "ok", f"{kind}, tables up to date.")
-    sentence = f"{kind}, tables of version {found}; this program works with {newest}."
+    sentence = f"{kind}, tables of version {version}, which this program does not work with."
     return Finding("database", "error", sentence, "Start one and the same version everywhere.")
 
 
 def of_workers(workers: Sequence[Worker], now: int, *, is_needed: bool) -> Finding:
     """Whether somebody syncs; `workers` with the last heard of first."""
-    alive = [one for one in workers if one.seen_at > now - ALIVE_WITHIN_S]
+    alive = [one for one in workers if one.seen_at > now - SILENT_AFTER_S]
     if alive:
         many = "one worker lives" if len(alive) == 1 else f"{len(alive)} workers live"
         return Finding("worker", "ok", f"{many}, heard of {max(0, now - alive[0].seen_at)} s ago.")

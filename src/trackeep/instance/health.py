@@ -5,18 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import structlog
-from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from trackeep.database import newest_revision
 from trackeep.errors import DatabaseError
-from trackeep.instance.checks import ALIVE_WITHIN_S
-from trackeep.instance.site import site_of
-from trackeep.store import instance_figures
-from trackeep.store.tables import instance
+from trackeep.instance.site import Site, site_of
+from trackeep.store import leases
 
 log = structlog.get_logger()
 READY_WITHIN_S = 3.0
@@ -28,30 +23,25 @@ async def healthz(_request: Request) -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """GET /readyz: the database answers, has the tables of this program, and a worker was heard of lately.
+    """GET /readyz: the database answers and has the tables of this program; `worker` tells of the sync.
 
-    While nobody is connected no worker is needed; with `worker=optional` none is, for processes that only
-    show pages.
+    A silent worker makes pages old, not wrong, so it does not take them away.
     """
     try:
-        async with asyncio.timeout(READY_WITHIN_S), site_of(request).db.read() as conn:
-            status = await _status(conn, request)
+        async with asyncio.timeout(READY_WITHIN_S):
+            return await _examine(site_of(request))
     except (DatabaseError, SQLAlchemyError, OSError, TimeoutError) as error:
         log.warning("not ready", reason=type(error).__name__)
-        status = "database does not answer"
-    return _answer(status, 200 if status == "ready" else 503)
+        return _answer(503, "database does not answer")
 
 
-async def _status(conn: AsyncConnection, request: Request) -> str:
-    await conn.execute(select(instance.c.id).limit(1))
-    if await instance_figures.revision(conn) != newest_revision():
-        return "database is of another version"
-    if request.query_params.get("worker") == "optional" or not await instance_figures.needs_worker(conn):
-        return "ready"
-    workers = await instance_figures.workers(conn)
-    is_alive = bool(workers) and workers[0].seen_at > site_of(request).now() - ALIVE_WITHIN_S
-    return "ready" if is_alive else "no worker answers"
+async def _examine(site: Site) -> Response:
+    async with site.db.read() as conn:
+        if not await site.db.is_current(conn):
+            return _answer(503, "database has the tables of another version")
+        seen = await leases.workers_seen(conn, site.now() - leases.SILENT_AFTER_S)
+    return _answer(200, "ready", worker="ok" if seen else "silent")
 
 
-def _answer(status: str, code: int) -> Response:
-    return JSONResponse({"status": status}, status_code=code, headers={"cache-control": "no-store"})
+def _answer(code: int, status: str, **more: str) -> Response:
+    return JSONResponse({"status": status, **more}, status_code=code, headers={"cache-control": "no-store"})

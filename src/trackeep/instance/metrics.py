@@ -22,10 +22,10 @@ from starlette.responses import Response
 
 from trackeep import __version__
 from trackeep.errors import DatabaseError
-from trackeep.instance.checks import ALIVE_WITHIN_S
 from trackeep.instance.site import Site, site_of
 from trackeep.store import instance_figures
 from trackeep.store.instance_figures import Figures, Size, Worker
+from trackeep.store.leases import SILENT_AFTER_S
 
 log = structlog.get_logger()
 
@@ -102,8 +102,8 @@ def _sync(registry: CollectorRegistry, figures: Figures, now: int) -> None:
 
 
 def _workers(registry: CollectorRegistry, workers: tuple[Worker, ...], now: int) -> None:
-    alive = [one for one in workers if one.seen_at > now - ALIVE_WITHIN_S]
-    text = f"Workers heard of within {ALIVE_WITHIN_S} seconds."
+    alive = [one for one in workers if one.seen_at > now - SILENT_AFTER_S]
+    text = f"Workers heard of within {SILENT_AFTER_S} seconds."
     _gauge(registry, "trackeep_workers", text, len(alive))
     if workers:
         age = max(0, now - workers[0].seen_at)

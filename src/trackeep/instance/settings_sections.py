@@ -30,6 +30,7 @@ SECTIONS = (
     Section("badges", "/settings/badges", "Badges"),
     Section("users", "/settings/users", "Users", is_owners=True),
     Section("system", "/settings/system", "System", is_owners=True),
+    Section("export", "/settings/export", "Export"),
     Section("danger", "/settings/danger", "Danger zone"),
 )
 

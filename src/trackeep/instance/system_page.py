@@ -11,15 +11,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trackeep import __version__
-from trackeep.database import newest_revision
 from trackeep.environment import GitHubAddresses, InstanceSettings
 from trackeep.instance import checks, licences, words
-from trackeep.instance.checks import Finding
 from trackeep.instance.contacts import contacts
 from trackeep.instance.settings_sections import show_section
 from trackeep.instance.site import Site, site_of
+from trackeep.model import Finding
 from trackeep.store import instance_figures
 from trackeep.store.instance_figures import Figures, Worker
+from trackeep.store.leases import SILENT_AFTER_S
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ async def page(request: Request) -> Response:
         "system",
         state=state,
         troubles=sum(finding.state != "ok" for finding in state.findings),
-        alive_since=site.now() - checks.ALIVE_WITHIN_S,
+        alive_since=site.now() - SILENT_AFTER_S,
         contacts=contacts(site.settings),
         libraries=licences.libraries(),
         report=redacted(report(state, site.now()), site.settings, request.headers.get("host", "")),
@@ -55,9 +55,9 @@ async def page(request: Request) -> Response:
 
 
 async def _state(site: Site, host: str) -> State:
-    now = site.now()
+    now, version = site.now(), await site.db.version()
     async with site.db.read() as conn:
-        revision = await instance_figures.revision(conn)
+        is_current = await site.db.is_current(conn)
         server = await instance_figures.server_version(site.db, conn)
         size = await instance_figures.size(site.db, conn)
         workers = await instance_figures.workers(conn)
@@ -70,13 +70,13 @@ async def _state(site: Site, host: str) -> State:
         Fact("Python", f"{platform.python_version()}, {platform.system()} {platform.machine()}"),
         Fact("Database", f"{kind} {server}"),
         Fact("Size", f"{words.size(size.database)}{log}"),
-        Fact("Tables", f"version {revision}" + ("" if revision == newest_revision() else ", not ours")),
+        Fact("Tables", f"version {version}" + ("" if is_current else ", not ours")),
         *_counts(figures),
     )
     findings = (
         *checks.of_settings(site.settings),
         checks.of_address(site.settings, host),
-        checks.of_database(kind, revision, newest_revision()),
+        checks.of_database(kind, version, is_current=is_current),
         checks.of_key(site.settings, site.vault),
         checks.of_disk(site.settings),
         checks.of_workers(workers, now, is_needed=is_needed),

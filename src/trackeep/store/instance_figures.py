@@ -115,11 +115,6 @@ async def server_version(db: Database, conn: AsyncConnection) -> str:
     return str((await conn.execute(text(asked))).scalar_one())
 
 
-async def revision(conn: AsyncConnection) -> str:
-    """The version of the tables; one query."""
-    return str((await conn.execute(text("select version_num from alembic_version"))).scalar_one())
-
-
 def _counts(now: int) -> list[Any]:
     follows = exists().where(follow.c.account_id == account.c.id, follow.c.state == "tracked")
     able = and_(connection.c.account_id == account.c.id, connection.c.state == "ok")
