@@ -13,12 +13,12 @@ from starlette.responses import Response
 
 from trackeep.instance import charts, charts_calendar, visits, words
 from trackeep.instance.charts_calendar import Calendar
-from trackeep.instance.frame import address, days_of, period_of, reader_of, show
+from trackeep.instance.frame import address, comparison_in, days_of, reader_of, show, span_words
 from trackeep.instance.lists import commits_link
 from trackeep.instance.site import site_of
 from trackeep.metrics.contributions import active_days, change_percent, levels, streaks
 from trackeep.metrics.durations import Spread, spread
-from trackeep.metrics.windows import Comparison, Window, compare, day_of, weeks_back
+from trackeep.metrics.windows import Comparison, Window, day_of, weeks_back
 from trackeep.store import reports, reports_sync
 from trackeep.store.reports import Overview
 from trackeep.store.reports_access import Reader
@@ -82,7 +82,7 @@ class CalendarCard:
 async def dashboard(request: Request) -> Response:
     """GET /"""
     reader = reader_of(request)
-    comparison = compare(period_of(request), reader.now, reader.zone)
+    comparison = comparison_in(request, reader)
     kind, year = kind_of(request), year_of(request, reader)
     shown = charts_calendar.span(day_of(reader.now, reader.zone), year)
     async with site_of(request).db.read() as conn:
@@ -98,6 +98,7 @@ async def dashboard(request: Request) -> Response:
         freshness=overview.freshness,
         stored=stored,
         period=comparison.period,
+        span=span_words(comparison, reader),
         window=days_of(comparison.current, reader.zone),
         tiles=tiles(overview, reader, comparison),
         calendar=calendar_card(overview, reader, kind, year),

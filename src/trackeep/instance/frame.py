@@ -21,17 +21,19 @@ from trackeep.instance import words
 from trackeep.instance.sessions import Viewer
 from trackeep.instance.site import Site, site_of
 from trackeep.metrics.pulls import size
-from trackeep.metrics.windows import PERIODS, Window, day_of, midnight
+from trackeep.metrics.windows import CUSTOM, PERIODS, Comparison, Window, between, compare, day_of, midnight
 from trackeep.store.reports_access import Reader
 from trackeep.store.reports_sync import Freshness
 
 PERIOD = "30d"
+LONGEST_PERIOD_DAYS, LAST_YEAR = 50 * 366, 9000
 PERIOD_WORDS = {
     "7d": "the last 7 days",
     "30d": "the last 30 days",
     "90d": "the last 90 days",
     "12m": "the last 12 months",
     "all": "all time",
+    CUSTOM: "the chosen days",
 }
 
 
@@ -123,6 +125,43 @@ def zone_of(viewer: Viewer) -> ZoneInfo:
 def period_of(request: Request, usual: str = PERIOD) -> str:
     period = request.query_params.get("period", usual)
     return period if period in PERIODS else usual
+
+
+def comparison_in(request: Request, reader: Reader, usual: str = PERIOD) -> Comparison:
+    """The period that `?period=` names, or the days `?period=custom&since=&until=`, and the one before it.
+
+    Without `until` the days end today; raises UsageError for days that are no period.
+    """
+    if request.query_params.get("period") != CUSTOM:
+        return compare(period_of(request, usual), reader.now, reader.zone)
+    today = day_of(reader.now, reader.zone)
+    since, until = day_in(request, "since"), day_in(request, "until") or today
+    if since is None:
+        raise UsageError("A period of your own needs its first day.", "Write it as 2026-11-23.")
+    if until < since:
+        raise UsageError("The last day is before the first one.", "Exchange the two days.")
+    if since > today:
+        raise UsageError(f"{since} has not come yet.", "Choose a first day up to today.")
+    if (until - since).days >= LONGEST_PERIOD_DAYS or until.year >= LAST_YEAR:
+        raise UsageError("That is too long for a period.", "Choose at most 50 years.")
+    return between(since, until, reader.now, reader.zone)
+
+
+def asked_again(comparison: Comparison, zone: ZoneInfo) -> dict[str, str]:
+    """The query that asks for the same period, for links to other views of it."""
+    days = days_of(comparison.current, zone) if comparison.period == CUSTOM else {}
+    return {"period": comparison.period, **days}
+
+
+def span_words(comparison: Comparison, reader: Reader, style: str = "") -> str:
+    """A period as the end of a sentence: "the last 30 days", or its two days."""
+    if comparison.period != CUSTOM:
+        return PERIOD_WORDS[comparison.period]
+    first, last = (
+        words.day(day_of(at, reader.zone), style)
+        for at in (comparison.current.start, comparison.current.end - 1)
+    )
+    return first if first == last else f"{first} to {last}"
 
 
 def day_in(request: Request, name: str) -> date | None:
@@ -234,6 +273,14 @@ class Here:
     def local(self, **changes: str | None) -> str:
         """Below the base path, as `?next=` and redirects want it."""
         return address(self._path, **{**self._query, **changes})
+
+    def rest(self, *without: str) -> dict[str, str]:
+        """What the query has beside `without`, for a form that must keep it."""
+        return {name: value for name, value in self._query.items() if name not in without}
+
+    def asked(self, name: str) -> str:
+        """What the query has as `name`."""
+        return self._query.get(name, "")
 
     def __call__(self, **changes: str | None) -> str:
         return self._pages.url(self.local(**changes))
