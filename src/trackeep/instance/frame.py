@@ -20,6 +20,7 @@ from trackeep.errors import UsageError
 from trackeep.instance import words
 from trackeep.instance.sessions import Viewer
 from trackeep.instance.site import Site, site_of
+from trackeep.metrics.definitions import DEFINITIONS
 from trackeep.metrics.pulls import size
 from trackeep.metrics.windows import CUSTOM, PERIODS, Comparison, Window, between, compare, day_of, midnight
 from trackeep.store.reports_access import Reader
@@ -52,7 +53,7 @@ def prepare(pages: web.Pages) -> None:
         long_day=_in_style(words.day),
     )
     pages.globals.update(version=__version__, period_words=PERIOD_WORDS, address=address)
-    pages.globals.update(pull_size=size, live_state=live_state)
+    pages.globals.update(pull_size=size, live_state=live_state, definitions=DEFINITIONS)
 
 
 def _in_style(write: Callable[[date, str], str]) -> Callable[[Context, date], str]:
