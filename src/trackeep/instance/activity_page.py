@@ -38,19 +38,19 @@ PART_WORDS = {
 }
 # From so many on, what one person did alike in one repository on one day is one line that opens.
 RUN_FROM = 4
+# What was done, and to what; GitHub does not tell who closed an issue, and a ref not who moved it.
 _RUN_WORDS = {
     "opened": ("opened", "pull request"),
     "merged": ("merged", "pull request"),
-    "closed": ("closed without merging:", "pull request"),
+    "closed": ("were closed without merging", "pull request"),
     "review": ("gave", "review"),
     "issue": ("opened", "issue"),
-    "issue-closed": ("closed:", "issue"),
-    "release": ("released", "version"),
-    "created": ("appeared:", "branch"),
-    "deleted": ("deleted:", "branch"),
-    "forced": ("force-pushed", "branch"),
+    "issue-closed": ("were closed", "issue"),
+    "release": ("were released", "version"),
+    "created": ("appeared", "branch"),
+    "deleted": ("were deleted", "branch"),
+    "forced": ("were force-pushed", "branch"),
 }
-# GitHub does not tell who closed an issue, and a ref not who moved it.
 NOBODYS = {"closed", "issue-closed", "release", "created", "deleted", "forced"}
 
 
@@ -74,7 +74,7 @@ class Run:
 
     @property
     def words(self) -> tuple[str, str]:
-        """What they were, around who did it: ("merged", "12 pull requests")."""
+        """What was done to what: ("merged", "12 pull requests")."""
         did, noun = _RUN_WORDS[self.first.kind]
         return did, words.counted(len(self.events), noun, "branches" if noun == "branch" else "")
 
@@ -143,7 +143,7 @@ def contributions_in(events: Iterable[Event]) -> int:
 
 
 def runs(events: Sequence[Event], last_visit: int | None) -> list[Run]:
-    """Events of one day as lines, newest first; what is new since the last visit stays apart from the rest."""
+    """Events of one day as lines, newest first; what is new since the last visit stays apart."""
     alike: dict[object, list[Event]] = {}
     for place, event in enumerate(events):
         is_new = last_visit is not None and event.at >= last_visit

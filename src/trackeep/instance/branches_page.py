@@ -119,7 +119,7 @@ def _listed(
 
 
 async def _measured(site: Site, reader: Reader, rows: tuple[BranchRow, ...]) -> tuple[BranchRow, ...]:
-    """Rows with their distances: those that are not kept are counted, of as many commits as a page may read."""
+    """Rows with their distances; those not kept are counted, from as many commits as a page may read."""
     left = MOST_COMMITS
     for place, base in {row.repository_id: row.base_sha for row in rows if row.distance is None}.items():
         if not base or left <= 0:

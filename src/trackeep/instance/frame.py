@@ -27,7 +27,9 @@ from trackeep.store.reports_access import Reader
 from trackeep.store.reports_sync import Freshness
 
 PERIOD = "30d"
-LONGEST_PERIOD_DAYS, LAST_YEAR = 50 * 366, 9000
+LONGEST_PERIOD_DAYS = 100 * 366
+# Times are seconds since 1970, and a window that begins with 0 is all time.
+FIRST_YEAR = 1971
 PERIOD_WORDS = {
     "7d": "the last 7 days",
     "30d": "the last 30 days",
@@ -141,10 +143,12 @@ def comparison_in(request: Request, reader: Reader, usual: str = PERIOD) -> Comp
         raise UsageError("A period of your own needs its first day.", "Write it as 2026-11-23.")
     if until < since:
         raise UsageError("The last day is before the first one.", "Exchange the two days.")
+    if since.year < FIRST_YEAR:
+        raise UsageError(f"{since} is too long ago.", f"Choose a first day from {FIRST_YEAR} on.")
     if since > today:
         raise UsageError(f"{since} has not come yet.", "Choose a first day up to today.")
-    if (until - since).days >= LONGEST_PERIOD_DAYS or until.year >= LAST_YEAR:
-        raise UsageError("That is too long for a period.", "Choose at most 50 years.")
+    if (until - since).days >= LONGEST_PERIOD_DAYS:
+        raise UsageError("That is too long for a period.", "Choose at most 100 years.")
     return between(since, until, reader.now, reader.zone)
 
 

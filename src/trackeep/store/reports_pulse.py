@@ -98,7 +98,7 @@ async def languages(conn: AsyncConnection, reader: Reader, repository_id: int) -
 async def days_of_window(
     conn: AsyncConnection, reader: Reader, repository_id: int, window: Window
 ) -> tuple[date, date]:
-    """The first and last day of a window; of all time, from the first counted commit on; one query at most."""
+    """The first and last day of a window, all time beginning with the first counted commit; one query."""
     last = day_of(window.end - 1, reader.zone)
     if window.start:
         return day_of(window.start, reader.zone), last
