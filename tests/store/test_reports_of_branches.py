@@ -30,7 +30,9 @@ async def db(database_url: str) -> AsyncIterator[Database]:
             await conn.execute(fetched.pull_request.insert(), PULLS)
             old = fetched.commit.c.sha == "a9"
             await conn.execute(
-                update(fetched.commit).where(old).values(on_default=False, committed_at=at("2026-06-01 10:00"))
+                update(fetched.commit)
+                .where(old)
+                .values(on_default=False, committed_at=at("2026-06-01 10:00"))
             )
         yield database
     finally:

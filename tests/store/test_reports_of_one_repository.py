@@ -44,7 +44,13 @@ async def test_issues_count_in_the_window_of_each_event(db: Database) -> None:
     await add(
         db,
         fetched.issue,
-        {"number": 21, "state": "closed", "created_at": at("2026-08-01 09:00"), "closed_at": NOW - 60, **made},
+        {
+            "number": 21,
+            "state": "closed",
+            "created_at": at("2026-08-01 09:00"),
+            "closed_at": NOW - 60,
+            **made,
+        },
         {"number": 22, "state": "open", "created_at": at("2026-08-02 09:00"), **made},
     )
     async with db.read() as conn:

@@ -52,7 +52,7 @@ FIRST_YEAR = 1970
 
 @dataclass(frozen=True)
 class Tile:
-    """One number with its change, the line that compares it and a small chart; `meaning` is its definition."""
+    """One number with its change, what it is compared with and a small chart; `meaning` is its definition."""
 
     meaning: str
     title: str
@@ -190,7 +190,19 @@ def _merge_tile(merges: Sequence[Merge], reader: Reader, comparison: Comparison)
     meta = f"p90 {words.duration(now.p90)} · {now.n:,} merged" if now.n else "Nothing merged"
     href = address("/pulls", list="merged", author="me", **days_of(comparison.current, reader.zone))
     chart = charts.sparkline(medians_per_week(merges, reader))
-    return Tile("time-to-merge", "Median time to merge", href, value, unit, meta, chart, delta, arrow, mood, now.is_few)
+    return Tile(
+        "time-to-merge",
+        "Median time to merge",
+        href,
+        value,
+        unit,
+        meta,
+        chart,
+        delta,
+        arrow,
+        mood,
+        now.is_few,
+    )
 
 
 def _streak_tile(days: Mapping[date, int], reader: Reader) -> Tile:

@@ -50,8 +50,8 @@ DEFINITIONS = {
     ),
     "compared": Definition(
         "Change",
-        "The change is against as many days immediately before; a day that still runs is compared with the same "
-        "hours of its counterpart.",
+        "The change is against as many days immediately before; a day that still runs is compared with the "
+        "same hours of its counterpart.",
     ),
     "pulse": Definition(
         "Pulse",
