@@ -6,6 +6,7 @@ from rules.source import ROOT
 
 from trackeep.cli import COMMANDS
 from trackeep.environment import KNOWN_NAMES
+from trackeep.metrics.definitions import DEFINITIONS
 
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 
@@ -41,3 +42,20 @@ def test_every_room_is_in_the_architecture() -> None:
     for path in sorted((ROOT / "src" / "trackeep").iterdir()):
         if not path.name.startswith("__") and (path.is_dir() or path.suffix == ".py"):
             assert f"`{path.stem}" in text or f"{path.stem}/`" in text, path.name
+
+
+def test_every_figure_is_defined_in_the_documentation() -> None:
+    """docs/metrics.md has exactly the definitions that the pages show."""
+    table = re.findall(r"^\| (.+?) \| (.+) \|$", (ROOT / "docs" / "metrics.md").read_text(), re.M)
+    documented = {pair for pair in table if pair != ("figure", "how it is computed")}
+    assert documented == {(one.title, one.words) for one in DEFINITIONS.values()}
+
+
+def test_every_definition_is_shown() -> None:
+    """Each definition is behind a button of some page."""
+    room = ROOT / "src" / "trackeep" / "instance"
+    pages = "".join(path.read_text() for path in room.glob("templates/*.html"))
+    tiles = (room / "dashboard.py").read_text()
+    for key in DEFINITIONS:
+        assert f'how("{key}"' in pages or f'"{key}"' in tiles or key == "compared", key
+    assert '"compared"' in pages

@@ -144,7 +144,7 @@ async def what_happened(db: Database, **wanted: object) -> list[Event]:
 
 
 async def test_what_one_person_did(db: Database) -> None:
-    """Commits by any known address, pull requests and reviews of bob; nobody's branches, nothing of others."""
+    """Commits by any known address, pull requests and reviews of bob, and nothing of others."""
     found = await what_happened(db, who="BOB")
     assert {(event.kind, event.actor) for event in found} == {
         ("commit", "bob"),
