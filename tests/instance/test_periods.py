@@ -48,7 +48,7 @@ async def test_without_a_last_day_it_ends_today(tmp_path: Path) -> None:
     async with visit(tmp_path) as (_, alice):
         page = text_of((await alice.open("/r/fernhill/atlas?period=custom&since=2026-11-20")).text)
     assert "2026-11-20 to today" in page
-    assert "Pulse, 20 November 2026 to 23 November 2026" in page
+    assert "Pulse, the 4 days from 20 November 2026 to 23 November 2026" in page
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ async def test_the_sentence_of_the_pulse(tmp_path: Path) -> None:
         "in 2 of 7 measured, merges excluded. Half of the people’s work came from 1 person"
     ) in page
     assert (
-        "No commits on main in 1 September 2026 to 9 September 2026. Show all branches · Last 12 months"
+        "No commits on main in the 9 days from 1 September 2026 to 9 September 2026. Show all branches · Last"
         in quiet
     )
 
@@ -156,7 +156,7 @@ async def test_code_frequency(tmp_path: Path) -> None:
     assert week[0] == "Day from,Added,Removed,Commits,Measured"
     assert "2026-11-22,,,4,0" in week, "not measured is not zero"
     assert "2026-11-18,0,0,0,0" in week
-    assert "No commits on main in 1 September 2026 to 9 September 2026" in empty
+    assert "No commits on main in the 9 days from 1 September 2026 to 9 September 2026" in empty
 
 
 async def test_the_activity_of_one_repository(tmp_path: Path) -> None:

@@ -159,14 +159,14 @@ def asked_again(comparison: Comparison, zone: ZoneInfo) -> dict[str, str]:
 
 
 def span_words(comparison: Comparison, reader: Reader, style: str = "") -> str:
-    """A period as the end of a sentence: "the last 30 days", or its two days."""
+    """A period as the end of a sentence: in "the last 30 days", in "the 9 days from ... to ..."."""
     if comparison.period != CUSTOM:
         return PERIOD_WORDS[comparison.period]
     first, last = (
         words.day(day_of(at, reader.zone), style)
         for at in (comparison.current.start, comparison.current.end - 1)
     )
-    return first if first == last else f"{first} to {last}"
+    return f"the day of {first}" if first == last else f"the {comparison.days} days from {first} to {last}"
 
 
 def day_in(request: Request, name: str) -> date | None:

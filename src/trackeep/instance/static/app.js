@@ -68,7 +68,7 @@
   }
 
   // ---- keys
-  const places = { d: "", r: "repos", p: "pulls", c: "commits", a: "activity", s: "sync" };
+  const places = { d: "", r: "repos", p: "pulls", c: "commits", b: "branches", a: "activity", s: "sync" };
   let leader = 0;
   let row = -1;
   const rows = all("[data-rows] > li:not(.day-div), [data-rows] > tr");
