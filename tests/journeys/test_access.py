@@ -104,7 +104,7 @@ def addresses(method: str) -> list[str]:
         if method not in (route.methods or ()):
             continue
         path = route.path.replace("{owner}", OWNER).replace("{name}", NAME)
-        charts = ("weeks", "hours", "authors") if "{chart}" in path else ("",)
+        charts = ("weeks", "hours", "contributors", "frequency", "languages") if "{chart}" in path else ("",)
         found += [path.replace("{chart}", chart) for chart in charts]
     return found
 

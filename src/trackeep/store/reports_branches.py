@@ -142,6 +142,12 @@ def with_distances(
     )
 
 
+def is_merged_head(latest: Any) -> ColumnElement[bool]:
+    """The branch is what its newest pull request merged, and nothing was pushed to it since."""
+    is_its_head = or_(latest.c.head_sha == "", latest.c.head_sha == ref.c.commit_sha)
+    return and_(func.coalesce(latest.c.state, "") == "merged", func.coalesce(is_its_head, False))
+
+
 def _listed(reader: Reader, wanted: Wanted) -> Select[Any]:
     latest, main = pull_request.alias("latest"), ref.alias("main")
     main_name = literal(PREFIX) + repository.c.default_branch
@@ -170,7 +176,7 @@ def _listed(reader: Reader, wanted: Wanted) -> Select[Any]:
         )
     )
     is_default = ref.c.name == main_name
-    is_merged = or_(func.coalesce(commit.c.on_default, False), _is_merged_head(latest))
+    is_merged = or_(func.coalesce(commit.c.on_default, False), is_merged_head(latest))
     at = func.coalesce(commit.c.committed_at, 0)
     return (
         select(
@@ -199,12 +205,6 @@ def _listed(reader: Reader, wanted: Wanted) -> Select[Any]:
         )
         .order_by(*_order(at, ref.c.repository_id, ref.c.name))
     )
-
-
-def _is_merged_head(latest: Any) -> ColumnElement[bool]:
-    """The branch is what its newest pull request merged, and nothing was pushed to it since."""
-    is_its_head = or_(latest.c.head_sha == "", latest.c.head_sha == ref.c.commit_sha)
-    return and_(func.coalesce(latest.c.state, "") == "merged", func.coalesce(is_its_head, False))
 
 
 def _in_view(

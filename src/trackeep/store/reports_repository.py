@@ -22,6 +22,7 @@ from trackeep.store.reports_access import (
     readable,
     with_authors,
 )
+from trackeep.store.reports_branches import is_merged_head
 from trackeep.store.reports_pulse import step_of, within_steps
 from trackeep.store.tables import person, repository
 from trackeep.store.tables_fetched import commit, pull_request, ref, review
@@ -209,9 +210,7 @@ async def branches(
             func.coalesce(person.c.login, "").label("author"),
             func.coalesce(commit.c.author_name, "").label("author_name"),
             is_default.label("is_default"),
-            or_(
-                func.coalesce(commit.c.on_default, False), func.coalesce(latest.c.state, "") == "merged"
-            ).label("is_merged"),
+            or_(func.coalesce(commit.c.on_default, False), is_merged_head(latest)).label("is_merged"),
             latest.c.number.label("pull"),
             func.coalesce(latest.c.state, "").label("pull_state"),
         )
