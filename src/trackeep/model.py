@@ -141,7 +141,10 @@ class ReviewRequest:
 
 @dataclass(frozen=True, slots=True)
 class PullRequest:
-    """`state` is open, closed or merged; None means that GitHub has not been asked yet."""
+    """`state` is open, closed or merged; None means that GitHub has not been asked yet.
+
+    `asked` are requests for a review as they were made, answered or not: the person's number and the time.
+    """
 
     id: int
     node_id: str
@@ -173,6 +176,7 @@ class PullRequest:
     labels: tuple[Label, ...] = ()
     reviews: tuple[Review, ...] = ()
     review_requests: tuple[ReviewRequest, ...] = ()
+    asked: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

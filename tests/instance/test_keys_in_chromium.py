@@ -104,7 +104,7 @@ def test_a_figure_explains_itself(browser: Browser, running: Running) -> None:
     """The button works by key, one explanation is open at a time, Escape closes it, axe is content."""
     visit = open_page(browser, running, "/")
     page = visit.page
-    words = page.get_by_text("Distinct commits by you on default branches")
+    words = page.get_by_text("Counted commits by sha")
     button = page.locator('summary[aria-label="How is this computed: Commits"]')
     expect(words).to_be_hidden()
     button.focus()

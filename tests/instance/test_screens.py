@@ -64,6 +64,7 @@ PAGES = [
     "/settings/github",
     "/settings/sessions",
     "/settings/danger",
+    "/settings/export",
     "/privacy",
     "/shortcuts",
 ]

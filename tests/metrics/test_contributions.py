@@ -12,6 +12,7 @@ from trackeep.metrics.contributions import (
     change_percent,
     levels,
     nearest_rank,
+    of_day,
     streaks,
 )
 
@@ -22,6 +23,20 @@ COUNTS = st.lists(st.integers(0, 60), min_size=1, max_size=400)
 def days(*counts: int) -> dict[date, int]:
     """The last days, today's count last."""
     return {TODAY - timedelta(days=back): count for back, count in enumerate(reversed(counts))}
+
+
+def test_a_day_adds_up_different_things() -> None:
+    """Two commits, of which one is in two repositories, a pull request reviewed twice, and an issue: four."""
+    assert of_day(["a", "b", "a"], [], [("atlas", 4), ("atlas", 4)], [("atlas", 20)]) == 4
+    assert of_day([], [], [], []) == 0
+
+
+@given(st.lists(st.text(max_size=2)), st.lists(st.integers(0, 5)), st.lists(st.integers(0, 5)))
+def test_what_is_named_twice_counts_once(commits: list[str], opened: list[int], reviewed: list[int]) -> None:
+    """Naming everything again changes nothing, and a pull request may be opened and reviewed."""
+    found = of_day(commits, opened, reviewed, [])
+    assert found == of_day(commits * 2, opened * 2, reviewed * 2, [])
+    assert found == len(set(commits)) + len(set(opened)) + len(set(reviewed))
 
 
 def test_levels_are_quartiles_of_busy_days() -> None:
@@ -88,3 +103,12 @@ def test_nearest_rank_is_a_member(values: list[float], percent: int) -> None:
 def test_change_in_percent(now: int, before: int, percent: int | None) -> None:
     """Whole percent of what was before; nothing to compare with is not infinite growth."""
     assert change_percent(now, before) == percent
+
+
+@given(st.integers(0, 10**6), st.integers(1, 10**6))
+def test_a_change_gives_back_what_was_before(now: int, before: int) -> None:
+    """Half a percent at most is lost by rounding, and the sign is right."""
+    percent = change_percent(now, before)
+    assert percent is not None
+    assert abs(before * (1 + percent / 100) - now) <= before * 0.005 + 1e-6
+    assert percent * (now - before) >= 0

@@ -1,13 +1,15 @@
 """Sizes, sections and rates of pull requests."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from trackeep.metrics import pulls
-from trackeep.metrics.pulls import SECTIONS, Standing
+from trackeep.metrics.pulls import SECTIONS, SIZE_NAMES, Moments, Standing, Throughput
+from trackeep.metrics.windows import Window
 
 NOW = 1_000_000_000
 MINE = Standing(
@@ -90,11 +92,19 @@ def test_every_pull_request_of_mine_has_a_place(pull: Standing) -> None:
 
 
 def test_rates_need_something_to_divide_by() -> None:
-    """Merge rate and review depth are unknown, not zero, where nothing was finished."""
+    """The merge rate is unknown, not zero, where nothing was finished."""
     assert pulls.merge_rate(3, 1) == 0.75
     assert pulls.merge_rate(0, 0) is None
-    assert pulls.review_depth(6, 4, 5) == 2
-    assert pulls.review_depth(1, 1, 0) is None
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**6))
+def test_a_merge_rate_is_a_share(merged: int, closed: int) -> None:
+    """Between nothing and all, and the rest is what was closed without a merge."""
+    found = pulls.merge_rate(merged, closed)
+    assert (found is None) is (merged + closed == 0)
+    if found is not None:
+        assert 0 <= found <= 1
+        assert round(found * (merged + closed)) == merged
 
 
 def test_stale_after_fourteen_days() -> None:
@@ -102,3 +112,65 @@ def test_stale_after_fourteen_days() -> None:
     assert pulls.is_stale("open", NOW - 15 * 86_400, NOW)
     assert not pulls.is_stale("open", NOW - 13 * 86_400, NOW)
     assert not pulls.is_stale("merged", 0, NOW)
+    assert pulls.is_stale("open", NOW - 4 * 86_400, NOW, days=3)
+
+
+@given(st.integers(0, NOW), st.integers(1, 365))
+def test_patience_makes_nothing_stale(updated_at: int, days: int) -> None:
+    """What is stale after so many days is stale after fewer."""
+    if pulls.is_stale("open", updated_at, NOW, days=days):
+        assert pulls.is_stale("open", updated_at, NOW, days=max(1, days - 1))
+
+
+def test_each_event_is_counted_by_its_own_moment() -> None:
+    """Opened before the window and merged in it: merged, not opened. A merged one is not closed as well."""
+    window = Window(100, 200)
+    moments = [
+        Moments(created_at=50, merged_at=150, closed_at=150),
+        Moments(created_at=120, merged_at=None, closed_at=199),
+        Moments(created_at=199, merged_at=200, closed_at=200),
+        Moments(created_at=200, merged_at=None, closed_at=None),
+    ]
+    assert pulls.throughput(moments, window) == Throughput(opened=2, merged=1, closed=1)
+
+
+MOMENT = st.none() | st.integers(0, 300)
+
+
+@given(st.lists(st.builds(Moments, st.integers(0, 300), MOMENT, MOMENT)), st.integers(0, 300))
+def test_two_halves_are_the_whole(moments: list[Moments], middle: int) -> None:
+    """Nothing is lost between two windows that touch, and nothing is counted in both."""
+    parts = [pulls.throughput(moments, window) for window in (Window(0, middle), Window(middle, 301))]
+    whole = pulls.throughput(moments, Window(0, 301))
+    assert whole.opened == sum(each.opened for each in parts) == len(moments)
+    assert whole.merged == sum(each.merged for each in parts)
+    assert whole.closed == sum(each.closed for each in parts)
+
+
+@given(
+    st.lists(st.builds(Moments, st.integers(0, 300), MOMENT, MOMENT)),
+    st.sets(st.integers(0, 300), min_size=2),
+)
+def test_weeks_are_windows_that_touch(moments: list[Moments], edges: set[int]) -> None:
+    """Each week has what its own window has, however many there are."""
+    ordered = sorted(edges)
+    windows = [Window(start, end) for start, end in pairwise(ordered)]
+    assert pulls.weekly(moments, ordered) == [pulls.throughput(moments, each) for each in windows]
+
+
+def test_sizes_are_counted_in_order() -> None:
+    """Two small ones, a big one, and one whose lines are not known; empty sizes are there, too."""
+    found = pulls.sizes([(1, 1), (9, 0), (600, 400), (None, None)])
+    assert list(found.items()) == [
+        *(("XS", 2), ("S", 0), ("M", 0), ("L", 0), ("XL", 0), ("XXL", 1)),
+        (None, 1),
+    ]
+
+
+@given(st.lists(st.tuples(st.none() | st.integers(0, 2_000), st.none() | st.integers(0, 2_000))))
+def test_every_pull_request_has_one_size(lines: list[tuple[int | None, int | None]]) -> None:
+    """The sizes add up to all of them, and more lines never have a smaller size."""
+    assert sum(pulls.sizes(lines).values()) == len(lines)
+    known = sorted(a + d for a, d in lines if a is not None and d is not None)
+    names = [SIZE_NAMES.index(pulls.size(each, 0) or "") for each in known]
+    assert names == sorted(names)

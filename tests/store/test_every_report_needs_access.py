@@ -37,6 +37,7 @@ ARGUMENTS: dict[str, Any] = {
     "owner": "bob",
     "name": "secret-plan",
     "login": "bob",
+    "number": 1,
 }
 
 

@@ -9,9 +9,10 @@ from small_world import ALICE, ATLAS, BOB, HERON, MALLORY, NOW, at, fill, reader
 from sqlalchemy import delete, func, select, update
 
 from trackeep.database import Database
-from trackeep.metrics.branches import Distance, state
+from trackeep.metrics.branches import state
 from trackeep.store import distances, reports_branches
 from trackeep.store import tables_fetched as fetched
+from trackeep.store.distances import Distance
 from trackeep.store.reports_branches import VIEWS, BranchRow, Wanted
 from trackeep.store.tables import repository
 from trackeep.store.tables_branches import branch_distance

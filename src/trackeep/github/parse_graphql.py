@@ -216,6 +216,7 @@ class PullNode(Camel):
             labels=labels_of(_present(labels.nodes)),
             reviews=tuple(node.noun() for node in _present(self.reviews.nodes)),
             review_requests=tuple(self._requests(requests)),
+            asked=self._asked(),
         )
         cut = any(len(each.nodes) < each.total_count for each in connections)
         return ParsedPull(pull, cut, self._is_short())
@@ -253,6 +254,13 @@ class PullNode(Camel):
         if threads is None or len(threads.nodes) < threads.total_count:
             return None
         return sum(not thread.is_resolved for thread in _present(threads.nodes))
+
+    def _asked(self) -> tuple[tuple[int, int], ...]:
+        events = self._events("ReviewRequestedEvent")
+        people = ((event.requested_reviewer, seconds(event.created_at)) for event in events)
+        return tuple(
+            (person.id, at) for who, at in people if who and at and (person := who.noun()) is not None
+        )
 
     def _requests(self, requests: Requests) -> Iterable[ReviewRequest]:
         asked = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from trackeep.errors import GitHubNoAccess
@@ -30,6 +30,7 @@ async def detailed(github: GitHub, full_name: str, number: int) -> PullRequest:
         ready_at=_ready_at(pull, events),
         first_commit_at=await _first_commit_at(github, full_name, number),
         review_requests=tuple(_timed(pull.review_requests, events, said)),
+        asked=tuple(_asked(events)),
     )
 
 
@@ -62,6 +63,14 @@ def _ready_at(pull: PullRequest, events: Sequence[RestEvent]) -> int | None:
         return None
     marked = [each.created_at for each in events if each.event == "ready_for_review"]
     return parse.seconds(marked[-1]) if marked else pull.created_at
+
+
+def _asked(events: Sequence[RestEvent]) -> Iterator[tuple[int, int]]:
+    """Whom and when, of every request for a person's review."""
+    for each in events:
+        at = parse.seconds(each.created_at)
+        if each.event == "review_requested" and each.requested_reviewer and at is not None:
+            yield each.requested_reviewer.id, at
 
 
 def _timed(

@@ -131,7 +131,7 @@ async def _measured(site: Site, reader: Reader, rows: tuple[BranchRow, ...]) -> 
             continue
         left -= len(graph.parents)
         tips = [row.sha for row in rows if row.repository_id == place] + list(graph.tips)
-        found = await asyncio.to_thread(branch_metrics.distances, graph.parents, base, tips)
+        found = await asyncio.to_thread(distances.distances, graph.parents, base, tips)
         async with site.db.write() as conn:
             await distances.save(conn, place, base, found)
         rows = reports_branches.with_distances(rows, found, place)

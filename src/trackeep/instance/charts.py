@@ -54,7 +54,10 @@ def cells(levels: Sequence[int]) -> Markup:
 
 
 def paired_bars(pairs: Sequence[tuple[str, int, int]], caption: Caption) -> Markup:
-    """Two bars per label, such as opened and merged per week, on one scale with at most four lines."""
+    """Two bars per label, such as opened and merged per week, on one scale with at most four lines.
+
+    Every second label is written, so of many those that shall not be are empty.
+    """
     top = scale_top(max((max(first, second) for _, first, second in pairs), default=0))
     parts = [_grid(top)]
     step = 96 / max(1, len(pairs))
@@ -62,7 +65,7 @@ def paired_bars(pairs: Sequence[tuple[str, int, int]], caption: Caption) -> Mark
     for place, (label, first, second) in enumerate(pairs):
         x = 4 + place * step
         parts += [_bar("k-b2", x, width, first / top), _bar("k-v", x + width + 0.4, width, second / top)]
-        if place % 2 == 0:
+        if label and place % 2 == 0:
             spare = " alt" if place % 4 else ""
             middle = f"{x + width + 0.2:.1f}"
             parts.append(Markup('<text class="mid{}" x="{}%" y="170">{}</text>').format(spare, middle, label))

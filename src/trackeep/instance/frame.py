@@ -18,9 +18,9 @@ from starlette.responses import Response
 from trackeep import __version__, web
 from trackeep.errors import UsageError
 from trackeep.instance import words
+from trackeep.instance.explanations import EXPLANATIONS
 from trackeep.instance.sessions import Viewer
 from trackeep.instance.site import Site, site_of
-from trackeep.metrics.definitions import DEFINITIONS
 from trackeep.metrics.pulls import size
 from trackeep.metrics.windows import CUSTOM, PERIODS, Comparison, Window, between, compare, day_of, midnight
 from trackeep.store.reports_access import Reader
@@ -55,7 +55,7 @@ def prepare(pages: web.Pages) -> None:
         long_day=_in_style(words.day),
     )
     pages.globals.update(version=__version__, period_words=PERIOD_WORDS, address=address)
-    pages.globals.update(pull_size=size, live_state=live_state, definitions=DEFINITIONS)
+    pages.globals.update(pull_size=size, live_state=live_state, explanations=EXPLANATIONS)
 
 
 def _in_style(write: Callable[[date, str], str]) -> Callable[[Context, date], str]:

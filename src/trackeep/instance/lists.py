@@ -1,4 +1,4 @@
-"""The lists behind the numbers: commits and pull requests; filtered by the query, paged by key."""
+"""The lists behind the numbers: commits, and what is asked of pull requests; paged by key."""
 
 from __future__ import annotations
 
@@ -26,14 +26,6 @@ from trackeep.store.reports_events import Event
 
 T = TypeVar("T")
 PULL_LISTS = {"open": "Open", "opened": "Opened", "merged": "Merged", "closed": "Closed", "all": "All"}
-SECTION_WORDS = {
-    "review": ("Needs your review", "asked of you"),
-    "returned": ("Returned to you", "your turn"),
-    "ready": ("Ready to merge", "nothing stops them"),
-    "waiting": ("Waiting for reviewers", "nothing to do for you"),
-    "draft": ("Drafts", "yours"),
-    "merged": ("Recently merged", "last 7 days"),
-}
 
 
 async def commits(request: Request) -> Response:
@@ -76,45 +68,6 @@ def commits_wanted(request: Request, reader: Reader) -> reports_commits.Wanted:
     )
 
 
-async def pulls(request: Request) -> Response:
-    """GET /pulls: the queue, or with `list=` a plain list."""
-    reader = reader_of(request)
-    if "list" in request.query_params or request.query_params.get("q"):
-        return await _pull_list(request, reader)
-    async with site_of(request).db.read() as conn:
-        queue = await reports_pulls.queue(conn, reader)
-        freshness = await reports_sync.freshness(conn, reader)
-    mine = [pull for pull in queue if pull.needs_me]
-    oldest = min((pull.waits_since for pull in mine), default=None)
-    return show(
-        request,
-        "queue.html",
-        "pulls",
-        sections=[(key, list(group)) for key, group in groupby(queue, lambda pull: pull.section)],
-        section_words=SECTION_WORDS,
-        need_me=len(mine),
-        oldest=oldest,
-        freshness=freshness,
-        lists=PULL_LISTS,
-    )
-
-
-async def _pull_list(request: Request, reader: Reader) -> Response:
-    wanted = pulls_wanted(request, reader)
-    async with site_of(request).db.read() as conn:
-        found = await reports_pulls.search(conn, reader, wanted)
-    return show(
-        request,
-        "pulls.html",
-        "pulls",
-        found=found,
-        wanted=wanted,
-        lists=PULL_LISTS,
-        most=reports_pulls.COUNTED_UP_TO,
-        next=next_page(request, found.after),
-    )
-
-
 def pulls_wanted(request: Request, reader: Reader) -> reports_pulls.Wanted:
     """What the query asks for: list, repo, author, q, since, until, after."""
     query = request.query_params
@@ -125,7 +78,7 @@ def pulls_wanted(request: Request, reader: Reader) -> reports_pulls.Wanted:
         what=what if what in PULL_LISTS else "all",
         repository=repository_in(request),
         author=query.get("author", "").strip()[:100],
-        words=query.get("q", "").strip()[:200],
+        words=query.get("q", "").strip(),
         since=since,
         until=until,
         after=(int(after[0]), int(after[1]), int(after[2])) if after else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from math import ceil
@@ -14,6 +14,19 @@ class Streaks:
 
     current: int
     longest: int
+
+
+def of_day(
+    commits: Iterable[str],
+    opened: Iterable[Hashable],
+    reviewed: Iterable[Hashable],
+    issues: Iterable[Hashable],
+) -> int:
+    """One day's contributions: shas of counted commits outside forks, and keys of pulls and issues.
+
+    Each counts once, however often it is named: two reviews of a pull request are one contribution.
+    """
+    return sum(len(set(each)) for each in (commits, opened, reviewed, issues))
 
 
 def nearest_rank(values: Iterable[float], percent: float) -> float:

@@ -63,9 +63,11 @@ def review_time(first_review_at: int | None, merged_at: int | None) -> int | Non
     return _from_to(first_review_at, merged_at)
 
 
-def review_turnaround(requested_at: int | None, reviewed_at: int | None) -> int | None:
-    """From the latest request to me until my first review after it."""
-    return _from_to(requested_at, reviewed_at)
+def review_turnaround(requests: Iterable[int], reviews: Iterable[int]) -> int | None:
+    """From the latest request to me that came before my first review, until that review."""
+    first = min(reviews, default=None)
+    asked = [] if first is None else [at for at in requests if at <= first]
+    return _from_to(max(asked, default=None), first)
 
 
 def age(now: int, created_at: int, ready_for_review_at: int | None, *, draft: bool) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 
 def absence_factor(commits_by_author: Iterable[int]) -> int:
@@ -19,6 +19,13 @@ def absence_factor(commits_by_author: Iterable[int]) -> int:
     return 0
 
 
-def is_bot(kind: str, login: str) -> bool:
-    """A machine account: GitHub says so, or its login ends in [bot]."""
-    return kind == "Bot" or login.endswith("[bot]")
+def contributors(
+    authors: Iterable[int | None], co_authors: Iterable[int | None], bots: Collection[int] = ()
+) -> frozenset[int]:
+    """Who took part in counted commits, by GitHub's numbers; None, whom GitHub does not know, is nobody."""
+    return frozenset(who for who in (*authors, *co_authors) if who is not None) - frozenset(bots)
+
+
+def is_bot(kind: str, login: str, chosen: Collection[str] = ()) -> bool:
+    """A machine account: GitHub says so, its login ends in [bot], or is among those `chosen` (lower case)."""
+    return kind == "Bot" or login.lower().endswith("[bot]") or login.lower() in chosen

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from trackeep.metrics.windows import Window
+
 SIZES = (("XS", 10), ("S", 30), ("M", 100), ("L", 500), ("XL", 1000))
+SIZE_NAMES = (*(name for name, _ in SIZES), "XXL")
 MY_TURN = ("review", "returned", "ready")
 SECTIONS = (*MY_TURN, "waiting", "draft", "merged")
-STALE_AFTER_S = 14 * 86_400
-RECENTLY_MERGED_S = 7 * 86_400
+DAY_S = 86_400
+STALE_DAYS = 14
+RECENTLY_MERGED_S = 7 * DAY_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,24 @@ class Standing:
     checks: str
     mergeable: str
     merged_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """When a pull request was opened, merged and closed; unix seconds. A merged one is closed, too."""
+
+    created_at: int
+    merged_at: int | None
+    closed_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Throughput:
+    """What happened to pull requests in a window; `closed` are those without a merge."""
+
+    opened: int
+    merged: int
+    closed: int
 
 
 def size(additions: int | None, deletions: int | None) -> str | None:
@@ -94,17 +118,44 @@ def is_ready(pull: Standing) -> bool:
     )
 
 
-def is_stale(state: str, updated_at: int, now: int) -> bool:
-    """Open, and nothing happened for 14 days."""
-    return state == "open" and updated_at < now - STALE_AFTER_S
+def is_stale(state: str, updated_at: int, now: int, *, days: int = STALE_DAYS) -> bool:
+    """Open, and nothing by anybody happened for so many days."""
+    return state == "open" and updated_at < now - days * DAY_S
+
+
+def throughput(pulls: Iterable[Moments], window: Window) -> Throughput:
+    """What happened in a window: each event by its own moment, whenever the pull request was opened."""
+    pulls = tuple(pulls)
+    return Throughput(
+        opened=sum(window.holds(each.created_at) for each in pulls),
+        merged=sum(each.merged_at is not None and window.holds(each.merged_at) for each in pulls),
+        closed=sum(
+            each.merged_at is None and each.closed_at is not None and window.holds(each.closed_at)
+            for each in pulls
+        ),
+    )
+
+
+def weekly(pulls: Iterable[Moments], edges: Sequence[int]) -> list[Throughput]:
+    """The throughput between each two neighbours of `edges`, which are ordered instants."""
+    counts = [[0, 0, 0] for _ in edges[1:]]
+    for each in pulls:
+        closed_at = each.closed_at if each.merged_at is None else None
+        for kind, at in enumerate((each.created_at, each.merged_at, closed_at)):
+            if at is not None and edges[0] <= at < edges[-1]:
+                counts[bisect_right(edges, at) - 1][kind] += 1
+    return [Throughput(*three) for three in counts]
+
+
+def sizes(lines: Iterable[tuple[int | None, int | None]]) -> dict[str | None, int]:
+    """How many there are of each size, XS first; None counts those whose lines are not known yet."""
+    found: dict[str | None, int] = {name: 0 for name in (*SIZE_NAMES, None)}
+    for additions, deletions in lines:
+        found[size(additions, deletions)] += 1
+    return found
 
 
 def merge_rate(merged: int, closed_unmerged: int) -> float | None:
     """The share of finished pull requests that were merged; both counted when they were finished."""
     finished = merged + closed_unmerged
     return merged / finished if finished else None
-
-
-def review_depth(comments: int, reviews: int, merged: int) -> float | None:
-    """Review comments and reviews by people other than the author, per merged pull request."""
-    return (comments + reviews) / merged if merged else None

@@ -24,6 +24,7 @@ from trackeep.store.tables_fetched import (
     ref_change,
     release,
     review,
+    review_asked,
     review_comment,
     review_request,
     unclaimed_address,
@@ -31,9 +32,9 @@ from trackeep.store.tables_fetched import (
 )
 
 GRANTED, LOST = "granted", "lost"
-_FETCHED = (
+FETCHED = (
     *(commit, walked, co_author, unclaimed_address, ref, ref_change),
-    *(pull_request, review, review_comment, review_request, issue, release, language),
+    *(pull_request, review, review_comment, review_request, review_asked, issue, release, language),
 )
 # Pull requests merged this recently are asked for their details, which the time charts need.
 DETAIL_WINDOW_S = 90 * 86_400
@@ -284,7 +285,7 @@ async def wanting_details(
 
 async def forget_activity(conn: AsyncConnection, ids: Collection[int]) -> None:
     """Delete everything fetched of these repositories; their names stay to be chosen again."""
-    for table in _FETCHED:
+    for table in FETCHED:
         for some in chunked(sorted(ids)):
             await conn.execute(delete(table).where(table.c.repository_id.in_(some)))
 
@@ -393,6 +394,21 @@ async def _replace_requests(conn: AsyncConnection, repository_id: int, pulls: Se
             requested_at = each.requested_at or asked.get(key)
             rows.append({"repository_id": repository_id, **names, "requested_at": requested_at})
     await upsert(conn, review_request, rows, key=["repository_id", "number", "reviewer_id", "team"])
+    await _keep_asked(conn, repository_id, pulls)
+
+
+async def _keep_asked(conn: AsyncConnection, repository_id: int, pulls: Sequence[PullRequest]) -> None:
+    """A request that is answered is gone at GitHub; when it was made stays here."""
+    known = {(pull.number, who, at) for pull in pulls for who, at in pull.asked}
+    known |= {
+        (pull.number, each.person.id, each.requested_at)
+        for pull in pulls
+        for each in pull.review_requests
+        if each.person and each.requested_at is not None
+    }
+    names = ("number", "reviewer_id", "requested_at")
+    rows = [{"repository_id": repository_id, **dict(zip(names, key, strict=True))} for key in sorted(known)]
+    await upsert(conn, review_asked, rows, key=["repository_id", *names])
 
 
 async def _clear(conn: AsyncConnection, table: Any, repository_id: int, pulls: Sequence[PullRequest]) -> None:

@@ -20,14 +20,15 @@ from trackeep.store.tables_fetched import (
     ref_change,
     release,
     review,
+    review_asked,
     review_comment,
     review_request,
 )
 
 # Never accounts, connections or sessions: a copy of the data must hold no secret and nobody else.
 EXPORTED: tuple[Table, ...] = (
-    *(repository, commit, co_author, ref, ref_change, pull_request, review, review_comment, review_request),
-    *(issue, release, language, person),
+    *(repository, commit, co_author, ref, ref_change, pull_request, review, review_comment),
+    *(review_request, review_asked, issue, release, language, person),
 )
 _ROWS_AT_ONCE = 2_000
 
@@ -44,7 +45,15 @@ def _rows(reader: Reader, table: Table) -> Select[Any]:
         # Only people who appear in rows that may be read; others would tell who works where.
         mentions = [
             _rows(reader, mentioning).with_only_columns(column)
-            for mentioning in (pull_request, review, review_comment, review_request, issue, release)
+            for mentioning in (
+                pull_request,
+                review,
+                review_comment,
+                review_request,
+                review_asked,
+                issue,
+                release,
+            )
             for column in mentioning.c
             if column.name in ("author_id", "merged_by_id", "reviewer_id")
         ]

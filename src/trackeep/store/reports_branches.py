@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from trackeep.metrics.branches import STALE_AFTER_S, Distance
+from trackeep.metrics.branches import STALE_AFTER_S
+from trackeep.store.distances import Distance
 from trackeep.store.reports_access import (
     Reader,
     among,

@@ -19,7 +19,9 @@ from trackeep.metrics.pulls import (
     returned_because,
     section,
 )
-from trackeep.store.reports_access import Reader, among, followed, named, readable
+from trackeep.store.pull_words import Term, order
+from trackeep.store.reports_access import Reader, among, followed, my_ids, named, readable
+from trackeep.store.search_pulls import matching, time_column
 from trackeep.store.tables import person, repository
 from trackeep.store.tables_fetched import commit, pull_request, review, review_request
 
@@ -54,6 +56,7 @@ class PullRow:
     deletions: int | None
     checks: str
     unresolved: int | None
+    detailed_at: int | None
     created_at: int
     ready_at: int | None
     updated_at: int
@@ -89,6 +92,8 @@ class Wanted:
     words: str = ""
     since: int | None = None
     until: int | None = None
+    # What `words` asks for as a search, else it is words of the title.
+    terms: tuple[Term, ...] = ()
     after: tuple[int, int, int] | None = None
 
 
@@ -104,7 +109,7 @@ async def queue(conn: AsyncConnection, reader: Reader) -> tuple[PullRow, ...]:
     rows = (await conn.execute(_queue(reader))).all()
     found = []
     for row in rows:
-        standing = _standing(row, reader)
+        standing = _standing(row)
         place = section(standing, reader.now)
         if place is not None:
             reason = returned_because(standing) if place == "returned" else None
@@ -116,21 +121,30 @@ async def queue(conn: AsyncConnection, reader: Reader) -> tuple[PullRow, ...]:
 
 async def search(conn: AsyncConnection, reader: Reader, wanted: Wanted, *, limit: int = 50) -> PullPage:
     """One page of pull requests, newest first by what `wanted.what` looks at; three queries."""
-    at = _time_of(wanted.what)
+    at, oldest_first = _order_of(wanted)
     where = _conditions(reader, wanted)
-    counted = select(literal(1)).where(*where).limit(COUNTED_UP_TO + 1).subquery()
-    count = (await conn.execute(select(func.count()).select_from(counted))).scalar_one()
+    counted = select(literal(1)).where(*where).limit(COUNTED_UP_TO + 1)
+    if wanted.terms:
+        counted = counted.select_from(_joined())
+    count = (await conn.execute(select(func.count()).select_from(counted.subquery()))).scalar_one()
     key = (at, pull_request.c.repository_id, pull_request.c.number)
-    statement = select(*_columns(), at.label("at")).select_from(_joined()).where(*where)
+    statement = select(*_columns(reader), at.label("at")).select_from(_joined()).where(*where)
     if wanted.after is not None:
-        statement = statement.where(tuple_(*key) < tuple_(*(literal(part) for part in wanted.after)))
-    ordered = statement.order_by(*(column.desc() for column in key)).limit(limit + 1)
-    rows = (await conn.execute(ordered)).all()
+        last_key = tuple_(*(literal(part) for part in wanted.after))
+        statement = statement.where(tuple_(*key) > last_key if oldest_first else tuple_(*key) < last_key)
+    ordered = statement.order_by(*(column.asc() if oldest_first else column.desc() for column in key))
+    rows = (await conn.execute(ordered.limit(limit + 1))).all()
     shown = rows[:limit]
     reviewers = await _reviewers(conn, reader, [(row.repository_id, row.number) for row in shown])
     last = shown[-1] if len(rows) > limit else None
     after = (last.at, last.repository_id, last.number) if last else None
     return PullPage(tuple(_pull(row, reader, reviewers, None, None) for row in shown), count, after)
+
+
+def _order_of(wanted: Wanted) -> tuple[Any, bool]:
+    """By which time the list is ordered, and whether the oldest comes first."""
+    sort = order(wanted.terms)
+    return (time_column(sort), sort[1]) if sort else (_time_of(wanted.what), False)
 
 
 def _time_of(what: str) -> Any:
@@ -139,8 +153,8 @@ def _time_of(what: str) -> Any:
 
 
 def _conditions(reader: Reader, wanted: Wanted) -> list[ColumnElement[bool]]:
-    at = _time_of(wanted.what)
-    conditions = [at.is_not(None)]
+    at, _ = _order_of(wanted)
+    conditions = [at.is_not(None), *matching(reader, wanted.terms)]
     if wanted.what == "open":
         conditions.append(pull_request.c.state == wanted.what)
     elif wanted.what in ("merged", "closed"):
@@ -152,11 +166,11 @@ def _conditions(reader: Reader, wanted: Wanted) -> list[ColumnElement[bool]]:
     else:
         conditions.append(among(here, followed(reader)))
     if wanted.author == "me":
-        conditions.append(pull_request.c.author_id == reader.account_id)
+        conditions.append(pull_request.c.author_id.in_(my_ids(reader.account_id)))
     elif wanted.author:
         them = select(person.c.id).where(func.lower(person.c.login) == wanted.author.lower())
         conditions.append(pull_request.c.author_id.in_(them))
-    for word in wanted.words.split():
+    for word in () if wanted.terms else wanted.words.split():
         conditions.append(func.lower(pull_request.c.title).contains(word.lower(), autoescape=True))
     if wanted.since is not None:
         conditions.append(at >= wanted.since)
@@ -171,8 +185,9 @@ def _joined() -> Any:
     )
 
 
-def _columns() -> tuple[Any, ...]:
+def _columns(reader: Reader) -> tuple[Any, ...]:
     pull = pull_request.c
+    mine = func.coalesce(pull.author_id, 0).in_(my_ids(reader.account_id))
     return (
         pull.repository_id,
         repository.c.owner,
@@ -182,13 +197,14 @@ def _columns() -> tuple[Any, ...]:
         pull.title,
         pull.state,
         pull.draft,
-        pull.author_id,
+        mine.label("mine"),
         func.coalesce(person.c.login, "").label("author"),
         func.coalesce(person.c.name, "").label("author_name"),
         pull.additions,
         pull.deletions,
         pull.checks,
         pull.unresolved_threads,
+        pull.detailed_at,
         pull.created_at,
         pull.ready_at,
         pull.updated_at,
@@ -200,16 +216,16 @@ def _columns() -> tuple[Any, ...]:
 
 def _queue(reader: Reader) -> Select[Any]:
     pull = pull_request.c
-    me = reader.account_id
+    me = my_ids(reader.account_id)
     same_review = and_(review.c.repository_id == pull.repository_id, review.c.number == pull.number)
     same_request = and_(
         review_request.c.repository_id == pull.repository_id, review_request.c.number == pull.number
     )
-    mine_to_review = select(func.coalesce(review_request.c.requested_at, pull.created_at)).where(
-        same_request, review_request.c.reviewer_id == me
+    mine_to_review = select(func.max(func.coalesce(review_request.c.requested_at, pull.created_at))).where(
+        same_request, review_request.c.reviewer_id.in_(me)
     )
     # Of this one pull request: not one of all reviews of mine, which are more.
-    is_me = func.coalesce(review.c.author_id, 0) == me
+    is_me = func.coalesce(review.c.author_id, 0).in_(me)
     my_review = select(func.max(review.c.submitted_at)).where(same_review, is_me)
     decided = select(func.max(review.c.submitted_at)).where(
         same_review, review.c.state == "CHANGES_REQUESTED", review.c.author_id != pull.author_id
@@ -221,10 +237,10 @@ def _queue(reader: Reader) -> Select[Any]:
     found = _concerning(reader).subquery("found")
     return (
         select(
-            *_columns(),
+            *_columns(reader),
             pull.review_decision,
             pull.mergeable,
-            mine_to_review.limit(1).scalar_subquery().label("requested_at"),
+            mine_to_review.scalar_subquery().label("requested_at"),
             my_review.scalar_subquery().label("reviewed_at"),
             decided.scalar_subquery().label("decided_at"),
             pushed.scalar_subquery().label("pushed_at"),
@@ -244,9 +260,9 @@ def _concerning(reader: Reader) -> CompoundSelect[Any]:
 
     Four questions, each with an index of its own that gives few rows.
     """
-    pull, me = pull_request.c, reader.account_id
+    pull, me = pull_request.c, my_ids(reader.account_id)
     keys = select(pull.repository_id, pull.number)
-    mine = keys.where(pull.author_id == me)
+    mine = keys.where(pull.author_id.in_(me))
     is_open = pull.state == "open"
     just_merged = and_(pull.state == "merged", pull.merged_at >= reader.now - RECENTLY_MERGED_S)
     request = and_(
@@ -256,16 +272,16 @@ def _concerning(reader: Reader) -> CompoundSelect[Any]:
     return union(
         mine.where(is_open),
         mine.where(just_merged),
-        keys.join(review_request, request).where(review_request.c.reviewer_id == me, is_open),
-        keys.join(review, reviewed).where(review.c.author_id == me, just_merged),
+        keys.join(review_request, request).where(review_request.c.reviewer_id.in_(me), is_open),
+        keys.join(review, reviewed).where(review.c.author_id.in_(me), just_merged),
     )
 
 
-def _standing(row: Any, reader: Reader) -> Standing:
+def _standing(row: Any) -> Standing:
     return Standing(
         state=row.state,
         draft=row.draft,
-        mine=row.author_id == reader.account_id,
+        mine=bool(row.mine),
         requested_of_me_at=row.requested_at,
         reviewers_asked=row.asked,
         reviewed_by_me_at=row.reviewed_at,
@@ -340,11 +356,12 @@ def _pull(
         draft=row.draft,
         author=row.author,
         author_name=row.author_name,
-        mine=row.author_id == reader.account_id,
+        mine=bool(row.mine),
         additions=row.additions,
         deletions=row.deletions,
         checks=row.checks,
         unresolved=row.unresolved_threads,
+        detailed_at=row.detailed_at,
         created_at=row.created_at,
         ready_at=row.ready_at,
         updated_at=row.updated_at,

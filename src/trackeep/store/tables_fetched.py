@@ -249,6 +249,16 @@ review_request = Table(
     Index(None, "reviewer_id"),
 )
 
+# Every request for a person's review that was seen, answered or not: what turnaround is measured from.
+review_asked = Table(
+    "review_asked",
+    metadata,
+    repository_key(),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("reviewer_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("requested_at", BigInteger, primary_key=True, autoincrement=False),
+)
+
 issue = Table(
     "issue",
     metadata,
