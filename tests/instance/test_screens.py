@@ -39,6 +39,17 @@ PAGES = [
     "/r/fernhill/atlas/pulls?list=merged",
     "/r/fernhill/atlas/commits",
     "/r/fernhill/atlas/branches",
+    "/r/fernhill/atlas/branches?view=stale",
+    "/r/fernhill/atlas/contributors",
+    "/r/fernhill/atlas/contributors?bots=1&period=all",
+    "/r/fernhill/atlas/frequency",
+    "/r/fernhill/atlas/frequency?period=custom&since=2026-10-01",
+    "/r/fernhill/atlas/activity",
+    "/r/fernhill/atlas/activity?kind=merged&who=alice",
+    "/r/fernhill/atlas/charts/frequency",
+    "/r/fernhill/atlas/charts/languages",
+    "/branches",
+    "/branches?view=yours&q=topic&pick=fernhill/atlas:topic",
     "/pulls",
     "/pulls?list=open",
     "/pulls?q=pull",
@@ -46,6 +57,8 @@ PAGES = [
     "/commits?q=change&author=me&only=counted&by=author",
     "/activity",
     "/activity?day=2026-11-20",
+    "/activity?who=bob&repo=fernhill/atlas&since=2026-11-01&kind=branch",
+    "/?period=custom&since=2026-11-01&until=2026-11-10",
     "/sync",
     "/settings",
     "/settings/github",
@@ -219,8 +232,9 @@ async def test_a_repositorys_numbers_name_their_windows(tmp_path: Path) -> None:
     assert "Merged pull requests 3 " in page
     assert "12 weeks that end today: 8 opened, 2 merged" in page
     assert "Opened Merged View as table" in page
-    assert "3 people and 1 bot made 7 commits on main" in page
-    assert "Commits in the last 90 days, merges and 1 by bots left out" in page
+    assert "3 authors and 1 bot pushed 7 commits to main and 8 to all branches" in page
+    assert "lines —, 0 of 7 measured, merges excluded" in page
+    assert "Commits to main in the last 90 days, merges and bots left out" in page
 
 
 async def test_a_repository_is_as_fresh_as_the_dashboard(tmp_path: Path) -> None:

@@ -105,7 +105,8 @@ def addresses(method: str) -> list[str]:
             continue
         path = route.path.replace("{owner}", OWNER).replace("{name}", NAME)
         path = path.replace("{token}", "x").replace("{secret}", "x")
-        charts = ("weeks", "hours", "authors") if "{chart}" in path else ("",)
+        charts = ("weeks", "hours", "authors", "contributors", "frequency", "languages")
+        charts = charts if "{chart}" in path else ("",)
         found += [path.replace("{chart}", chart) for chart in charts]
     return found
 

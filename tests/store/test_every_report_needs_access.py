@@ -16,7 +16,7 @@ from sqlalchemy import Table, delete
 
 import trackeep.store
 from trackeep.database import Database
-from trackeep.metrics.windows import Window, compare
+from trackeep.metrics.windows import Window, compare, steps
 from trackeep.store import tables_fetched as fetched
 from trackeep.store.reports_access import Reader
 
@@ -33,6 +33,7 @@ ARGUMENTS: dict[str, Any] = {
     "last": date(2026, 11, 23),
     "since": 0,
     "weeks": 40,
+    "steps": steps(date(2026, 1, 1), date(2026, 11, 23)),
     "repository_id": SECRET,
     "ids": [SECRET],
     "owner": "bob",

@@ -14,8 +14,8 @@ from starlette.responses import Response
 from trackeep import __version__
 from trackeep.errors import NotFound
 from trackeep.instance import atom, validated, words
+from trackeep.instance.activity_page import events_wanted
 from trackeep.instance.frame import address, reader_of
-from trackeep.instance.lists import events_wanted
 from trackeep.instance.pulls_page import SECTION_WORDS
 from trackeep.instance.sessions import require_plain_address, viewer_from
 from trackeep.instance.site import site_of

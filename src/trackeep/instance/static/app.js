@@ -68,16 +68,16 @@
   }
 
   // ---- keys
-  const places = { d: "", r: "repos", p: "pulls", c: "commits", a: "activity", s: "sync" };
+  const places = { d: "", r: "repos", p: "pulls", c: "commits", b: "branches", a: "activity", s: "sync" };
   let leader = 0;
   let row = -1;
-  const rows = all("[data-rows] > li");
+  const rows = all("[data-rows] > li:not(.day-div), [data-rows] > tr");
   const select = (step) => {
     if (!rows.length) return;
     if (rows[row]) rows[row].classList.remove("on");
     row = Math.max(0, Math.min(rows.length - 1, row + step));
     rows[row].classList.add("on");
-    const link = one("a", rows[row]);
+    const link = one("summary, a", rows[row]);
     if (link) link.focus({ preventScroll: true });
     rows[row].scrollIntoView({ block: "nearest" });
   };
