@@ -71,51 +71,6 @@ def test_branch_states(given_state: dict[str, bool | int | None], expected: str)
     assert found == expected
 
 
-@given(st.booleans(), st.booleans(), st.booleans(), st.none() | st.integers(0, 200 * DAY))
-def test_the_default_branch_is_neither(
-    is_default: bool, on_default: bool, of_merged: bool, committed_at: int | None
-) -> None:
-    """It is never stale and never merged; every other branch has the one state that its facts give it."""
-    merged = branches.is_merged(is_default=is_default, on_default=on_default, head_of_merged_pull=of_merged)
-    stale = branches.is_stale(is_default=is_default, committed_at=committed_at, now=200 * DAY)
-    state = branches.state(is_default=is_default, is_merged=merged, committed_at=committed_at, now=200 * DAY)
-    if is_default:
-        assert (merged, stale, state) == (False, False, "default")
-    else:
-        assert merged is (on_default or of_merged)
-        assert state == ("merged" if merged else "stale" if stale else "active")
-
-
-def test_ahead_and_behind_by_hand() -> None:
-    """A fork in the road at b: two commits on this side, one on the other; a merge brings all of them."""
-    parents = {"a": [], "b": ["a"], "c": ["b"], "d": ["c"], "x": ["b"], "m": ["x", "d"]}
-    assert branches.ahead_behind(parents, "d", "x") == (2, 1)
-    assert branches.ahead_behind(parents, "d", "m") == (0, 2)
-    assert branches.ahead_behind(parents, "m", "m") == (0, 0)
-    assert branches.ahead_behind(parents, "gone", "m") is None
-
-
-@st.composite
-def histories(draw: st.DrawFn) -> dict[str, list[str]]:
-    """Each commit has older ones as parents."""
-    size = draw(st.integers(1, 9))
-    return {
-        str(n): [str(old) for old in draw(st.sets(st.integers(0, n - 1), max_size=2))] if n else []
-        for n in range(size)
-    }
-
-
-@given(histories(), st.data())
-def test_ahead_is_the_others_behind(parents: dict[str, list[str]], data: st.DataObject) -> None:
-    """Seen from the other side the two numbers change places, and whoever is an ancestor is not ahead."""
-    one, other = (data.draw(st.sampled_from(sorted(parents))) for _ in range(2))
-    found = branches.ahead_behind(parents, one, other)
-    assert found is not None
-    assert found == tuple(reversed(branches.ahead_behind(parents, other, one) or ()))
-    if one in parents[other]:
-        assert found[0] == 0
-
-
 @given(st.integers(0, 10**6), st.integers(0, 10**6), st.floats(0, 10**6))
 def test_shares_are_between_nothing_and_all(part: int, more: int, elapsed_s: float) -> None:
     """Ratios are shares, lags and what is left are never negative."""

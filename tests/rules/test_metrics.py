@@ -7,11 +7,11 @@ import re
 
 from rules.source import ROOT, package
 
-from trackeep.metrics.definitions import DEFINITIONS
+from trackeep.metrics.meanings import MEANINGS
 
 PAGE = (ROOT / "docs" / "metrics.md").read_text()
 # Time itself and the words are no figures.
-NO_FIGURES = {"windows", "definitions", "__init__"}
+NO_FIGURES = {"windows", "meanings", "definitions", "__init__"}
 
 
 def functions() -> set[str]:
@@ -26,18 +26,18 @@ def functions() -> set[str]:
 
 def test_every_definition_is_a_function_and_every_function_is_defined() -> None:
     """The keys of the definitions are the public functions of the formulas, each once."""
-    keys = [each.key for each in DEFINITIONS]
+    keys = [each.key for each in MEANINGS]
     assert len(keys) == len(set(keys))
     assert set(keys) == functions()
 
 
 def test_titles_are_not_used_twice() -> None:
     """Two figures of one name could not be told apart."""
-    titles = [each.title for each in DEFINITIONS]
+    titles = [each.title for each in MEANINGS]
     assert len(titles) == len(set(titles))
 
 
 def test_the_page_says_what_the_program_says() -> None:
     """docs/metrics.md has one row per definition: title, sentence and function, word for word."""
     rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \| `([a-z_.]+)` \|$", PAGE, re.M)
-    assert rows == [(each.title, each.sentence, each.key) for each in DEFINITIONS]
+    assert rows == [(each.title, each.sentence, each.key) for each in MEANINGS]

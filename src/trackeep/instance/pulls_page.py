@@ -28,6 +28,7 @@ SECTION_WORDS = {
 }
 SECTION_SHOWN = 15
 MOST_IN_SECTION = 100
+ROWS = 40
 # While nobody looks the worker asks five times more rarely; three of those may fail before a list is old.
 LATE_AFTER_POLLS = 15
 
@@ -107,7 +108,9 @@ async def _list(request: Request, reader: Reader) -> Response:
     except UsageError as error:
         wrong = error
     async with site_of(request).db.read() as conn:
-        found = PullPage((), 0, None) if wrong else await reports_pulls.search(conn, reader, wanted)
+        found = (
+            PullPage((), 0, None) if wrong else await reports_pulls.search(conn, reader, wanted, limit=ROWS)
+        )
         freshness = await reports_sync.freshness(conn, reader)
         kept = await searches.kept(conn, reader.account_id, searches.PULLS)
     return show(

@@ -1,10 +1,20 @@
-"""Which branches are forgotten, which are merged, and how far each is from the default branch."""
+"""Which branches are forgotten, and how far each has moved from the default branch."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 STALE_AFTER_S = 90 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Distance:
+    """Commits that only the branch has, and commits that only the default branch has."""
+
+    ahead: int
+    behind: int
 
 
 def state(*, is_default: bool, is_merged: bool, committed_at: int | None, now: int) -> str:
@@ -13,35 +23,56 @@ def state(*, is_default: bool, is_merged: bool, committed_at: int | None, now: i
         return "default"
     if is_merged:
         return "merged"
-    return "stale" if is_stale(is_default=is_default, committed_at=committed_at, now=now) else "active"
+    return "stale" if committed_at is not None and committed_at < now - STALE_AFTER_S else "active"
 
 
-def is_stale(*, is_default: bool, committed_at: int | None, now: int) -> bool:
-    """Not the default, and without a commit for 90 days; a branch whose commit is not known is not."""
-    return not is_default and committed_at is not None and committed_at < now - STALE_AFTER_S
+def distances(parents: Mapping[str, Sequence[str]], base: str, heads: Sequence[str]) -> dict[str, Distance]:
+    """How far each of `heads` is from `base`; `parents` are those of every stored commit.
 
-
-def is_merged(*, is_default: bool, on_default: bool, head_of_merged_pull: bool) -> bool:
-    """Not the default, and its last commit is part of the default or was the head of a merged pull."""
-    return not is_default and (on_default or head_of_merged_pull)
-
-
-def ahead_behind(parents: Mapping[str, Sequence[str]], branch: str, default: str) -> tuple[int, int] | None:
-    """Commits that only `branch` has, and that only `default` has; both are shas.
-
-    `parents` are those of every stored commit. None where one of the two is not stored, for example because
-    it has just moved.
+    One pass for all of them: each commit gets the set of those that reach it, as the bits of a number. A head
+    of whose history a commit is missing is left out, and all of them when one of the base's is.
     """
-    if branch not in parents or default not in parents:
-        return None
-    ours, theirs = _reached(parents, branch), _reached(parents, default)
-    return len(ours - theirs), len(theirs - ours)
+    tips = [head for head in dict.fromkeys(heads) if head in parents]
+    if base not in parents:
+        return {}
+    reached: dict[str, int] = {base: 1}
+    for place, tip in enumerate(tips, start=1):
+        reached[tip] = reached.get(tip, 0) | 1 << place
+    incomplete = 0
+    for sha in _children_first(parents):
+        who = reached.get(sha, 0)
+        if not who:
+            continue
+        for parent in parents[sha]:
+            if parent in parents:
+                reached[parent] = reached.get(parent, 0) | who
+            else:
+                incomplete |= who
+    if incomplete & 1:
+        return {}
+    shared = Counter(reached.values())
+    return {
+        tip: _distance(shared, 1 << place)
+        for place, tip in enumerate(tips, start=1)
+        if not incomplete & 1 << place
+    }
 
 
-def _reached(parents: Mapping[str, Sequence[str]], tip: str) -> set[str]:
-    found, waiting = {tip}, [tip]
-    while waiting:
-        new = [sha for sha in parents.get(waiting.pop(), ()) if sha not in found]
-        found.update(new)
-        waiting += new
-    return found
+def _distance(shared: Mapping[int, int], tip: int) -> Distance:
+    ahead = sum(count for who, count in shared.items() if who & tip and not who & 1)
+    behind = sum(count for who, count in shared.items() if who & 1 and not who & tip)
+    return Distance(ahead, behind)
+
+
+def _children_first(parents: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Every commit after all of its children."""
+    waiting = Counter(parent for each in parents.values() for parent in each if parent in parents)
+    ready = [sha for sha in parents if not waiting[sha]]
+    while ready:
+        sha = ready.pop()
+        yield sha
+        for parent in parents[sha]:
+            if parent in parents:
+                waiting[parent] -= 1
+                if not waiting[parent]:
+                    ready.append(parent)
