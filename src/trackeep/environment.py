@@ -13,6 +13,7 @@ from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from trackeep.errors import SettingsError
+from trackeep.settings_table import KNOWN_NAMES
 
 T = TypeVar("T")
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -72,6 +73,13 @@ class InstanceSettings:
     github_client_id: str = ""
     github_client_secret: str = field(default="", repr=False)
     github_app_slug: str = ""
+    # 0: none are made by the clock.
+    backup_hours: int = 0
+    backup_keep: int = 7
+
+    @property
+    def backups_dir(self) -> Path:
+        return self.data_dir / "backups"
 
     @property
     def has_own_app(self) -> bool:
@@ -107,7 +115,7 @@ class BrokerSettings:
     allow: tuple[str, ...]
     deny: tuple[str, ...]
     trusted_proxies: tuple[Network, ...]
-    app_slug: str
+    github_app_slug: str
     github: GitHubAddresses
     log: LogSettings
     redis_url: str = ""
@@ -124,9 +132,7 @@ def instance_settings(environ: Mapping[str, str]) -> InstanceSettings:
         host=env.text("TRACKEEP_HOST", "127.0.0.1"),
         port=port,
         data_dir=data_dir,
-        database_url=env.checked(
-            "TRACKEEP_DATABASE_URL", f"sqlite:///{data_dir / 'trackeep.db'}", _database_url
-        ),
+        database_url=env.database("TRACKEEP_DATABASE_URL", f"sqlite:///{data_dir / 'trackeep.db'}"),
         secret_key=env.secret("TRACKEEP_SECRET_KEY", least=32),
         broker_url=env.url("TRACKEEP_BROKER_URL", ""),
         allowed_users=env.names("TRACKEEP_ALLOWED_USERS"),
@@ -141,6 +147,8 @@ def instance_settings(environ: Mapping[str, str]) -> InstanceSettings:
         github_client_id=env.text("GITHUB_CLIENT_ID", ""),
         github_client_secret=env.secret("GITHUB_CLIENT_SECRET"),
         github_app_slug=env.text("GITHUB_APP_SLUG", ""),
+        backup_hours=env.number("TRACKEEP_BACKUP_HOURS", 0, 0, 8_760),
+        backup_keep=env.number("TRACKEEP_BACKUP_KEEP", 7, 1, 10_000),
     )
     if not settings.broker_url and bool(settings.github_client_id) != bool(settings.github_client_secret):
         env.refuse("GITHUB_CLIENT_ID and GITHUB_CLIENT_SECRET belong together; set both or neither.")
@@ -166,7 +174,7 @@ def broker_settings(environ: Mapping[str, str], *, dev: bool = False) -> BrokerS
         allow=env.names("TRACKEEP_BROKER_ALLOW"),
         deny=env.names("TRACKEEP_BROKER_DENY"),
         trusted_proxies=env.networks("TRACKEEP_BROKER_TRUSTED_PROXIES", ()),
-        app_slug=env.text("GITHUB_APP_SLUG", ""),
+        github_app_slug=env.text("GITHUB_APP_SLUG", ""),
         github=env.github(),
         log=env.log(),
         redis_url=env.secret_url("TRACKEEP_BROKER_REDIS_URL", ("redis://", "rediss://", "unix://")),
@@ -199,22 +207,6 @@ def cookie_name(base_url: str, name: str) -> str:
     return f"__Host-{name}" if parts.path in ("", "/") else f"__Secure-{name}"
 
 
-KNOWN_NAMES = (
-    *("TRACKEEP_BASE_URL", "TRACKEEP_HOST", "TRACKEEP_PORT", "TRACKEEP_DATA_DIR", "TRACKEEP_DATABASE_URL"),
-    *("TRACKEEP_SECRET_KEY", "TRACKEEP_BROKER_URL", "TRACKEEP_ALLOWED_USERS", "TRACKEEP_ALLOWED_ORGS"),
-    *("TRACKEEP_POLL_SECONDS", "TRACKEEP_TRUSTED_PROXIES", "TRACKEEP_WEBHOOK_SECRET"),
-    *(
-        "TRACKEEP_BROKER_BASE_URL",
-        "TRACKEEP_BROKER_HOST",
-        "TRACKEEP_BROKER_PORT",
-        "TRACKEEP_BROKER_KEYS_FILE",
-    ),
-    *("TRACKEEP_BROKER_LOOPBACK_CONSENT", "TRACKEEP_BROKER_TOKEN_MODE", "TRACKEEP_BROKER_ALLOW"),
-    *("TRACKEEP_BROKER_DENY", "TRACKEEP_BROKER_TRUSTED_PROXIES", "TRACKEEP_BROKER_REDIS_URL"),
-    *("TRACKEEP_LOG_FORMAT", "TRACKEEP_LOG_LEVEL"),
-)
-
-
 # Names that later versions will know: said, so that nobody believes they work.
 NOT_YET = ("TRACKEEP_METRICS_TOKEN",)
 
@@ -234,7 +226,7 @@ def _unknown_names(environ: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(warnings)
 
 
-def _database_url(value: str) -> str:
+def database_url(value: str) -> str:
     if value.startswith(("sqlite:///", "postgresql://", "postgres://")):
         return value.replace("postgres://", "postgresql://", 1)
     raise ValueError("must start with sqlite:/// or postgresql://")
@@ -278,7 +270,13 @@ class _Reader:
         return self._environ.get(name, "").strip() or default
 
     def checked(self, name: str, default: T, parse: Callable[[str], T]) -> T:
-        value = self.text(name, "")
+        return self._parsed(name, self.text(name, ""), default, parse)
+
+    def database(self, name: str, default: str) -> str:
+        """An address that may hold a password, so it may stand in a file."""
+        return self._parsed(name, self.secret(name), default, database_url)
+
+    def _parsed(self, name: str, value: str, default: T, parse: Callable[[str], T]) -> T:
         if not value:
             return default
         try:

@@ -1,5 +1,6 @@
 """Settings are read once, and every mistake is told at once."""
 
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from trackeep.environment import (
     is_loopback_host,
 )
 from trackeep.errors import SettingsError
+from trackeep.settings_table import SETTINGS
 
 
 def test_no_configuration_is_needed() -> None:
@@ -51,6 +53,10 @@ def test_secrets_may_stand_in_files(tmp_path: Path) -> None:
     webhook = {"TRACKEEP_WEBHOOK_SECRET_FILE": str(file)}
     assert instance_settings(webhook).webhook_secret == "k" * 40 and not instance_settings({}).webhook_secret
     assert instance_settings(webhook).warnings == ()
+    file.with_name("url").write_text("postgresql://trackeep:word@db.example/trackeep\n")
+    database = instance_settings({"TRACKEEP_DATABASE_URL_FILE": str(file.with_name("url"))})
+    assert database.database_url == "postgresql://trackeep:word@db.example/trackeep"
+    assert database.warnings == ()
     with pytest.raises(SettingsError, match="both set"):
         instance_settings({"TRACKEEP_SECRET_KEY": "k" * 40, "TRACKEEP_SECRET_KEY_FILE": str(file)})
     with pytest.raises(SettingsError, match=r"TRACKEEP_SECRET_KEY_FILE cannot be read: No such file"):
@@ -126,3 +132,18 @@ def test_a_password_in_a_wrong_address_is_not_repeated() -> None:
     with pytest.raises(SettingsError, match=r"2 settings are wrong.*\*\*\*@db\.example") as caught:
         instance_settings(wrong)
     assert "correct" not in str(caught.value)
+
+
+def test_the_table_of_settings_says_where_each_value_is_kept() -> None:
+    """Each row of the table leads to a value of the settings that it belongs to."""
+    registered = {"GITHUB_CLIENT_ID": "id", "GITHUB_CLIENT_SECRET": "s"}
+    instance, broker = instance_settings({}), broker_settings(registered)
+    for setting in SETTINGS:
+        kept = [
+            settings
+            for settings, is_meant in ((instance, setting.is_for_instance), (broker, setting.is_for_broker))
+            if is_meant
+        ]
+        assert kept
+        for settings in kept:
+            attrgetter(setting.field)(settings)

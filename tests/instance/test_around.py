@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from local_instance import Guest, serve
 from programs import Program
+from sqlalchemy import text
+
+from trackeep.store import leases
 
 pytestmark = pytest.mark.anyio
 
@@ -62,6 +65,27 @@ async def test_health_without_signing_in(sandbox: Program, tmp_path: Path) -> No
         Path(tmp_path / "trackeep.db").unlink()
         assert (await probe.open("/healthz")).status == 200
         assert (await probe.open("/readyz")).status == 503
+
+
+async def test_ready_tells_of_the_worker_and_of_foreign_tables(
+    sandbox: Program, tmp_path: Path, database_url: str
+) -> None:
+    """A silent worker is told and harms nobody; tables of a newer program mean that this one cannot serve."""
+    async with (
+        serve(tmp_path, sandbox.url, database_url=database_url) as instance,
+        Guest(instance.url, "") as probe,
+    ):
+        assert json.loads((await probe.open("/readyz")).text) == {"status": "ready", "worker": "silent"}
+        async with instance.site.db.write() as conn:
+            await leases.save_worker(conn, "somewhere:1:a", 0, instance.site.now())
+        assert json.loads((await probe.open("/readyz")).text) == {"status": "ready", "worker": "ok"}
+        instance.clock.ahead_s += 1_000
+        assert json.loads((await probe.open("/readyz")).text)["worker"] == "silent"
+        async with instance.site.db.write() as conn:
+            await conn.execute(text("update alembic_version set version_num = '9999'"))
+        answer = await probe.open("/readyz")
+        assert (answer.status, "another version" in answer.text) == (503, True)
+        assert (await probe.open("/healthz")).status == 200
 
 
 async def test_a_form_that_is_too_large(sandbox: Program, tmp_path: Path) -> None:

@@ -59,6 +59,7 @@ PAGES = [
     "/settings/github",
     "/settings/sessions",
     "/settings/danger",
+    "/settings/export",
     "/privacy",
     "/shortcuts",
 ]

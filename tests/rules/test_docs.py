@@ -1,21 +1,31 @@
 """What the documentation says is what the program does."""
 
 import re
+import runpy
 
 from rules.source import ROOT
 
 from trackeep.cli import COMMANDS
-from trackeep.environment import KNOWN_NAMES
+from trackeep.settings_table import KNOWN_NAMES, SETTINGS
 
+# What only the tests read.
+NO_SETTINGS = {"TRACKEEP_PICTURES"}
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 
 
-def test_every_setting_is_documented_and_every_documented_setting_exists() -> None:
-    """The tables of README and docs/broker.md and the list in the code name the same settings."""
-    tables = (ROOT / "README.md").read_text() + (ROOT / "docs" / "broker.md").read_text()
-    named = set(re.findall(r"\bTRACKEEP_[A-Z_]+\b", tables))
-    documented = {name if name in KNOWN_NAMES else name.removesuffix("_FILE") for name in named}
-    assert documented == set(KNOWN_NAMES)
+def test_the_page_of_settings_is_the_table_of_the_programs() -> None:
+    """docs/configuration.md is what its tool writes, and each setting has a row."""
+    page = (ROOT / "docs" / "configuration.md").read_text()
+    written = runpy.run_path(str(ROOT / "tools" / "configuration_page.py"))["text"]()
+    assert page == written
+    assert all(f"| `{setting.name}` |" in page for setting in SETTINGS)
+
+
+def test_every_documented_setting_exists() -> None:
+    """No page names a setting that the programs do not know."""
+    named = {name for page in PAGES for name in re.findall(r"\bTRACKEEP_[A-Z_]*[A-Z]\b", page.read_text())}
+    unknown = {name for name in named if name.removesuffix("_FILE") not in KNOWN_NAMES}
+    assert unknown - set(KNOWN_NAMES) - NO_SETTINGS == set()
 
 
 def test_every_link_between_pages_leads_to_a_file() -> None:

@@ -4,13 +4,14 @@ import ast
 
 from rules.source import package
 
-FOUNDATIONS = {"errors", "model", "environment", "database", "vault", "logs", "web", "look"}
+FOUNDATIONS = {"errors", "model", "settings_table", "environment", "database", "vault", "logs", "web", "look"}
 
 # Each package of the left may import itself and what stands on its right; nothing else of ours.
 MAY_IMPORT = {
     **{name: FOUNDATIONS for name in FOUNDATIONS},
     "model": set(),
     "errors": set(),
+    "settings_table": set(),
     "sandbox": set(),
     "metrics": {"model"},
     "handshake": FOUNDATIONS,

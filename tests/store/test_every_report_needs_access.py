@@ -36,6 +36,7 @@ ARGUMENTS: dict[str, Any] = {
     "owner": "bob",
     "name": "secret-plan",
     "login": "bob",
+    "number": 1,
 }
 
 

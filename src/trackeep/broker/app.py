@@ -88,7 +88,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         registration = Registration(
-            settings.github_client_id, settings.github_client_secret, settings.app_slug
+            settings.github_client_id, settings.github_client_secret, settings.github_app_slug
         )
         keys = LiveKeys(ring, keys_file, clock)
         async with new_http_session() as http, aclosing(memory), keys.followed():

@@ -28,7 +28,7 @@ async def start_page(request: Request) -> Response:
         base_url=broker.issuer,
         settings_url=f"{broker.settings.github.web}/settings/applications",
         approval_url=_approval_url(broker),
-        app_slug=broker.settings.app_slug,
+        app_slug=broker.settings.github_app_slug,
         token_mode=broker.settings.token_mode,
     )
 
@@ -74,7 +74,7 @@ def _approval_url(broker: Broker) -> str:
     """GitHub's own page about this registration, where an organisation's approval is asked for."""
     web, registration = broker.settings.github.web, broker.github.registration
     if registration.is_github_app:
-        return f"{web}/apps/{broker.settings.app_slug}/installations/new"
+        return f"{web}/apps/{broker.settings.github_app_slug}/installations/new"
     return f"{web}/settings/connections/applications/{registration.client_id}"
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from trackeep.cli.broker_check import config, doctor, healthcheck, openapi
 from trackeep.cli.broker_keys import algorithm_option, keys, keys_file_option
 
 
@@ -19,7 +20,8 @@ def broker() -> None:
     """Run the OAuth service."""
 
 
-broker.add_command(keys)
+for each in (keys, config, doctor, healthcheck, openapi):
+    broker.add_command(each)
 
 
 @broker.command()

@@ -17,7 +17,7 @@ from trackeep.cli.edge import finish, settings_of
 if TYPE_CHECKING:
     import aiohttp
 
-    from trackeep.environment import InstanceSettings
+    from trackeep.environment import GitHubAddresses, InstanceSettings
 
 _SPARE_BYTES = 200 * 1024 * 1024
 _SKEW_S = 60
@@ -37,7 +37,11 @@ class Finding:
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def doctor(as_json: bool) -> None:
     """Check settings, database, key, disk, broker and GitHub; exit 1 when something is broken."""
-    findings = finish(_examine(settings_of(say_warnings=False)))
+    say_findings(finish(_examine(settings_of(say_warnings=False))), as_json=as_json)
+
+
+def say_findings(findings: list[Finding], *, as_json: bool) -> None:
+    """Print what the checks saw; ends with 1 when something is broken."""
     if as_json:
         click.echo(json.dumps({"findings": [asdict(finding) for finding in findings]}, indent=2))
     else:
@@ -50,12 +54,16 @@ def doctor(as_json: bool) -> None:
 
 
 @click.command()
-def healthcheck() -> None:
+@click.option("--worker", is_flag=True, help="Ask for a `trackeep worker` on this computer instead.")
+def healthcheck(worker: bool) -> None:
     """Exit 0 when the server of this configuration answers, 1 otherwise; needs no curl."""
     import urllib.error
     import urllib.request
 
     settings = settings_of()
+    if worker:
+        finish(_worker_lives(settings))
+        return
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
     url = f"http://{host}:{settings.port}{settings.base_path}/healthz"
     try:
@@ -64,6 +72,19 @@ def healthcheck() -> None:
     except OSError as error:
         click.echo(f"trackeep: {url} does not answer: {error}.", err=True)
         raise click.exceptions.Exit(1) from None
+
+
+async def _worker_lives(settings: InstanceSettings) -> None:
+    from trackeep.cli.edge import opened
+    from trackeep.store import leases
+    from trackeep.sync.processes import is_of_this_computer
+
+    async with opened(settings) as db, db.read() as conn:
+        seen = await leases.workers_seen(conn, int(time.time()) - leases.SILENT_AFTER_S)
+    if not any(map(is_of_this_computer, seen)):
+        click.echo("trackeep: no worker of this computer has been heard from.", err=True)
+        raise click.exceptions.Exit(1)
+    click.echo("ready")
 
 
 _MARKS = {"ok": "✓", "warning": "!", "error": "✗"}
@@ -78,12 +99,12 @@ async def _examine(settings: InstanceSettings) -> list[Finding]:
         findings += [Finding("settings", "warning", warning) for warning in settings.warnings]
         findings += _cleartext(settings)
         findings += _webhook(settings)
-        findings.append(await _checked("database", lambda: _database(settings)))
-        findings.append(await _checked("key", lambda: _key(settings)))
+        findings.append(await checked("database", lambda: _database(settings)))
+        findings.append(await checked("key", lambda: _key(settings)))
         findings.append(_disk(settings))
-        findings.append(await _checked("GitHub", lambda: _github(http, settings)))
+        findings.append(await checked("GitHub", lambda: github_answers(http, settings.github)))
         if settings.broker_url:
-            findings.append(await _checked("broker", lambda: _broker(http, settings)))
+            findings.append(await checked("broker", lambda: _broker(http, settings)))
     return findings
 
 
@@ -113,7 +134,8 @@ def _webhook(settings: InstanceSettings) -> list[Finding]:
     return [Finding("webhook", "ok", f"GitHub may deliver to {settings.base_url}{PATH}.")]
 
 
-async def _checked(name: str, check: Callable[[], Awaitable[Finding]]) -> Finding:
+async def checked(name: str, check: Callable[[], Awaitable[Finding]]) -> Finding:
+    """What `check` finds; an error of its own is a finding, too."""
     import aiohttp
 
     from trackeep.errors import TrackeepError
@@ -154,9 +176,10 @@ def _disk(settings: InstanceSettings) -> Finding:
     return Finding("disk", "ok", sentence)
 
 
-async def _github(http: aiohttp.ClientSession, settings: InstanceSettings) -> Finding:
+async def github_answers(http: aiohttp.ClientSession, github: GitHubAddresses) -> Finding:
+    """Whether GitHub answers, and whether its clock and ours agree."""
     headers = {"User-Agent": "trackeep-doctor", "Accept": "application/vnd.github+json"}
-    async with http.get(f"{settings.github.api}/rate_limit", headers=headers) as answer:
+    async with http.get(f"{github.api}/rate_limit", headers=headers) as answer:
         skew_s = _skew_s(answer)
         # Enterprise servers may refuse strangers; an answer of GitHub's shape is proof enough.
         if answer.status >= 500:
@@ -165,7 +188,7 @@ async def _github(http: aiohttp.ClientSession, settings: InstanceSettings) -> Fi
         return Finding(
             "GitHub", "error", f"this clock is {skew_s:+.0f} s off.", "Set the clock, or logins fail."
         )
-    return Finding("GitHub", "ok", f"{settings.github.api} answers.")
+    return Finding("GitHub", "ok", f"{github.api} answers.")
 
 
 async def _broker(http: aiohttp.ClientSession, settings: InstanceSettings) -> Finding:

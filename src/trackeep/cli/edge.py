@@ -5,11 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
+
+from trackeep.cli.conventions import manner
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,9 +23,12 @@ if TYPE_CHECKING:
     from trackeep.database import Database
     from trackeep.environment import InstanceSettings
     from trackeep.instance.site import Site
+    from trackeep.store.reports_access import Reader
 
 T = TypeVar("T")
 Command = Callable[..., Any]
+# What a command ends with besides the codes of errors.py.
+PARTIAL, NOTHING_TO_DO = 3, 8
 
 account_option: Callable[[Command], Command] = click.option(
     "--account", metavar="LOGIN", help="Whose view; needed when several people sign in here."
@@ -37,7 +46,10 @@ def settings_of(
     from trackeep import logs
     from trackeep.environment import instance_settings
 
-    settings = instance_settings({"TRACKEEP_LOG_LEVEL": level, **os.environ, **(flags or {})})
+    asked, wanted = manner(), {**(flags or {})}
+    if asked.log_level:
+        wanted["TRACKEEP_LOG_LEVEL"] = asked.log_level
+    settings = instance_settings({"TRACKEEP_LOG_LEVEL": level, **os.environ, **wanted, **asked.flags})
     logs.set_up(settings.log)
     for warning in settings.warnings if say_warnings else ():
         click.echo(f"trackeep: {warning}", err=True)
@@ -80,6 +92,53 @@ async def account_of(conn: AsyncConnection, settings: InstanceSettings, login: s
         if not settings.github_token:
             raise
         raise NotSignedIn("Nothing has been read yet.", "Run `trackeep sync` first.") from None
+
+
+@contextlib.asynccontextmanager
+async def reading(login: str | None) -> AsyncIterator[tuple[AsyncConnection, Reader]]:
+    """A connection to read with, and the account's view at this moment, in its own time zone."""
+    settings = settings_of()
+    async with opened(settings) as db, db.read() as conn:
+        yield conn, await reader_of(conn, await account_of(conn, settings, login))
+
+
+async def reader_of(conn: AsyncConnection, account_id: int) -> Reader:
+    """The account's view now; its days are those of this computer until the person chose a time zone."""
+    from sqlalchemy import select
+
+    from trackeep.store.reports_access import Reader
+    from trackeep.store.tables import account
+
+    columns = (account.c.time_zone, account.c.week_start, account.c.stale_days)
+    chosen = (await conn.execute(select(*columns).where(account.c.id == account_id))).one()
+    zone = zone_called(chosen.time_zone) or zone_here()
+    return Reader(account_id, int(time.time()), zone, chosen.week_start, chosen.stale_days)
+
+
+def zone_called(name: str) -> ZoneInfo | None:
+    """The time zone of that IANA name, None when there is none."""
+    try:
+        return ZoneInfo(name) if name else None
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def zone_here() -> ZoneInfo:
+    """This computer's time zone: what TZ says, else what /etc/localtime points at, else UTC."""
+    named = os.environ.get("TZ", "").removeprefix(":")
+    _, _, linked = str(Path("/etc/localtime").resolve()).partition("zoneinfo/")
+    return zone_called(named) or zone_called(linked) or ZoneInfo("UTC")
+
+
+def sure(question: str, yes: bool) -> None:
+    """Ask before something that cannot be undone; without a terminal only `--yes` is an answer."""
+    from trackeep.errors import UsageError
+
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("This changes much and was not confirmed.", "Add --yes.")
+    click.confirm(question, abort=True, err=True)
 
 
 def finish(work: Coroutine[Any, Any, T]) -> T:

@@ -2,77 +2,149 @@
 
 from __future__ import annotations
 
-import json
-import sys
+import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from trackeep.cli.edge import account_option, finish, opened, settings_of
+from trackeep.cli.conventions import json_option
+from trackeep.cli.days import day_meant
+from trackeep.cli.edge import (
+    NOTHING_TO_DO,
+    PARTIAL,
+    account_option,
+    finish,
+    opened,
+    settings_of,
+    zone_here,
+)
+from trackeep.cli.output import done, note, plain, show_json
+from trackeep.cli.progress import Silent, watcher
 
 if TYPE_CHECKING:
     from trackeep.database import Database
     from trackeep.environment import InstanceSettings
-    from trackeep.store.schedule import Progress
+    from trackeep.errors import GitHubRateLimited
     from trackeep.sync.engine import Outcome
 
-PARTIAL, NOTHING_TO_DO = 3, 8
+
+@dataclass(frozen=True)
+class Asked:
+    """What was typed: which repositories of whom, since which day, and how thoroughly."""
+
+    names: tuple[str, ...]
+    account: str | None
+    since: str | None
+    again: str
 
 
 @click.command()
 @click.argument("repositories", nargs=-1, metavar="[OWNER/NAME]...")
-@account_option
-@click.option("--json", "as_json", is_flag=True, help="Say what was found as JSON.")
-@click.option("--quiet", "-q", is_flag=True, help="Say nothing unless something is wrong.")
-@click.option("--no-progress", is_flag=True, help="No progress line, even on a terminal.")
+@click.option(
+    "--all", "look_again", is_flag=True, help="Look at each repository itself, whatever GitHub's lists say."
+)
+@click.option("--since", metavar="DAY", help="Only repositories pushed to since then: yesterday, 7d ...")
+@click.option("--full", is_flag=True, help="Read everything again from the beginning; nothing is lost.")
+@click.option("--watch", is_flag=True, help="Go on, every TRACKEEP_POLL_SECONDS, until Ctrl-C.")
+@click.option("--no-wait", is_flag=True, help="End with 5 at GitHub's limit instead of waiting for its end.")
 @click.option("--exit-status", is_flag=True, help="Exit 8 when there was nothing new.")
+@account_option
+@json_option
 def sync(
     repositories: tuple[str, ...],
+    look_again: bool,
+    since: str | None,
+    full: bool,
+    watch: bool,
+    no_wait: bool,
+    exit_status: bool,
     account: str | None,
     as_json: bool,
-    quiet: bool,
-    no_progress: bool,
-    exit_status: bool,
 ) -> None:
     """Fetch new activity now, of the given repositories or of all that are followed.
 
     GITHUB_TOKEN is enough: no server, no sign-in. While nothing has been chosen, every repository
     that the token lists is followed. Exit codes: 0 done, 3 some repositories failed, 4 the token is
-    dead or missing, 5 GitHub's limit is reached, 6 no such repository.
+    dead or missing, 5 GitHub's limit is reached, 6 no such repository, 8 nothing was new.
     """
     settings = settings_of()
-    is_silent = quiet or as_json or no_progress or not sys.stderr.isatty()
-    shown = _Silent() if is_silent else _Bar()
+    asked = Asked(repositories, account, since, "read" if full else "look" if look_again else "")
+    shown = Silent() if as_json else watcher()
     try:
-        outcome = finish(_sync(settings, repositories, account, shown))
+        while True:
+            outcome = _patiently(settings, asked, shown, no_wait=no_wait)
+            if not watch:
+                break
+            shown.end()
+            _say(outcome, as_json=as_json)
+            # Read again once, not each time.
+            asked = Asked(repositories, account, since, "")
+            time.sleep(settings.poll_seconds)
+            shown = Silent() if as_json else watcher()
     except KeyboardInterrupt:
         shown.end()
         click.echo("trackeep: stopped; what was read is kept, the next sync goes on from there.", err=True)
         raise click.exceptions.Exit(130) from None
     finally:
         shown.end()
-    if as_json:
-        click.echo(json.dumps(_figures(outcome)))
-    elif not quiet:
-        click.echo(_sentence(outcome))
-    for name, reason in outcome.failures.items():
-        click.echo(f"trackeep: {name}: {reason}", err=True)
+    _say(outcome, as_json=as_json)
     if outcome.failures:
         raise click.exceptions.Exit(PARTIAL)
     if exit_status and not any(vars(outcome.found).values()):
         raise click.exceptions.Exit(NOTHING_TO_DO)
 
 
-async def _sync(
-    settings: InstanceSettings, names: tuple[str, ...], account: str | None, shown: _Silent
-) -> Outcome:
-    from trackeep.sync.once import sync_once
+def _patiently(settings: InstanceSettings, asked: Asked, shown: Silent, *, no_wait: bool) -> Outcome:
+    """One sync to its end; at GitHub's limit it waits until more may be asked and goes on."""
+    from trackeep.errors import GitHubRateLimited
 
+    while True:
+        try:
+            return finish(_sync(settings, asked, shown))
+        except GitHubRateLimited as error:
+            if no_wait:
+                raise
+            _wait_for(error)
+            # What was read is kept: from here on it goes on.
+            asked = Asked(asked.names, asked.account, asked.since, "")
+
+
+def _wait_for(error: GitHubRateLimited) -> None:
+    from trackeep.instance import words
+
+    until = max(error.retry_at, time.time() + 1)
+    note(f"{error.sentence} Going on at {words.clock(until, zone_here())}; Ctrl-C ends it.")
+    # In steps: a computer that slept meanwhile does not wait for longer than it must.
+    while (left_s := until - time.time()) > 0:
+        time.sleep(min(left_s, 30))
+
+
+def _say(outcome: Outcome, *, as_json: bool) -> None:
+    if as_json:
+        show_json(_figures(outcome))
+    else:
+        done(_sentence(outcome))
+    for name, reason in outcome.failures.items():
+        click.echo(plain(f"trackeep: {name}: {reason}"), err=True)
+
+
+async def _sync(settings: InstanceSettings, asked: Asked, shown: Silent) -> Outcome:
+    from trackeep.sync.once import How, sync_once
+
+    how = How(_instant(asked.since), asked.again, shown.on_progress)
     async with opened(settings) as db:
-        token = settings.github_token or await _stored_token(settings, db, account)
-        # Counting what is stored takes a while in a large database: only for somebody who sees it.
-        on_progress = shown.progress if isinstance(shown, _Bar) else None
-        return await sync_once(db, settings.github, token, names, on_progress)
+        token = settings.github_token or await _stored_token(settings, db, asked.account)
+        return await sync_once(db, settings.github, token, asked.names, how)
+
+
+def _instant(since: str | None) -> int:
+    from trackeep.metrics.windows import day_of, midnight
+
+    if since is None:
+        return 0
+    zone = zone_here()
+    return midnight(day_meant(since, day_of(time.time(), zone)), zone)
 
 
 async def _stored_token(settings: InstanceSettings, db: Database, account: str | None) -> str:
@@ -90,42 +162,6 @@ async def _stored_token(settings: InstanceSettings, db: Database, account: str |
         raise NotSignedIn("There is no GitHub token here.", "Set GITHUB_TOKEN, or sign in on the web page.")
     credentials = Credentials(db, vault, own_app=OwnApp.of(settings))
     return (await credentials.working(account_id)).access_token
-
-
-class _Silent:
-    """No progress: not a terminal, or not wanted."""
-
-    def end(self) -> None:
-        pass
-
-
-class _Bar(_Silent):
-    """The progress bar on a terminal."""
-
-    def __init__(self) -> None:
-        from rich import progress
-        from rich.console import Console
-
-        self._bar = progress.Progress(
-            progress.BarColumn(20),
-            progress.MofNCompleteColumn(),
-            progress.TextColumn("{task.description}"),
-            progress.TimeElapsedColumn(),
-            console=Console(stderr=True),
-            transient=True,
-        )
-        self._task = self._bar.add_task("repositories", total=None)
-        self._bar.start()
-
-    def progress(self, now: Progress) -> None:
-        current = f" · {now.current[0]}" if now.current else ""
-        words = f"repositories · {now.commits:,} commits{current}"
-        self._bar.update(
-            self._task, completed=now.repositories_done, total=now.repositories, description=words
-        )
-
-    def end(self) -> None:
-        self._bar.stop()
 
 
 def _figures(outcome: Outcome) -> dict[str, Any]:

@@ -99,7 +99,7 @@ async def _commits(request: Request, query: CommitsHere, place: Place) -> models
     async with site_of(request).db.read() as conn:
         page = await reports_commits.search(conn, reader, wanted, limit=query.limit)
     more = cursor_after(request, *page.after) if page.after else None
-    return models.Commits(items=tuple(_commit(row) for row in page.rows), next=more)
+    return models.Commits(items=tuple(commit_from(row) for row in page.rows), next=more)
 
 
 async def _pulls(request: Request, query: PullsHere, place: Place) -> models.Pulls:
@@ -118,7 +118,7 @@ async def _pulls(request: Request, query: PullsHere, place: Place) -> models.Pul
     async with site_of(request).db.read() as conn:
         page = await reports_pulls.search(conn, reader, wanted, limit=query.limit)
     more = cursor_after(request, *page.after) if page.after else None
-    return models.Pulls(items=tuple(_pull(row) for row in page.rows), next=more)
+    return models.Pulls(items=tuple(pull_from(row) for row in page.rows), next=more)
 
 
 def _place(full_name: str | None) -> Place:
@@ -128,7 +128,7 @@ def _place(full_name: str | None) -> Place:
     return owner, name
 
 
-def _commit(row: CommitRow) -> models.Commit:
+def commit_from(row: CommitRow) -> models.Commit:
     return models.Commit(
         repository=f"{row.owner}/{row.repository}",
         private=row.private,
@@ -145,7 +145,7 @@ def _commit(row: CommitRow) -> models.Commit:
     )
 
 
-def _pull(row: PullRow) -> models.Pull:
+def pull_from(row: PullRow) -> models.Pull:
     return models.Pull.model_validate(
         {
             "repository": f"{row.owner}/{row.repository}",

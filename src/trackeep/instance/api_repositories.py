@@ -106,7 +106,7 @@ async def branches(
         found = await reports_repository.branches(conn, reader, row.id, after=after, limit=query.limit)
     shown = found[: query.limit]
     more = cursor_after(request, _before_others(shown[-1])) if len(found) > len(shown) else None
-    return models.Branches(items=tuple(_branch(one, reader.now) for one in shown), next=more)
+    return models.Branches(items=tuple(branch_from(one, reader.now) for one in shown), next=more)
 
 
 async def known(conn: AsyncConnection, reader: Reader, owner: str, name: str) -> None:
@@ -174,7 +174,7 @@ def repository_from(
     )
 
 
-def _branch(one: Branch, now: int) -> models.Branch:
+def branch_from(one: Branch, now: int) -> models.Branch:
     state = branch_metrics.state(
         is_default=one.is_default, is_merged=one.is_merged, committed_at=one.committed_at, now=now
     )

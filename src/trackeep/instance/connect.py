@@ -29,7 +29,7 @@ async def with_token(request: Request) -> Response:
     # Counted before GitHub is asked: a hundred tries at the same moment are a hundred tries.
     site.token_tries.note(address, site.clock())
     try:
-        viewer = await _viewer(site, text)
+        viewer = await viewer_of_token(site, text)
     except (LoginError, GitHubError) as error:
         return signin.page(request, path, becomes_owner=setup_of(request) is not None, problem=error)
     site.token_tries.forgive(address)
@@ -40,7 +40,8 @@ async def with_token(request: Request) -> Response:
     return entered.response
 
 
-async def _viewer(site: Site, text: str) -> rest.Viewer:
+async def viewer_of_token(site: Site, text: str) -> rest.Viewer:
+    """Whose token it is; raises LoginError where it is none or lacks a scope, GitHubTokenDead."""
     if not re.fullmatch(r"[A-Za-z0-9._-]{20,1024}", text):
         raise LoginError("That is not a GitHub token.", "A token starts with ghp_ or github_pat_.")
     try:

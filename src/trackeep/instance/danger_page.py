@@ -67,18 +67,20 @@ async def empty(request: Request) -> Response:
 
 
 async def forget_account(site: Site, account_id: int) -> str:
-    """Delete an account and every repository that nobody else follows; what became of its token."""
+    """Delete an account and every repository that nobody else follows; what became of its token.
+
+    The account goes last: whoever is interrupted finds it there still, and asks again.
+    """
     outcome = await disconnect.end(site, account_id)
     async with site.db.read() as conn:
         followed = await departures.followed_by(conn, account_id)
+    gone = 0
+    for repository_id in followed:
+        async with site.db.write() as conn:
+            gone += await departures.part(conn, account_id, repository_id)
     async with site.db.write() as conn:
         await departures.leave(conn, account_id)
-    async with site.db.read() as conn:
-        alone = await departures.unfollowed(conn, followed)
-    for repository_id in alone:
-        async with site.db.write() as conn:
-            await departures.forget(conn, repository_id)
-    log.info("account deleted", account=account_id, repositories=len(alone))
+    log.info("account deleted", account=account_id, repositories=gone)
     return outcome
 
 

@@ -11,8 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trackeep.instance.frame import show
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+from trackeep.store.export_files import harmless
 
 
 @dataclass(frozen=True)
@@ -44,15 +43,7 @@ def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[objec
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(header)
-    writer.writerows([_harmless(cell) for cell in row] for row in rows)
+    writer.writerows([harmless(cell) for cell in row] for row in rows)
     disposition = f'attachment; filename="{name}"'
     headers = {"content-disposition": disposition, "cache-control": "no-store"}
     return Response(text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
-
-
-def _harmless(cell: object) -> object:
-    """A word that a spreadsheet would take for a formula gets a mark in front, as people write such names.
-
-    https://owasp.org/www-community/attacks/CSV_Injection
-    """
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell

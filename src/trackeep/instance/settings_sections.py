@@ -27,6 +27,7 @@ SECTIONS = (
     Section("sessions", "/settings/sessions", "Sessions"),
     Section("tokens", "/settings/tokens", "API tokens"),
     Section("users", "/settings/users", "Users", is_owners=True),
+    Section("export", "/settings/export", "Export"),
     Section("danger", "/settings/danger", "Danger zone"),
 )
 

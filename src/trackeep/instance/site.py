@@ -54,6 +54,9 @@ class Site:
     delivery_tries: Tries = field(default_factory=lambda: Tries(most=60, per_s=60))
     long_deliveries: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
     token_tries: Tries = field(default_factory=lambda: Tries(most=10, per_s=600))
+    # Each takes a moment of the processor and, until it is fetched, its size on the disk.
+    exports_begun: Tries = field(default_factory=lambda: Tries(most=12, per_s=600))
+    exports_at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     # Each is a request of ours to the OAuth service, which gives all of us together 1,200 in a minute, and
     # 400 that are wrong; renewals must always find room.
     login_starts: Tries = field(default_factory=lambda: Tries(most=300, per_s=60))

@@ -15,7 +15,7 @@ from trackeep.instance.sessions import current
 from trackeep.instance.site import Site, site_of
 from trackeep.metrics.syncing import budget_use, hit_ratio
 from trackeep.model import Budget
-from trackeep.store import hints, reports_connection, reports_sync
+from trackeep.store import hints, leases, reports_connection, reports_sync
 from trackeep.store.reports_access import Reader
 from trackeep.store.reports_sync import Freshness, RepositorySync
 from trackeep.sync import plan
@@ -100,7 +100,7 @@ def sentence(freshness: Freshness, now: int) -> tuple[str, str] | None:
     if freshness.problem:
         return freshness.problem, "We keep what we have and try again by ourselves."
     heartbeat = freshness.heartbeat_at
-    if heartbeat is None or heartbeat < now - 120:
+    if heartbeat is None or heartbeat < now - leases.SILENT_AFTER_S:
         return "No worker is running.", "Start one with trackeep serve or trackeep worker."
     return None
 

@@ -32,7 +32,7 @@ from trackeep.store.tables_fetched import (
 )
 
 GRANTED, LOST = "granted", "lost"
-_FETCHED = (
+FETCHED = (
     *(commit, walked, co_author, unclaimed_address, ref, ref_change),
     *(pull_request, review, review_comment, review_request, review_asked, issue, release, language),
 )
@@ -285,7 +285,7 @@ async def wanting_details(
 
 async def forget_activity(conn: AsyncConnection, ids: Collection[int]) -> None:
     """Delete everything fetched of these repositories; their names stay to be chosen again."""
-    for table in _FETCHED:
+    for table in FETCHED:
         for some in chunked(sorted(ids)):
             await conn.execute(delete(table).where(table.c.repository_id.in_(some)))
 

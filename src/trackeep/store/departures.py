@@ -5,8 +5,10 @@ from __future__ import annotations
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from trackeep.store import ownership, people
+from trackeep.store import ownership, people, walks
+from trackeep.store.schedule import unfollow_repositories
 from trackeep.store.tables import account, connection, follow, metadata, person, repository
+from trackeep.store.tables_fetched import walked
 from trackeep.store.tables_sync import cursor, schedule, validator
 
 
@@ -19,21 +21,33 @@ async def leave(conn: AsyncConnection, account_id: int) -> None:
         await ownership.vacate(conn)
     await _forget_answers(conn, account_id)
     await people.end_ways_in(conn, account_id)
+    # What a walk of theirs has stored of a history that others read is never complete by itself.
+    mine = select(walked.c.repository_id).distinct().where(walked.c.account_id == account_id)
+    for repository_id in (await conn.scalars(mine)).all():
+        await walks.give_up(conn, repository_id, account_id)
     # Everything else that is theirs hangs on this row.
     await conn.execute(delete(account).where(account.c.id == account_id))
     gone = {"name": "", "avatar_url": ""}
     await conn.execute(update(person).where(person.c.id == account_id).values(**gone))
 
 
-async def unfollowed(conn: AsyncConnection, among: list[int]) -> list[int]:
-    """Those of these repositories that nobody follows any more."""
-    kept = select(follow.c.repository_id)
-    found = select(repository.c.id).where(repository.c.id.in_(among), repository.c.id.not_in(kept))
-    return list((await conn.scalars(found.order_by(repository.c.id))).all())
+async def part(conn: AsyncConnection, account_id: int, repository_id: int) -> bool:
+    """End what an account has to do with a repository; with its last follower go the repository and its rows.
+
+    True when it went.
+    """
+    await unfollow_repositories(conn, account_id, [repository_id])
+    others = select(follow.c.account_id).where(follow.c.repository_id == repository_id).limit(1)
+    if (await conn.execute(others)).first() is not None:
+        return False
+    await forget(conn, repository_id)
+    return True
 
 
 async def forget(conn: AsyncConnection, repository_id: int) -> None:
     """Delete a repository with everything stored of it."""
+    await conn.execute(delete(cursor).where(cursor.c.repository_id == repository_id))
+    # Everything else of it hangs on this row.
     await conn.execute(delete(repository).where(repository.c.id == repository_id))
 
 

@@ -19,6 +19,8 @@ from trackeep.store.tables import connection
 from trackeep.store.tables_sync import schedule, worker
 
 LEASE_S = 90
+# A worker says every quarter of a minute that it lives.
+SILENT_AFTER_S = 120
 # A click goes before polls that have waited for less than a minute, and either of them before a backfill
 # that has waited for less than a quarter of an hour. Whoever has waited longer goes first whatever it is
 # for: nobody waits for ever, however many click.
@@ -168,6 +170,11 @@ async def names(conn: AsyncConnection) -> set[str]:
     held = await conn.execute(select(schedule.c.leased_by).where(schedule.c.leased_by != ""))
     workers = await conn.execute(select(worker.c.name))
     return {*held.scalars(), *workers.scalars()}
+
+
+async def workers_seen(conn: AsyncConnection, since: int) -> list[str]:
+    """Names of the workers that were heard from at `since` (unix seconds) or later."""
+    return list(await conn.scalars(select(worker.c.name).where(worker.c.seen_at >= since)))
 
 
 async def save_worker(conn: AsyncConnection, name: str, started_at: int, now: int) -> None:

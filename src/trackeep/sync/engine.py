@@ -88,7 +88,9 @@ async def _pass(work: Work) -> None:
     covered = repositories.listed(work)
     followed = await repositories.followed(work)
     only = work.wishes.only
-    chosen = [each for each in followed if not only or each.id in only]
+    chosen = [
+        each for each in followed if (not only or each.id in only) and each.pushed_at >= work.wishes.since
+    ]
     work.notify()
     polled = work.cursor(ACCOUNT, issues.CHANGED).position.get("polled")
     if polled:

@@ -16,6 +16,11 @@ def process_name() -> str:
     return f"{_computer()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
+def is_of_this_computer(name: str) -> bool:
+    """Whether `name` is a process of this computer or, in a container, of this container."""
+    return name.partition(":")[0] == _computer()
+
+
 def is_dead(name: str) -> bool:
     """Whether `name` was a process of this computer that has ended; others are trusted to live."""
     computer, _, rest = name.partition(":")

@@ -52,6 +52,7 @@ class Found:
 class Wishes:
     """What the caller wants of this pass; `only` are repository ids, empty for all that is followed.
 
+    Of these, those alone that were pushed to at or after `since` (unix seconds).
     `is_time_up` turns True when others wait and this pass has had its turn.
     """
 
@@ -59,6 +60,7 @@ class Wishes:
     urgent: bool = False
     follow_all: bool = False
     only: frozenset[int] = frozenset()
+    since: int = 0
     is_time_up: Callable[[], bool] = lambda: False
 
 

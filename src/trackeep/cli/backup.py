@@ -1,0 +1,95 @@
+"""`trackeep backup` and `trackeep restore`: copies of the whole database, and one put back."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from trackeep.cli.edge import finish, settings_of, sure
+
+if TYPE_CHECKING:
+    from trackeep.environment import InstanceSettings
+
+
+@click.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--keep", type=click.IntRange(1), metavar="N", help="Delete all but the N newest backups.")
+@click.option("--force", is_flag=True, help="Write over an existing FILE.")
+@click.option("--json", "as_json", is_flag=True, help="Say what was made as JSON.")
+def backup(file: Path | None, keep: int | None, force: bool, as_json: bool) -> None:
+    """Copy the whole database to FILE, or to the folder `backups` of the data directory.
+
+    A server and a sync may run meanwhile. The key file is not part of it: keep a copy of that elsewhere,
+    or the GitHub tokens in the backup are lost.
+    """
+    from trackeep.errors import UsageError
+    from trackeep.store import backups
+
+    settings = settings_of()
+    if file is not None and keep is not None:
+        raise UsageError("--keep is for the folder of backups.", "Leave FILE out, or --keep.")
+    target = file or backups.place(settings.database_url, _folder(settings), time.time())
+    _refuse_bad_place(target, settings, force)
+    backups.make(settings.database_url, target, os.environ)
+    gone = backups.thin_out(target.parent, keep) if keep is not None else []
+    if as_json:
+        told = {"file": str(target), "bytes": target.stat().st_size, "deleted": [str(path) for path in gone]}
+        click.echo(json.dumps(told))
+        return
+    click.echo(f"Wrote {target} ({target.stat().st_size:,} bytes).")
+    if gone:
+        click.echo(f"Deleted {len(gone)} older ones.")
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def restore(file: Path, yes: bool) -> None:
+    """Put the backup FILE in the place of the database, which is kept beside it under another name.
+
+    Stop the server and the workers first. Everybody has to sign in again afterwards.
+    """
+    from trackeep.database import Database
+    from trackeep.store import backups
+
+    settings = settings_of()
+
+    async def work() -> Path | None:
+        db = Database.at(settings.database_url)
+        try:
+            return await backups.restore(db, file, int(time.time()))
+        finally:
+            await db.close()
+
+    sure(f"Replace the database {_without_scheme(settings)} by {file}?", yes)
+    kept = finish(work())
+    click.echo(f"Restored {file}. Everybody has to sign in again.")
+    if kept is not None:
+        click.echo(f"The replaced database is {kept}; delete it when all is well.")
+    click.echo(
+        "API tokens and who may sign in are as they were then: `trackeep user list` shows them.", err=True
+    )
+
+
+def _folder(settings: InstanceSettings) -> Path:
+    settings.backups_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return settings.backups_dir
+
+
+def _refuse_bad_place(target: Path, settings: InstanceSettings, force: bool) -> None:
+    from trackeep.cli.export import refuse_own_files
+    from trackeep.database import sqlite_path
+    from trackeep.errors import DatabaseError
+
+    refuse_own_files(target, settings, force)
+    if settings.database_url.startswith("sqlite:") and not sqlite_path(settings.database_url).exists():
+        raise DatabaseError(f"There is no database {_without_scheme(settings)} yet.", "Run Trackeep first.")
+
+
+def _without_scheme(settings: InstanceSettings) -> str:
+    return settings.database_url.removeprefix("sqlite:///").rpartition("@")[2]
