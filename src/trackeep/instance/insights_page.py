@@ -19,10 +19,10 @@ from trackeep.metrics import durations, reviews
 from trackeep.metrics.durations import Spread, spread
 from trackeep.metrics.reviews import Given, Load
 from trackeep.metrics.windows import Comparison, Window, compare
-from trackeep.store import reports_insights, searches
+from trackeep.store import kept_searches, reports_insights
+from trackeep.store.kept_searches import Saved
 from trackeep.store.reports_access import Reader
 from trackeep.store.reports_insights import Person, Pull, Waits, Wanted
-from trackeep.store.searches import Saved
 
 PERIOD = "90d"
 PEOPLE_SHOWN = 8
@@ -159,7 +159,7 @@ async def _read(request: Request) -> Found:
             people=people,
             asked=await reports_insights.turnarounds(conn, reader, current, wanted),
             waiting=await reports_insights.unreviewed(conn, reader, wanted, limit=LISTED),
-            kept=await searches.kept(conn, reader.account_id, searches.PULLS),
+            kept=await kept_searches.kept(conn, reader.account_id, kept_searches.PULLS),
         )
 
 
