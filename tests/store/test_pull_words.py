@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -87,6 +89,12 @@ def test_order_and_staleness() -> None:
         (14, False),
         (30, True),
     )
+
+
+def test_every_filter_is_documented() -> None:
+    """docs/pulls.md lists the filters that there are, with the words of the page."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "pulls.md").read_text()
+    assert dict(re.findall(r"^\| `([a-z-]+):` \| (.+) \|$", page, re.M)) == dict(KEYS)
 
 
 @given(st.text(max_size=400))

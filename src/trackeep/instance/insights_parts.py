@@ -218,6 +218,7 @@ def share_of_big(sizes: Mapping[str | None, int]) -> int | None:
 
 
 def weeks_table(starts: Sequence[date], weeks: Sequence[Throughput]) -> TableOf:
+    """A row per week, the oldest first."""
     rows = tuple(
         (day.isoformat(), (each.opened, each.merged, each.closed))
         for day, each in zip(starts, weeks, strict=True)
@@ -253,6 +254,7 @@ def sizes_table(sizes: Mapping[str | None, int], span: str) -> TableOf:
 
 
 def load_table(load: Sequence[tuple[Person, Load]], span: str) -> TableOf:
+    """A row per person, the busiest first."""
     rows = tuple((person.login, (each.pulls, each.reviews)) for person, each in load)
     return TableOf(f"Reviews given, {span}", "Person", ("Pull requests", "Reviews"), rows)
 

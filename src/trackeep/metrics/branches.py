@@ -44,13 +44,11 @@ def distances(parents: Mapping[str, Sequence[str]], base: str, heads: Sequence[s
         if not who:
             continue
         for parent in parents[sha]:
-            if parent in parents:
-                reached[parent] = reached.get(parent, 0) | who
-            else:
-                incomplete |= who
+            reached[parent] = reached.get(parent, 0) | who
+            incomplete |= 0 if parent in parents else who
     if incomplete & 1:
         return {}
-    shared = Counter(reached.values())
+    shared = Counter(reached[sha] for sha in reached if sha in parents)
     return {
         tip: _distance(shared, 1 << place)
         for place, tip in enumerate(tips, start=1)
@@ -66,13 +64,12 @@ def _distance(shared: Mapping[int, int], tip: int) -> Distance:
 
 def _children_first(parents: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """Every commit after all of its children."""
-    waiting = Counter(parent for each in parents.values() for parent in each if parent in parents)
+    waiting = Counter(parent for each in parents.values() for parent in each)
     ready = [sha for sha in parents if not waiting[sha]]
     while ready:
         sha = ready.pop()
         yield sha
         for parent in parents[sha]:
-            if parent in parents:
-                waiting[parent] -= 1
-                if not waiting[parent]:
-                    ready.append(parent)
+            waiting[parent] -= 1
+            if not waiting[parent] and parent in parents:
+                ready.append(parent)
