@@ -19,7 +19,14 @@ from trackeep.metrics.commits import Made
 from trackeep.metrics.pulls import Moments
 from trackeep.metrics.reviews import Given
 from trackeep.metrics.windows import Window
-from trackeep.store import reports_insights, reports_mine, reports_pulls, reports_repository, tables
+from trackeep.store import (
+    reports_contributors,
+    reports_insights,
+    reports_mine,
+    reports_pulls,
+    reports_repository,
+    tables,
+)
 from trackeep.store import tables_fetched as fetched
 from trackeep.store.pull_words import parse
 from trackeep.store.reports_insights import Wanted
@@ -399,6 +406,43 @@ async def test_a_repositorys_commits(db: Database, zone: Any) -> None:
         reviews.is_merged_without(each.merged_at, sum(map(reviews.counts, by_pull[ATLAS, each.number])))
         for each in merged
     )
+
+
+async def test_contributors_with_their_co_authors(db: Database) -> None:
+    """Who wrote a counted commit or is named in one, by a known address; no strangers and no machines."""
+    chance = random.Random(7)
+    owners = {address: who for who, addresses in ADDRESSES.items() for address in addresses}
+    held = [each for each in await rows_of(db, fetched.commit) if each.repository_id == ATLAS]
+    window = Window(NOW - 4 * DAY, NOW)
+    named = [
+        {"repository_id": ATLAS, "sha": each.sha, "email": chance.choice(sorted(owners)).upper(), "name": ""}
+        for each in held
+        if each.author_email in ADDRESSES[ALICE]
+    ]
+    async with db.write() as conn:
+        await conn.execute(
+            update(fetched.commit)
+            .where(fetched.commit.c.author_email == "bob@x.example")
+            .values(author_email="stranger@x.example")
+        )
+        await conn.execute(fetched.co_author.insert(), named)
+    counted = [
+        each
+        for each in await rows_of(db, fetched.commit)
+        if each.repository_id == ATLAS
+        and window.holds(each.committed_at)
+        and commits.is_counted(Made(each.sha, each.parent_count, each.on_default))
+    ]
+    shas = {each.sha for each in counted}
+    authors = {owners[each.author_email] for each in counted}
+    others = {owners[each["email"].lower()] for each in named if each["sha"] in shas}
+    expected = people.contributors(authors, others, bots=[BOT])
+    async with db.read() as conn:
+        found = await reports_contributors.contributors(conn, reader(), ATLAS, window)
+        nothing = await reports_contributors.contributors(conn, reader(MALLORY), ATLAS, window)
+    assert {each.id for each in found} == expected == {ALICE, BOB}
+    assert {each.id for each in found if each.wrote} == {ALICE}
+    assert nothing == ()
 
 
 async def test_somebody_without_access_has_no_figures(db: Database) -> None:
