@@ -15,7 +15,7 @@ from small_world import ALICE, ATLAS, BOB, BOT, NOW, SECRET, at, enter, fill
 from sqlalchemy import delete, select, update
 
 from trackeep.store import tables_fetched as fetched
-from trackeep.store import tables_sync
+from trackeep.store import tables, tables_sync
 from trackeep.store.tables_searches import saved_search
 
 pytestmark = pytest.mark.anyio
@@ -90,6 +90,19 @@ async def test_a_row_says_who_said_what(tmp_path: Path) -> None:
     assert "Reviewers: bob is asked" in page
     assert "by alice active 2 h ago passed" in page.replace("\xa0", " ")
     assert "2 unresolved" in page
+
+
+async def test_what_is_stale_is_marked(tmp_path: Path) -> None:
+    """Open and without an event for as many days as the reader chose; the mark leads to all of them."""
+    async with visit(tmp_path) as (instance, alice):
+        await set_pull(instance, 8, updated_at=NOW - 10 * 86_400)
+        assert "nothing for" not in text_of((await alice.open("/pulls")).text)
+        async with instance.site.db.write() as conn:
+            await conn.execute(update(tables.account).values(stale_days=9))
+        page = text_of((await alice.open("/pulls")).text)
+        listed = (await alice.open("/pulls?q=is:stale")).text
+    assert page.count("stale , nothing for 9 days") == 1
+    assert counted(listed) == 1
 
 
 async def test_checks_have_an_age(tmp_path: Path) -> None:
