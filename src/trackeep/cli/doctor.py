@@ -93,6 +93,8 @@ _MARKS = {"ok": "✓", "warning": "!", "error": "✗"}
 async def _examine(settings: InstanceSettings) -> list[Finding]:
     import aiohttp
 
+    from trackeep.cli.doctor_address import way_here
+
     timeout = aiohttp.ClientTimeout(total=10)
     async with aiohttp.ClientSession(timeout=timeout) as http:
         findings = [Finding("settings", "ok", f"public address {settings.base_url}, no mistakes.")]
@@ -102,6 +104,7 @@ async def _examine(settings: InstanceSettings) -> list[Finding]:
         findings.append(await checked("database", lambda: _database(settings)))
         findings.append(await checked("key", lambda: _key(settings)))
         findings.append(_disk(settings))
+        findings += await way_here(http, settings)
         findings.append(await checked("GitHub", lambda: github_answers(http, settings.github)))
         if settings.broker_url:
             findings.append(await checked("broker", lambda: _broker(http, settings)))
