@@ -64,8 +64,13 @@ PAGES = [
     "/settings/github",
     "/settings/sessions",
     "/settings/danger",
+    "/settings/tokens",
+    "/settings/badges",
+    "/settings/feeds",
+    "/settings/feeds?repo=fernhill/atlas",
     "/settings/export",
     "/privacy",
+    "/api/docs",
     "/shortcuts",
 ]
 
@@ -424,13 +429,27 @@ def test_every_screen_is_in_the_list() -> None:
         re.sub(r"[?].*", "", path).replace("fernhill/atlas", "{owner}/{name}").replace("weeks", "{chart}")
         for path in PAGES
     }
-    signing = {"/setup", "/signin", "/auth/login", "/auth/callback", "/auth/other", "/healthz", "/readyz"}
+    signing = {
+        "/setup",
+        "/signin",
+        "/auth/login",
+        "/auth/callback",
+        "/auth/other",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+    }
     # The owner's own pages are tested with the settings.
-    signing |= {"/auth/github/callback", "/settings/users"}
+    signing |= {"/auth/github/callback", "/settings/users", "/settings/system"}
     machines = {
         "/.well-known/oauth-client",
         "/calendar.csv",
         "/sync/events",
+        "/api/openapi.json",
+        "/b/{secret}.svg",
+        "/feeds/{token}/activity.atom",
+        "/feeds/{token}/pulls.atom",
+        "/feeds/{token}/r/{owner}/{name}/activity.atom",
         "/r/{owner}/{name}/charts/{chart}.csv",
     }
     pages = {route.path for route in ROUTES if route.methods and "GET" in route.methods}

@@ -61,6 +61,7 @@ class Event:
     detail: str
     count: int = 1
     first_at: int = 0
+    repository_id: int = 0
 
 
 @dataclass(frozen=True)
@@ -230,6 +231,7 @@ def _columns(kind: Any, at: Any, mine: Any, **more: Any) -> list[Any]:
         mine.label("mine"),
         repository.c.owner,
         repository.c.name.label("repository"),
+        repository.c.id.label("repository_id"),
         more.get("number", literal(0)).label("number"),
         more.get("title", literal("", String)).label("title"),
         more.get("detail", literal("", String)).label("detail"),

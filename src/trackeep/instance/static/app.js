@@ -37,15 +37,15 @@
   const hint = one("[data-zone-hint]");
   if (hint && zone.includes("/")) hint.textContent = `This browser says ${zone}.`;
 
-  // ---- copy what is shown once
-  const copy = one("[data-copy]");
-  if (copy && navigator.clipboard) {
+  // ---- copy what is shown once, or the field that the button names
+  if (navigator.clipboard) all("[data-copy]").forEach((copy) => {
     copy.hidden = false;
     copy.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(one("[data-copy-from]").value);
+      const from = copy.dataset.copy ? document.getElementById(copy.dataset.copy) : one("[data-copy-from]");
+      await navigator.clipboard.writeText(from.value);
       copy.textContent = "Copied";
     });
-  }
+  });
 
   // ---- menus close when the attention leaves them
   const close = (except) => all("details.menu[open], .more details[open]").forEach((menu) => {
