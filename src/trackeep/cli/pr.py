@@ -167,10 +167,8 @@ def listing(rows: Sequence[PullRow], reader: Reader) -> Listing:
     from trackeep.metrics.pulls import size
 
     def cells(row: PullRow) -> list[str | Cell]:
-        state = "draft" if row.draft and row.state == "open" else row.state
-        turn = Cell(_section_words(row), TURN_COLOURS.get(row.section or "", ""))
         return [
-            turn if row.section else Cell(state, COLOURS.get(state, "")),
+            _turn_or_state(row),
             f"{row.owner}/{row.repository}#{row.number}",
             row.title,
             row.author or NOTHING,
