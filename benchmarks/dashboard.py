@@ -1,16 +1,22 @@
-"""How long every screen takes on the server, with a small and with a large copy of GitHub.
+"""How long every screen takes on the server as the copy of GitHub grows, and what the server itself takes.
 
-    python benchmarks/dashboard.py [--size small full] [--rounds 40]
+    python benchmarks/dashboard.py [--worlds 100x10000 100x100000 100x1000000] [--rounds 40] [--gate]
 
-For each size: a sandbox, one `trackeep sync`, one `trackeep serve --no-worker`, alice signed in; then every
-screen in turn, round after round, one request at a time. Times are those a client on the same machine sees;
-the ratio of the last column compares a screen's median with its median at the first size.
+A world is REPOSITORIESxCOMMITS, made by the sandbox, read by one `trackeep sync` and served by
+`trackeep serve --no-worker`; with `--folder` its database is kept and used again. Every page of the table of
+addresses is asked for in turn, round after round, one request at a time over one connection; those of a
+repository for the one with most commits. Times are those a client on the same machine sees, processor time
+is that of the server. The last column compares a screen's median with its median in the first world.
+
+Targets, which `--gate` makes the exit code: the slowest twentieth below 50 ms, at most 1.5 times the first
+world, at most 120 MB, and the first page within 1.5 s of the start.
 """
 
 from __future__ import annotations
 
 import argparse
-import http.cookiejar
+import contextlib
+import http.client
 import os
 import re
 import sqlite3
@@ -19,130 +25,218 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlencode, urlsplit
 
-SCREENS = (
-    *("/", "/?period=12m", "/repos", "/repos/choose", "/r/fernhill/atlas", "/r/fernhill/atlas/pulls"),
-    *("/r/fernhill/atlas/commits", "/r/fernhill/atlas/branches", "/pulls", "/commits", "/commits?q=fix"),
-    *("/activity", "/calendar", "/sync", "/settings"),
-)
-TOKEN = "ghp_sandboxalice".ljust(40, "0")
+from scale import sandbox
+from sync import MEMORY, GitHub
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from gates.pages import PARTS, TEMPLATES, parts_of
+
+WORLDS = ("100x10000", "100x100000", "100x1000000")
+# What a page is asked for besides its usual form.
+FILTERED = ("/?period=12m", "/?period=all", "/commits?q=fix", "/commits?author=me", "/pulls?list=all")
+P95_MS, GROWTH, MEMORY_MB, START_S = 50.0, 1.5, 120.0, 1.5
+# Differences below this are the clock's, not the screen's.
+NOISE_MS = 3.0
+MOST = """select owner, name, number from repository r join (select repository_id, count(*) n from "commit"
+group by repository_id order by n desc limit 1) c on c.repository_id = r.id
+left join (select repository_id, max(number) number from pull_request group by repository_id) p
+on p.repository_id = r.id"""
 
 
 @dataclass
-class Instance:
+class Server:
     """A running instance with alice's session."""
 
     url: str
     pid: int
-    opener: urllib.request.OpenerDirector
+    cookies: dict[str, str] = field(default_factory=dict)
 
-    def get(self, path: str) -> bytes:
-        with self.opener.open(self.url + path) as answer:
-            body: bytes = answer.read()
-        return body
+    def __post_init__(self) -> None:
+        self._to = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=300)
 
-    def post(self, path: str, **form: str) -> None:
-        request = urllib.request.Request(
-            self.url + path, urllib.parse.urlencode(form).encode(), {"Sec-Fetch-Site": "same-origin"}
-        )
-        self.opener.open(request).close()
+    def ask(self, path: str, form: dict[str, str] | None = None) -> int:
+        """One request over the connection that stays open; the answer's status."""
+        cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        headers = {"Accept": "text/html", "Accept-Encoding": "gzip", **({"Cookie": cookie} if cookie else {})}
+        body = None
+        if form is not None:
+            body = urlencode(form)
+            headers |= {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
+        self._to.request("GET" if form is None else "POST", path, body, headers)
+        answer = self._to.getresponse()
+        answer.read()
+        for line in answer.headers.get_all("Set-Cookie", []):
+            name, _, value = line.partition(";")[0].partition("=")
+            self.cookies[name] = value
+        return answer.status
 
     def memory_mb(self) -> float:
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        found = re.search(r"VmRSS:\s+(\d+)", status)
-        return int(found.group(1)) / 1024 if found else 0.0
+        found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{self.pid}/status").read_text())
+        return int(found[1]) / 1024 if found else 0.0
+
+    def processor_ms(self) -> float:
+        # Nanoseconds on a processor: https://docs.kernel.org/scheduler/sched-stats.html
+        tasks = Path(f"/proc/{self.pid}/task").glob("*/schedstat")
+        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e6
+
+
+@dataclass(frozen=True)
+class Screen:
+    """Milliseconds of one screen, one request each."""
+
+    wall: tuple[float, ...]
+    processor: tuple[float, ...]
+
+    @property
+    def p50(self) -> float:
+        return statistics.median(self.wall)
+
+    @property
+    def p95(self) -> float:
+        return statistics.quantiles(self.wall, n=20)[-1]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--size", nargs="+", choices=("small", "full"), default=["small", "full"])
+    parser.add_argument("--worlds", nargs="+", default=WORLDS)
     parser.add_argument("--rounds", type=int, default=40)
-    options = parser.parse_args()
-    first: dict[str, float] = {}
-    for size in options.size:
-        with ExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dashboard-benchmark-")))
-            instance, commits, start_s = prepare(stack, folder, size)
-            before = instance.memory_mb()
-            times = measure(instance, options.rounds)
-            print(f"\n{size}: {commits:,} commits; start to first page {start_s:.2f} s; "
-                  f"memory {before:.0f} MB before, {instance.memory_mb():.0f} MB after")  # fmt: skip
-            table(times, first)
-            first = first or {path: statistics.median(seen) for path, seen in times.items()}
-    return 0
+    parser.add_argument("--folder", type=Path, help="keep the databases there, and use those that are there")
+    parser.add_argument("--gate", action="store_true", help="end with 1 when a target is missed")
+    asked = parser.parse_args()
+    first: dict[str, Screen] = {}
+    missed: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="dashboard-benchmark-", dir=_memory()) as kept:
+        for world in asked.worlds:
+            folder = (asked.folder or Path(kept)) / world
+            fill(world, folder)
+            seen, more = measure(world, folder, asked.rounds)
+            missed += more + table(seen, first)
+            first = first or seen
+    for what in missed:
+        print(f"missed: {what}")
+    return 1 if asked.gate and missed else 0
 
 
-def prepare(stack: ExitStack, folder: Path, size: str) -> tuple[Instance, int, float]:
-    """An instance that has synced a sandbox of `size`, its number of commits, and its start in seconds."""
-    github, _ = stack.enter_context(program("sandbox", "serve", "--port", "0", "--size", size, folder=folder))
-    settings = {"GITHUB_URL": github, "GITHUB_API_URL": f"{github}/api/v3", "TRACKEEP_DATA_DIR": str(folder)}
-    subprocess.run(
-        [sys.executable, "-m", "trackeep", "sync", "-q"],
-        env={**os.environ, **settings, "GITHUB_TOKEN": TOKEN},
-        check=True,
+def fill(world: str, folder: Path) -> None:
+    """One sync of the whole world into `folder`, unless that was done before."""
+    done = folder / "synced"
+    if done.exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="dashboard-world-", dir=_memory()) as kept,
+        sandbox(world, Path(kept)) as github,
+    ):
+        began = time.monotonic()
+        env = {**settings(github, folder), "GITHUB_TOKEN": github.token}
+        subprocess.run([*PROGRAM, "sync", "-q"], env=env, check=True)
+        print(f"{world}: synced in {time.monotonic() - began:.0f} s", file=sys.stderr)
+    done.touch()
+
+
+def measure(world: str, folder: Path, rounds: int) -> tuple[dict[str, Screen], list[str]]:
+    """Every screen's times, and which targets of the server itself were missed."""
+    screens, commits = screens_of(folder)
+    # A small GitHub that knows alice is enough to sign in.
+    with (
+        tempfile.TemporaryDirectory(prefix="dashboard-github-", dir=_memory()) as kept,
+        sandbox("1x10", Path(kept)) as github,
+        served(github, folder) as (server, start_s),
+    ):
+        idle_mb, used_s = server.memory_mb(), server.processor_ms() / 1000
+        for path in list(screens):
+            if server.ask(path) != 200:
+                print(f"{path} is left out: it does not answer 200 here", file=sys.stderr)
+                screens.remove(path)
+        seen: dict[str, tuple[list[float], list[float]]] = {path: ([], []) for path in screens}
+        for _ in range(rounds):
+            for path, (wall, processor) in seen.items():
+                began, used = time.perf_counter(), server.processor_ms()
+                server.ask(path)
+                wall.append((time.perf_counter() - began) * 1000)
+                processor.append(server.processor_ms() - used)
+        after_mb = server.memory_mb()
+    print(
+        f"\n{world}: {commits:,} commits; first page {start_s:.2f} s after the start, signed in after "
+        f"{used_s:.2f} s of processor time; memory {idle_mb:.0f} MB idle, {after_mb:.0f} MB after "
+        f"{rounds * len(seen)} pages"
     )
-    with sqlite3.connect(folder / "trackeep.db") as stored:
-        commits = int(stored.execute('select count(*) from "commit"').fetchone()[0])
-    stored.close()
+    missed = [f"{world}: first page after {start_s:.2f} s"] if start_s > START_S else []
+    missed += [f"{world}: {after_mb:.0f} MB"] if after_mb > MEMORY_MB else []
+    return {path: Screen(tuple(wall), tuple(used)) for path, (wall, used) in seen.items()}, missed
+
+
+def screens_of(folder: Path) -> tuple[list[str], int]:
+    """Every page, those of a repository for the largest one; and how many commits are stored."""
+    with contextlib.closing(sqlite3.connect(folder / "trackeep.db")) as stored:
+        owner, name, number = stored.execute(MOST).fetchone()
+        commits = stored.execute('select count(*) from "commit"').fetchone()[0]
+    parts = {**PARTS, "owner": owner, "name": name, "number": str(number or 1)}
+    known = [path for path in TEMPLATES if set(parts_of(path)) <= set(parts)]
+    pages = [re.sub(r"\{(\w+)(?::\w+)?\}", lambda found: parts[found[1]], path) for path in known]
+    return [*pages, *FILTERED], commits
+
+
+def table(seen: dict[str, Screen], first: dict[str, Screen]) -> list[str]:
+    """Print every screen as a row of Markdown; the targets that were missed."""
+    missed = []
+    print("\n| screen | p50 ms | p95 ms | processor ms | to the first |\n|---|--:|--:|--:|--:|")
+    for path, screen in seen.items():
+        before = first.get(path)
+        growth = screen.p50 / before.p50 if before else 1.0
+        used = statistics.median(screen.processor)
+        compared = f"{growth:.2f}x" if before else ""
+        print(f"| `{path}` | {screen.p50:.1f} | {screen.p95:.1f} | {used:.1f} | {compared} |", flush=True)
+        if screen.p95 > P95_MS:
+            missed.append(f"{path}: p95 {screen.p95:.0f} ms")
+        if before and growth > GROWTH and screen.p50 - before.p50 > NOISE_MS:
+            missed.append(f"{path}: {growth:.2f} times as long as in the first world")
+    return missed
+
+
+PROGRAM = (sys.executable, "-m", "trackeep")
+
+
+def settings(github: GitHub, folder: Path) -> dict[str, str]:
+    known = {name: v for name, v in os.environ.items() if not name.startswith(("TRACKEEP_", "GITHUB_"))}
+    where = {"GITHUB_URL": github.url, "GITHUB_API_URL": github.api, "GITHUB_GIT_URL": github.url}
+    return {**known, **where, "TRACKEEP_DATA_DIR": str(folder), "TRACKEEP_LOG_LEVEL": "error"}
+
+
+@contextlib.contextmanager
+def served(github: GitHub, folder: Path) -> Iterator[tuple[Server, float]]:
+    """The instance with alice signed in as its owner, and the seconds until its first page."""
+    with contextlib.closing(sqlite3.connect(folder / "trackeep.db")) as stored:
+        # As if nobody had been here, so that the set-up code is printed again.
+        stored.execute("update account set role = 'member'")
+        stored.commit()
+    command = [*PROGRAM, "serve", "--demo", "--no-worker", "--port", "0"]
     began = time.perf_counter()
-    serve = program("serve", "--demo", "--no-worker", "--port", "0", folder=folder, **settings)
-    url, pid = stack.enter_context(serve)
-    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
-    base, _, code = url.partition("/setup?code=")
-    instance = Instance(base, pid, opener)
-    instance.get("/signin")
-    start_s = time.perf_counter() - began
-    instance.post("/setup", code=code)
-    instance.post("/signin/token", token=TOKEN)
-    return instance, commits, start_s
-
-
-def measure(instance: Instance, rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of every screen, `rounds` times each, in turn; the first round is not counted."""
-    times: dict[str, list[float]] = {path: [] for path in SCREENS}
-    for number in range(rounds + 1):
-        for path, seen in times.items():
-            began = time.perf_counter()
-            instance.get(path)
-            if number:
-                seen.append((time.perf_counter() - began) * 1000)
-    return times
-
-
-def table(times: dict[str, list[float]], first: dict[str, float]) -> None:
-    """Print median and 95th percentile of every screen, and its ratio to the first size."""
-    print(f"{'screen':<32}{'p50 ms':>9}{'p95 ms':>9}{'to first':>10}")
-    for path, seen in times.items():
-        middle = statistics.median(seen)
-        high = statistics.quantiles(seen, n=20)[-1]
-        ratio = f"{middle / first[path]:.2f}x" if first else "-"
-        print(f"{path:<32}{middle:>9.1f}{high:>9.1f}{ratio:>10}")
-
-
-@contextmanager
-def program(*words: str, folder: Path, **more: str) -> Iterator[tuple[str, int]]:
-    """A running `trackeep` command: the address that it printed, and its process id."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "trackeep", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, **more},
-        cwd=folder,
-        text=True,
-    )
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=settings(github, folder), text=True)
     assert process.stdout is not None
     try:
-        yield process.stdout.readline().split()[-1], process.pid
+        address, _, code = process.stdout.readline().split()[-1].partition("/setup?code=")
+        server = Server(address, process.pid)
+        server.ask("/setup")
+        start_s = time.perf_counter() - began
+        if code:
+            server.ask("/setup", {"code": code})
+        server.ask("/signin/token", {"token": github.token})
+        yield server, start_s
     finally:
         process.terminate()
         process.wait()
         process.stdout.close()
+
+
+def _memory() -> str | None:
+    return str(MEMORY) if MEMORY.is_dir() else None
 
 
 if __name__ == "__main__":

@@ -90,7 +90,11 @@ def signed_in(
 ) -> Iterator[BrowserContext]:
     """A browser of its own with these cookies for `url`."""
     context = browser.new_context(
-        viewport={"width": width, "height": 900}, color_scheme="light", java_script_enabled=script
+        viewport={"width": width, "height": 900},
+        color_scheme="light",
+        # Colours on their way to others would be judged as they are at that moment.
+        reduced_motion="reduce",
+        java_script_enabled=script,
     )
     context.add_cookies([{"name": name, "value": value, "url": url} for name, value in cookies.items()])
     try:

@@ -124,7 +124,6 @@ def test_without_script_from_sign_in_to_search(who: Filled, browser: Browser) ->
     with signed_in(browser, who.url, {}, script=False) as context:
         page = context.new_page()
         page.goto(f"{who.url}/")
-        page.get_by_text("Use a token instead").click()
         page.get_by_label("GitHub token").fill(TOKEN)
         page.get_by_role("button", name="Sign in with this token").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Dashboard")

@@ -39,20 +39,46 @@ PAGES = [
     "/r/fernhill/atlas/pulls?list=merged",
     "/r/fernhill/atlas/commits",
     "/r/fernhill/atlas/branches",
+    "/r/fernhill/atlas/branches?view=stale",
+    "/r/fernhill/atlas/contributors",
+    "/r/fernhill/atlas/contributors?bots=1&period=all",
+    "/r/fernhill/atlas/frequency",
+    "/r/fernhill/atlas/frequency?period=custom&since=2026-10-01",
+    "/r/fernhill/atlas/activity",
+    "/r/fernhill/atlas/activity?kind=merged&who=alice",
+    "/r/fernhill/atlas/charts/frequency",
+    "/r/fernhill/atlas/charts/languages",
+    "/branches",
+    "/branches?view=yours&q=topic&pick=fernhill/atlas:topic",
     "/pulls",
     "/pulls?list=open",
     "/pulls?q=pull",
+    "/pulls?q=involves:me+-is:draft+since:30d",
+    "/pulls?section=review",
+    "/pulls/insights",
+    "/pulls/insights?period=12m&bots=1&repo=fernhill/atlas&author=alice",
+    "/pulls/insights/weeks",
+    "/pulls/insights/cycle?period=7d",
+    "/pulls/insights/sizes",
+    "/pulls/insights/load?bots=1",
     "/commits",
     "/commits?q=change&author=me&only=counted&by=author",
     "/activity",
     "/activity?day=2026-11-20",
+    "/activity?who=bob&repo=fernhill/atlas&since=2026-11-01&kind=branch",
+    "/?period=custom&since=2026-11-01&until=2026-11-10",
     "/sync",
     "/settings",
     "/settings/github",
     "/settings/sessions",
     "/settings/danger",
+    "/settings/tokens",
+    "/settings/badges",
+    "/settings/feeds",
+    "/settings/feeds?repo=fernhill/atlas",
     "/settings/export",
     "/privacy",
+    "/api/docs",
     "/shortcuts",
 ]
 
@@ -214,8 +240,9 @@ async def test_a_repositorys_numbers_name_their_windows(tmp_path: Path) -> None:
     assert "Merged pull requests 3 " in page
     assert "12 weeks that end today: 8 opened, 2 merged" in page
     assert "Opened Merged View as table" in page
-    assert "3 people and 1 bot made 7 commits on main" in page
-    assert "Commits in the last 90 days, merges and 1 by bots left out" in page
+    assert "3 authors and 1 bot pushed 7 commits to main and 8 to all branches" in page
+    assert "lines —, 0 of 7 measured, merges excluded" in page
+    assert "Commits to main in the last 90 days, merges and bots left out" in page
 
 
 async def test_a_repository_is_as_fresh_as_the_dashboard(tmp_path: Path) -> None:
@@ -315,7 +342,16 @@ async def test_pages_cost_a_fixed_number_of_queries(tmp_path: Path) -> None:
     async with visit(tmp_path) as (instance, alice), Guest(instance.url, "") as mallory:
         await enter(instance, mallory, MALLORY)
         event.listen(instance.site.db.engine.sync_engine, "before_cursor_execute", note)
-        for path in ("/repos", "/pulls", "/pulls?list=all", "/commits", "/activity", "/sync", "/settings"):
+        for path in (
+            "/repos",
+            "/pulls",
+            "/pulls?list=all",
+            "/pulls/insights",
+            "/commits",
+            "/activity",
+            "/sync",
+            "/settings",
+        ):
             counts = []
             for guest in (alice, mallory):
                 asked.clear()
@@ -410,14 +446,29 @@ def test_every_screen_is_in_the_list() -> None:
         re.sub(r"[?].*", "", path).replace("fernhill/atlas", "{owner}/{name}").replace("weeks", "{chart}")
         for path in PAGES
     }
-    signing = {"/setup", "/signin", "/auth/login", "/auth/callback", "/auth/other", "/healthz", "/readyz"}
+    signing = {
+        "/setup",
+        "/signin",
+        "/auth/login",
+        "/auth/callback",
+        "/auth/other",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+    }
     # The owner's own pages are tested with the settings.
-    signing |= {"/auth/github/callback", "/settings/users"}
+    signing |= {"/auth/github/callback", "/settings/users", "/settings/system"}
     machines = {
         "/.well-known/oauth-client",
         "/calendar.csv",
         "/sync/events",
+        "/api/openapi.json",
+        "/b/{secret}.svg",
+        "/feeds/{token}/activity.atom",
+        "/feeds/{token}/pulls.atom",
+        "/feeds/{token}/r/{owner}/{name}/activity.atom",
         "/r/{owner}/{name}/charts/{chart}.csv",
+        "/pulls/insights/{chart}.csv",
     }
     pages = {route.path for route in ROUTES if route.methods and "GET" in route.methods}
     assert pages - signing - machines <= known

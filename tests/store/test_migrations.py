@@ -16,9 +16,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
-from trackeep.database import MIGRATIONS, Database
+from trackeep.database import MIGRATIONS, Database, known_versions
 from trackeep.errors import DatabaseError, DatabaseVersionError
 from trackeep.store.tables import metadata
+from trackeep.upgrades import scripts
 
 pytestmark = pytest.mark.anyio
 
@@ -70,6 +71,16 @@ async def rows(url: str, folder: Path, statement: str) -> list[tuple[object, ...
         found = [tuple(row) for row in await conn.execute(text(statement))]
     await db.close()
     return found
+
+
+def test_the_names_of_the_files_are_the_versions() -> None:
+    """The program tells them by the names of the files; Alembic reads the same, and is not loaded for it."""
+    script = scripts(MIGRATIONS)
+    assert known_versions() == {revision.revision for revision in script.walk_revisions()}
+    assert max(known_versions()) == script.get_current_head()
+    loads = "import sys, trackeep.instance.app, trackeep.sync.worker; print('alembic' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", loads], capture_output=True, text=True, check=True).stdout
+    assert said.strip() == "False"
 
 
 async def test_of_two_that_start_at_once_one_migrates(older: str, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from trackeep.cli.doctor import Finding
+from trackeep.model import Finding
 
 if TYPE_CHECKING:
     import aiohttp
