@@ -17,6 +17,7 @@ import trackeep.store
 from trackeep.database import Database
 from trackeep.metrics.windows import Window, compare
 from trackeep.store import tables_fetched as fetched
+from trackeep.store.reports_listing import Listing
 
 pytestmark = pytest.mark.anyio
 
@@ -36,6 +37,7 @@ ARGUMENTS: dict[str, Any] = {
     "owner": "bob",
     "name": "secret-plan",
     "login": "bob",
+    "listing": Listing(),
 }
 
 

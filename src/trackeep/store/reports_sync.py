@@ -136,6 +136,7 @@ class Run:
     finished_at: int | None
     trigger: str
     rest_requests: int
+    conditional: int
     not_modified: int
     graphql_points: int
     git_posts: int

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from trackeep.github.graphql import LIST_PAGE, WantedPage
 from trackeep.github.rest import PER_PAGE
 from trackeep.model import Repository
+from trackeep.store import schedule
 from trackeep.store.schedule import STREAMS, Cursor
 
 Cursors = Mapping[tuple[int, str], Cursor]
@@ -16,8 +17,7 @@ Cursors = Mapping[tuple[int, str], Cursor]
 FULL_WALK_EVERY_S = 12 * 3600
 # After a walk that was asked for, for each hundred repositories.
 WALK_REST_S = 30
-# Once a day every repository is asked for its releases, and whether anything was missed.
-DAILY = "releases"
+DAILY = schedule.DAILY
 LOOK_EVERY_S = 24 * 3600
 RECONCILE_EVERY_S = 7 * 24 * 3600
 MOST_ALIASES = 40

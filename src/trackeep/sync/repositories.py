@@ -105,7 +105,9 @@ async def watch(
 
 async def _pulses(work: Work, repositories: Sequence[Repository], *, releases: bool) -> Looks:
     nodes = [each.node_id for each in repositories]
-    pulses = await graphql.pulse(work.github, nodes, releases=releases)
+    stream = plan.DAILY if releases else "pulse"
+    with work.charged(*((each.id, stream) for each in repositories)):
+        pulses = await graphql.pulse(work.github, nodes, releases=releases)
     gone = [each for each in repositories if each.node_id not in pulses]
     listed = await _releases(work, pulses.values()) if releases else {}
     return Looks(list(pulses.values()), gone, listed)
