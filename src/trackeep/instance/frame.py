@@ -26,6 +26,8 @@ from trackeep.store.reports_access import Reader
 from trackeep.store.reports_sync import Freshness
 
 PERIOD = "30d"
+# They say where a page begins, or what was just done, and belong to no other page.
+_OF_THE_PAGE = ("after", "before", "cursor", "done")
 PERIOD_WORDS = {
     "7d": "the last 7 days",
     "30d": "the last 30 days",
@@ -229,7 +231,7 @@ class Here:
     def __init__(self, request: Request, pages: web.Pages) -> None:
         self._pages = pages
         self._path = request.scope["path"]
-        self._query = {k: v for k, v in request.query_params.items() if k not in ("after", "before")}
+        self._query = {k: v for k, v in request.query_params.items() if k not in _OF_THE_PAGE}
 
     def local(self, **changes: str | None) -> str:
         """Below the base path, as `?next=` and redirects want it."""

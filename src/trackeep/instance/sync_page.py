@@ -15,7 +15,7 @@ from trackeep.instance.sessions import current
 from trackeep.instance.site import Site, site_of
 from trackeep.metrics.syncing import budget_use, hit_ratio
 from trackeep.model import Budget
-from trackeep.store import hints, reports_connection, reports_sync
+from trackeep.store import hints, reports_connection, reports_sync, wishes
 from trackeep.store.reports_access import Reader
 from trackeep.store.reports_sync import Freshness, RepositorySync
 from trackeep.sync import plan
@@ -135,7 +135,9 @@ async def _state(site: Site, reader: Reader) -> dict[str, object]:
         freshness = await reports_sync.freshness(conn, reader)
         stored = await reports_sync.stored(conn, reader)
         known = await reports_sync.known_repositories(conn, reader)
+        asked = await wishes.waiting(conn, reader.account_id)
     return {
+        "wishes": len(asked),
         "known": known,
         "followed": freshness.followed,
         "read": freshness.read,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, or_, select
@@ -103,10 +104,11 @@ class ListedRepository:
 
 @dataclass(frozen=True)
 class Page:
-    """One page of the list, and the key of the next one."""
+    """One page of the list, the key of the next one, and all tags that the reader has given."""
 
     rows: tuple[ListedRepository, ...]
     next: tuple[Value, int] | None
+    tags: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -165,12 +167,12 @@ async def listed(conn: AsyncConnection, reader: Reader, window: Window, listing:
     found = tuple(ListedRepository(**row._mapping) for row in rows)
     shown = found[: listing.limit]
     ids = [row.id for row in shown]
-    weeks, words = await weeks_of(conn, reader, ids), await _tags_of(conn, reader, ids)
+    weeks, words = await weeks_of(conn, reader, ids), await _tags(conn, reader)
     whole = tuple(
         replace(row, weeks=weeks.get(row.id, (0,) * WEEKS), tags=words.get(row.id, ())) for row in shown
     )
     more = (shown[-1].sorted_by, shown[-1].id) if len(found) > len(shown) else None
-    return Page(whole, more)
+    return Page(whole, more, tuple(sorted(set(chain.from_iterable(words.values())))))
 
 
 async def overview(conn: AsyncConnection, reader: Reader) -> Overview:
@@ -199,13 +201,6 @@ async def overview(conn: AsyncConnection, reader: Reader) -> Overview:
         owners=tuple(sorted({row.owner for row in rows}, key=str.lower)),
         languages=tuple(sorted({row.language for row in rows if row.language})),
     )
-
-
-async def tags(conn: AsyncConnection, reader: Reader) -> tuple[str, ...]:
-    """The reader's own words, each once; those of what cannot be read now too."""
-    mine = repository_tag.c.account_id == reader.account_id
-    rows = select(repository_tag.c.tag).where(mine).distinct().order_by(repository_tag.c.tag)
-    return tuple((await conn.execute(rows)).scalars())
 
 
 async def lost(conn: AsyncConnection, reader: Reader) -> tuple[LostRepository, ...]:
@@ -437,11 +432,10 @@ def _rows_of(reader: Reader) -> Select[Any]:
     )
 
 
-async def _tags_of(conn: AsyncConnection, reader: Reader, ids: Collection[int]) -> dict[int, tuple[str, ...]]:
+async def _tags(conn: AsyncConnection, reader: Reader) -> dict[int, tuple[str, ...]]:
+    """The reader's own words by repository, those on what cannot be read now too."""
     columns = (repository_tag.c.repository_id, repository_tag.c.tag)
-    mine = (repository_tag.c.account_id == reader.account_id) & repository_tag.c.repository_id.in_(
-        sorted(ids)
-    )
+    mine = repository_tag.c.account_id == reader.account_id
     found: dict[int, tuple[str, ...]] = {}
     for row in (await conn.execute(select(*columns).where(mine).order_by(repository_tag.c.tag))).all():
         found[row.repository_id] = (*found.get(row.repository_id, ()), row.tag)
