@@ -23,6 +23,8 @@ pytestmark = pytest.mark.anyio
 
 # What these tell is about the account itself: its connection, its budgets, its own runs.
 OWN = {"connection_of", "is_graphql_refused", "blocked_owners", "budgets", "runs"}
+# These too, and numbers of workers and accounts.
+OWN |= {"account_streams", "readings", "line"}
 WINDOW = Window(0, NOW)
 ARGUMENTS: dict[str, Any] = {
     "window": WINDOW,

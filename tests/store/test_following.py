@@ -1,4 +1,4 @@
-"""What somebody does with the repositories they follow changes theirs alone, and nothing of what is stored."""
+"""What somebody does with the repositories they follow changes theirs alone, never what is stored."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ async def test_looked_at_again(db: Database) -> None:
 
 
 async def test_read_from_scratch(db: Database) -> None:
-    """Nothing is known to have been read, all rows stay, and whoever is reading just now loses the account."""
+    """Nothing is known to have been read, all rows stay, and whoever reads just now loses the account."""
     async with db.write() as conn:
         claimed = await leases.claim_account(conn, ALICE, "worker", NOW)
         assert claimed is not None

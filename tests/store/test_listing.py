@@ -157,7 +157,7 @@ async def test_filters(db: Database) -> None:
 
 
 async def test_what_is_lost_keeps_the_name_it_had(db: Database) -> None:
-    """It is listed apart, by the name this person was last given, and belongs to nobody who did not follow."""
+    """It is listed apart, by the name this person was last given, and to nobody who did not follow."""
     async with db.write() as conn:
         mine = (tables.access.c.account_id == ALICE) & (tables.access.c.repository_id == ATLAS)
         gone = {"state": "lost", "checked_at": NOW - 60, "known_as": "fernhill/atlas"}

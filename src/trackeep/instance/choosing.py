@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from trackeep.errors import UsageError
 from trackeep.instance.frame import reader_of, show
+from trackeep.instance.repository_names import search_link
 from trackeep.instance.site import site_of
 from trackeep.store import reports_repositories, reports_sync, schedule
 
@@ -46,6 +47,7 @@ async def choose(request: Request) -> Response:
         words=words,
         freshness=freshness,
         stored=stored,
+        search_github=search_link(site_of(request).settings.github.web, words),
     )
 
 

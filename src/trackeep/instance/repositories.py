@@ -14,6 +14,7 @@ from trackeep.instance import charts
 from trackeep.instance.api_cursors import cursor_after, key_in
 from trackeep.instance.frame import days_of, period_of, reader_of, show
 from trackeep.instance.repository_actions import done_in
+from trackeep.instance.repository_names import search_link
 from trackeep.instance.site import site_of
 from trackeep.metrics.windows import compare
 from trackeep.store import reports_listing, schedule, wishes
@@ -117,11 +118,6 @@ def listing_in(request: Request) -> Listing:
         descending=descending,
         after=None if key is None else (_value_of(sort, key[0], key[1]), key[2]),
     )
-
-
-def search_link(web_url: str, words: str = "") -> str:
-    """GitHub's own search for repositories."""
-    return f"{web_url}/search?{urlencode({'type': 'repositories', 'q': words})}"
 
 
 def _shows(listing: Listing, each: LostRepository) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from trackeep.errors import UsageError
 
@@ -30,6 +30,11 @@ def full_name_in(text: str, web_url: str) -> str:
     if not name or not owner.strip(".") or not name.strip("."):
         raise _refused(asked, host)
     return f"{owner}/{name}"
+
+
+def search_link(web_url: str, words: str = "") -> str:
+    """GitHub's own search for repositories."""
+    return f"{web_url}/search?{urlencode({'type': 'repositories', 'q': words})}"
 
 
 def _path(asked: str, host: str) -> str:

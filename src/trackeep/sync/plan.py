@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from trackeep.github.graphql import LIST_PAGE, WantedPage
+from trackeep.github.ratelimit import RESERVE
 from trackeep.github.rest import PER_PAGE
 from trackeep.model import Repository
 from trackeep.store import schedule
@@ -143,6 +144,11 @@ def settle_s(newest: int, now: float) -> float:
 def is_watched(last_visit_at: int | None, now: int) -> bool:
     """True when the person looked within the hour."""
     return last_visit_at is not None and now - last_visit_at < 3600
+
+
+def spendable(limit: int, remaining: int) -> int:
+    """What may still be asked of a bucket of `limit` with so much left; the reserve is for other tools."""
+    return max(0, remaining - int(limit * RESERVE))
 
 
 def is_restless(polls: Sequence[tuple[int, int]]) -> bool:
