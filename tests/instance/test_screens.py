@@ -6,14 +6,13 @@ import gzip
 import html
 import json
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
 import pytest
-from local_instance import Guest, LocalInstance, serve
-from small_world import ALICE, ATLAS, BOB, MALLORY, NOW, enter, fill
+from local_instance import Guest
+from small_visit import NOWHERE, text_of, visit
+from small_world import ALICE, ATLAS, BOB, MALLORY, NOW, enter
 from sqlalchemy import delete, event, select, update
 
 from trackeep.instance.app import ROUTES
@@ -21,7 +20,6 @@ from trackeep.store import tables, tables_sync
 from trackeep.store import tables_fetched as fetched
 
 pytestmark = pytest.mark.anyio
-NOWHERE = "http://127.0.0.1:1"
 PAGES = [
     "/",
     "/?period=12m&kind=review&year=2025",
@@ -58,23 +56,6 @@ PAGES = [
     "/privacy",
     "/shortcuts",
 ]
-
-
-@asynccontextmanager
-async def visit(
-    folder: Path, account_id: int = ALICE, *, path: str = ""
-) -> AsyncIterator[tuple[LocalInstance, Guest]]:
-    """An instance with the small world at its noon, and somebody who is signed in."""
-    async with serve(folder, NOWHERE, path=path) as instance, Guest(instance.url, "") as guest:
-        instance.clock.ahead_s = NOW - instance.site.now()
-        await fill(instance.site.db)
-        await enter(instance, guest, account_id)
-        yield instance, guest
-
-
-def text_of(page: str) -> str:
-    """What a reader sees, in one line."""
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
 
 
 @pytest.mark.parametrize("base", ["", "/t"])
