@@ -28,6 +28,8 @@ SCREENS = {
     "activity": "/activity",
     "calendar": "/calendar",
     "sync": "/sync",
+    "sync-repository": "/sync/r/fernhill/atlas",
+    "sync-runs": "/sync/runs",
     "settings": "/settings",
 }
 

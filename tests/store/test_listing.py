@@ -119,7 +119,7 @@ async def test_what_a_row_says(db: Database) -> None:
     rows = {row.name: row for row in (await pages(db, Listing()))[0]}
     atlas, heron = rows["atlas"], rows["heron"]
     assert (atlas.commits, atlas.open_pulls, atlas.branches, atlas.stale_branches) == (6, 5, 2, 1)
-    assert (atlas.stored_bytes, atlas.is_whole, heron.is_whole) == (9_000, True, False)
+    assert (atlas.stored_bytes, atlas.is_whole, heron.is_whole) == (5_500, True, False)
     assert (heron.is_renamed, atlas.is_renamed, heron.fork) == (True, False, True)
     assert sum(atlas.weeks) == 7
     assert "egret" not in repr(rows), "a former name may be from before this person could read it"

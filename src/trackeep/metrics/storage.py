@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-# Averages of a SQLite database, by the stream that brings the rows. A pull request comes with its reviews
-# and requests; everything else of a repository is small beside these.
-BYTES_PER_ROW = {"commits": 900, "pulls": 1_500, "issues": 600, "comments": 250, "releases": 300}
+# Averages as SQLite stored the sandbox's repositories, by the stream that brings the rows. A pull request
+# comes with its reviews and requests; everything else of a repository is small beside these.
+BYTES_PER_ROW = {"commits": 550, "pulls": 1_100, "issues": 350, "comments": 150, "releases": 250}
 
 
 def stored_bytes(rows: Mapping[str, int]) -> int:
