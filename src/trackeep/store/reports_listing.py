@@ -264,7 +264,9 @@ async def belongings(conn: AsyncConnection, reader: Reader, ids: Collection[int]
         .order_by(func.lower(repository.c.owner), func.lower(repository.c.name))
     )
     rows: dict[int, dict[str, int]] = {}
-    for row in (await conn.execute(_rows_of(reader).where(cursor.c.repository_id.in_(wanted)))).all():
+    for row in (
+        await conn.execute(_rows_of(followed(reader)).where(cursor.c.repository_id.in_(wanted)))
+    ).all():
         rows.setdefault(row.repository_id, {})[row.stream] = row.rows
     seen = [
         Belonging(row.id, f"{row.owner}/{row.name}", False, rows.get(row.id, {}))
@@ -284,10 +286,15 @@ async def may_follow(conn: AsyncConnection, reader: Reader, ids: Collection[int]
 
 
 def _page(reader: Reader, window: Window, listing: Listing) -> Select[Any]:
-    ids = followed(reader)
+    """The rows of one page; their figures are counted for these alone, however many are followed."""
+    place = _places(reader, window, listing).cte("place")
+    ids = select(place.c.id)
     work, pulls, synced = commits_in(ids, window), open_pulls_of(ids), synced_of(reader)
-    branches, room = _branches(reader), _room(reader)
+    branches, room = _branches(reader, ids), _room(ids)
     columns = {
+        "is_renamed": repository.c.former_names != "",
+        "follow_state": follow.c.state,
+        "hidden": follow.c.hidden,
         "commits": func.coalesce(work.c.commits, 0),
         "open_pulls": func.coalesce(pulls.c.open_pulls, 0),
         "oldest_open_at": pulls.c.oldest_open_at,
@@ -297,53 +304,73 @@ def _page(reader: Reader, window: Window, listing: Listing) -> Select[Any]:
         "synced_at": synced_at(reader, synced),
         "is_whole": func.coalesce(is_whole(synced), False),
         "problem": func.coalesce(synced.c.problem, ""),
+        "sorted_by": place.c.sorted_by,
     }
-    value = _value(reader, listing.sort, columns)
-    tables = (work, pulls, synced, branches, room)
-    joined: Any = repository.join(follow, _mine(reader))
-    for table in tables:
+    joined: Any = place.join(repository, repository.c.id == place.c.id).join(follow, _mine(reader))
+    for table in (work, pulls, synced, branches, room):
         joined = joined.outerjoin(table, table.c.repository_id == repository.c.id)
-    named = [
-        *(repository.c[name] for name in _NAMES),
-        (repository.c.former_names != "").label("is_renamed"),
-        follow.c.state.label("follow_state"),
-        follow.c.hidden,
-        *(column.label(name) for name, column in columns.items()),
-        value.label("sorted_by"),
-    ]
-    statement = (
-        select(*named)
+    names = (repository.c[name] for name in _NAMES)
+    return (
+        select(*names, *(column.label(name) for name, column in columns.items()))
         .select_from(joined)
-        .where(repository.c.id.in_(ids), *_narrowed(reader, listing, columns["problem"]))
+        .order_by(*_order(place.c.sorted_by, listing))
+    )
+
+
+def _places(reader: Reader, window: Window, listing: Listing) -> Select[Any]:
+    """(id, sorted_by) of one page and one more, in order, counting nothing but what it is sorted by."""
+    synced = synced_of(reader)
+    value, counted = _value(reader, window, listing.sort, synced)
+    joined: Any = repository.join(follow, _mine(reader))
+    for table in (synced, *counted):
+        joined = joined.outerjoin(table, table.c.repository_id == repository.c.id)
+    problem = func.coalesce(synced.c.problem, "")
+    statement = (
+        select(repository.c.id, value.label("sorted_by"))
+        .select_from(joined)
+        .where(repository.c.id.in_(followed(reader)), *_narrowed(reader, listing, problem))
     )
     if listing.after is not None:
         statement = statement.where(_comes_after(value, listing))
-    order = value.desc() if listing.descending else value.asc()
-    # Where nothing is known comes last in both directions.
-    return statement.order_by(value.is_(None), order, repository.c.id).limit(listing.limit + 1)
+    return statement.order_by(*_order(value, listing)).limit(listing.limit + 1)
+
+
+def _order(value: Any, listing: Listing) -> tuple[Any, ...]:
+    """Where nothing is known comes last in both directions, and equal values by number."""
+    return value.is_(None), value.desc() if listing.descending else value.asc(), repository.c.id
 
 
 def _mine(reader: Reader) -> ColumnElement[bool]:
     return and_(follow.c.repository_id == repository.c.id, follow.c.account_id == reader.account_id)
 
 
-def _value(reader: Reader, sort: str, columns: Mapping[str, Any]) -> Any:
-    """What the list is sorted by. A key must not move between two pages only because a pass has ended."""
+def _value(reader: Reader, window: Window, sort: str, synced: Any) -> tuple[Any, tuple[Any, ...]]:
+    """What the list is sorted by, and the table it is counted in, if any.
+
+    A key must not move between two pages only because a pass has ended.
+    """
+    ids = followed(reader)
     if sort == "repository":
-        return func.lower(repository.c.owner) + "/" + func.lower(repository.c.name)
-    if sort == "weeks":
-        first = midnight(weeks_back(WEEKS, reader.now, reader.zone)[0], reader.zone)
-        lately = commits_in(followed(reader), Window(first, _NEWEST))
-        mine = select(lately.c.commits).where(lately.c.repository_id == repository.c.id)
-        return func.coalesce(mine.scalar_subquery(), 0)
+        return func.lower(repository.c.owner) + "/" + func.lower(repository.c.name), ()
+    if sort == "push":
+        return repository.c.pushed_at, ()
     if sort == "sync":
         # What is whole is as fresh as the last look, all of it alike.
-        return case((columns["is_whole"], _NEWEST), else_=columns["synced_at"])
-    names = {
-        **{"open": "open_pulls", "oldest": "oldest_open_at", "branches": "branches"},
-        **{"stored": "stored_bytes", "commits": "commits"},
-    }
-    return repository.c.pushed_at if sort == "push" else columns[names[sort]]
+        return case((func.coalesce(is_whole(synced), False), _NEWEST), else_=synced.c.synced_at), ()
+    if sort in ("open", "oldest"):
+        pulls = open_pulls_of(ids)
+        return (pulls.c.oldest_open_at if sort == "oldest" else func.coalesce(pulls.c.open_pulls, 0)), (
+            pulls,
+        )
+    if sort == "branches":
+        branches = _branches(reader, ids)
+        return func.coalesce(branches.c.branches, 0), (branches,)
+    if sort == "stored":
+        room = _room(ids)
+        return func.coalesce(room.c.bytes, 0), (room,)
+    first = midnight(weeks_back(WEEKS, reader.now, reader.zone)[0], reader.zone)
+    work = commits_in(ids, Window(first, _NEWEST) if sort == "weeks" else window)
+    return func.coalesce(work.c.commits, 0), (work,)
 
 
 def _comes_after(value: Any, listing: Listing) -> ColumnElement[bool]:
@@ -391,7 +418,7 @@ def _narrowed(reader: Reader, listing: Listing, problem: Any) -> list[ColumnElem
     return found
 
 
-def _branches(reader: Reader) -> Any:
+def _branches(reader: Reader, ids: Select[Any]) -> Any:
     """(repository_id, branches, stale): as metrics.branches has it."""
     tip = and_(commit.c.repository_id == ref.c.repository_id, commit.c.sha == ref.c.commit_sha)
     is_default = ref.c.name == BRANCH_PREFIX + repository.c.default_branch
@@ -406,15 +433,15 @@ def _branches(reader: Reader) -> Any:
         select(ref.c.repository_id, func.count().label("branches"), count_if(is_stale).label("stale"))
         .join(repository, repository.c.id == ref.c.repository_id)
         .outerjoin(commit, tip)
-        .where(ref.c.repository_id.in_(followed(reader)), ref.c.name.like(f"{BRANCH_PREFIX}%"))
+        .where(ref.c.repository_id.in_(ids), ref.c.name.like(f"{BRANCH_PREFIX}%"))
         .group_by(ref.c.repository_id)
         .subquery()
     )
 
 
-def _room(reader: Reader) -> Any:
+def _room(ids: Select[Any]) -> Any:
     """(repository_id, bytes): the estimate of what is stored, from the rows that syncs have counted."""
-    each = _rows_of(reader).subquery()
+    each = _rows_of(ids).subquery()
     per_row = case(BYTES_PER_ROW, value=each.c.stream, else_=0)
     return (
         select(each.c.repository_id, func.sum(each.c.rows * per_row).label("bytes"))
@@ -423,11 +450,11 @@ def _room(reader: Reader) -> Any:
     )
 
 
-def _rows_of(reader: Reader) -> Select[Any]:
+def _rows_of(ids: Select[Any]) -> Select[Any]:
     """(repository_id, stream, rows): rows are shared, so whoever has read most has counted them all."""
     return (
         select(cursor.c.repository_id, cursor.c.stream, func.max(cursor.c["items"]).label("rows"))
-        .where(cursor.c.repository_id.in_(followed(reader)), cursor.c.stream.in_(list(BYTES_PER_ROW)))
+        .where(cursor.c.repository_id.in_(ids), cursor.c.stream.in_(list(BYTES_PER_ROW)))
         .group_by(cursor.c.repository_id, cursor.c.stream)
     )
 

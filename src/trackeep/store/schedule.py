@@ -273,6 +273,7 @@ async def budgets(conn: AsyncConnection, account_id: int) -> list[Budget]:
 
 
 async def save_budgets(conn: AsyncConnection, account_id: int, seen: Iterable[Budget]) -> None:
+    """Keep what is left of each bucket, and how much of it was used within this half hour."""
     rows = [
         {
             "account_id": account_id,
