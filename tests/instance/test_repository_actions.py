@@ -203,6 +203,14 @@ async def test_a_form_that_means_nothing(tmp_path: Path, form: dict[str, str]) -
         assert await everything(instance) == before
 
 
+async def test_too_many_at_once(tmp_path: Path) -> None:
+    """More numbers than a database takes in one question are refused by us, in words."""
+    many = "&".join(f"repo={number}" for number in range(1_000, 1_600))
+    async with visit(tmp_path) as (_, alice):
+        answer = await alice.open(f"/repos/delete?{many}")
+    assert (answer.status, "At most 500 repositories at once" in answer.text) == (400, True)
+
+
 async def test_pages_of_the_list_follow_each_other(tmp_path: Path) -> None:
     """Each page links to the next in the order that was asked for; a link of another list is refused."""
     async with visit(tmp_path) as (instance, alice):

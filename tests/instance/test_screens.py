@@ -49,6 +49,7 @@ PAGES = [
     "/sync",
     "/sync/r/fernhill/atlas",
     "/sync/runs",
+    "/sync/budgets",
     "/settings",
     "/settings/github",
     "/settings/sessions",
@@ -402,6 +403,7 @@ def test_every_screen_is_in_the_list() -> None:
         "/.well-known/oauth-client",
         "/calendar.csv",
         "/sync/events",
+        "/sync/budgets.csv",
         "/r/{owner}/{name}/charts/{chart}.csv",
     }
     pages = {route.path for route in ROUTES if route.methods and "GET" in route.methods}

@@ -33,8 +33,12 @@ async def test_budgets_tell_a_day(tmp_path: Path) -> None:
             used = Budget("core", 5000, 2000, NOW + 1800, NOW - 7200)
             await schedule.save_budgets(conn, ALICE, [used, Budget("core", 5000, 4812, NOW + 1800, NOW)])
         page = text_of((await alice.open("/sync")).text)
+        table = text_of((await alice.open("/sync/budgets")).text)
+        rows = (await alice.open("/sync/budgets.csv")).text.split("\r\n")
+    assert "23 November 2026, 10:00 60 " in table and "23 November 2026, 12:00 4 " in table
+    assert (rows[0], len(rows)) == ('Half hour from,"REST, % used"', 50)
     assert "REST resets in" in page and "4,812 of 5,000 left 188 used" in page
-    assert "Last 24 hours; at most 60% used at a time" in page
+    assert "Last 24 hours; at most 60% used" in page
     assert "GraphQL not asked — GitHub has not told its budget yet." in page
     assert "Search not asked — Nothing here searches at GitHub" in page
     assert "Workers 1 last heartbeat just now" in page

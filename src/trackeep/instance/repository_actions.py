@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -103,7 +103,7 @@ async def act(request: Request) -> Response:
 
 async def confirm(request: Request) -> Response:
     """GET /repos/delete: what goes when these repositories are deleted here."""
-    reader, ids = reader_of(request), ids_in(request.query_params.getlist("repo"))
+    reader, ids = reader_of(request), _ticked(request.query_params)
     async with site_of(request).db.read() as conn:
         found = await reports_listing.belongings(conn, reader, ids)
     if not found:
@@ -113,8 +113,8 @@ async def confirm(request: Request) -> Response:
 
 async def delete(request: Request) -> Response:
     """POST /repos/delete: follow these no more, and delete what nobody else here follows."""
-    site, reader, form = site_of(request), reader_of(request), await request.form()
-    ids = ids_in(form.getlist("repo"))
+    site, reader = site_of(request), reader_of(request)
+    ids = _ticked(await request.form())
     async with site.db.write() as conn:
         mine = {each.id for each in await reports_listing.belongings(conn, reader, ids)}
         if not mine:
@@ -194,10 +194,14 @@ def _wanted(form: FormData) -> tuple[str, set[int]]:
     do, _, number = str(form.get("one", "")).partition(".")
     if number:
         return do, ids_in([number])
+    return str(form.get("do", "")), _ticked(form)
+
+
+def _ticked(form: FormData | QueryParams) -> set[int]:
     ticked = form.getlist("repo")
     if len(ticked) > MOST_AT_ONCE:
         raise UsageError(f"At most {MOST_AT_ONCE} repositories at once.", "Choose fewer.")
-    return str(form.get("do", "")), ids_in(ticked)
+    return ids_in(ticked)
 
 
 async def _tag(conn: AsyncConnection, reader: Reader, ids: Collection[int], do: str, text: str) -> None:

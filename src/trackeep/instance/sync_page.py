@@ -10,10 +10,12 @@ from starlette.responses import Response
 
 from trackeep.errors import NotFound, UsageError
 from trackeep.instance import charts, sync_words
+from trackeep.instance.figures import TableOf, figure_csv, figure_page
 from trackeep.instance.frame import reader_of, show, viewer_of
 from trackeep.instance.repository_actions import done_in
 from trackeep.instance.site import site_of
 from trackeep.instance.sync_words import state_of, word_of
+from trackeep.instance.words import moment
 from trackeep.metrics.syncing import behind, budget_use, eta_s, hit_ratio, lag_s
 from trackeep.model import Budget
 from trackeep.store import hints, reports_connection, reports_queue, reports_sync, schedule
@@ -154,6 +156,32 @@ async def runs(request: Request) -> Response:
         unchanged=unchanged_of(every),
         sync_words=sync_words,
     )
+
+
+async def budgets(request: Request) -> Response:
+    """GET /sync/budgets: how a day used GitHub's budgets, as a table."""
+    table = await _used_in_a_day(request)
+    return figure_page(request, "sync", table, chart="/sync", csv_file="/sync/budgets.csv")
+
+
+async def budgets_csv(request: Request) -> Response:
+    """GET /sync/budgets.csv"""
+    return figure_csv("budgets", await _used_in_a_day(request))
+
+
+async def _used_in_a_day(request: Request) -> TableOf:
+    reader = reader_of(request)
+    async with site_of(request).db.read() as conn:
+        readings = await reports_queue.readings(conn, reader.account_id, reader.now)
+    seen = [name for name in sync_words.BUDGETS if name in readings]
+    first = reader.now // schedule.READING_S - schedule.READINGS + 1
+    rows = []
+    for slot in range(schedule.READINGS if seen else 0):
+        shares = [readings[name][slot] for name in seen]
+        figures = tuple(None if share is None else round(share * 100) for share in shares)
+        rows.append((moment((first + slot) * schedule.READING_S, reader.zone), figures))
+    columns = tuple(f"{sync_words.BUDGETS[name]}, % used" for name in seen)
+    return TableOf("Budgets of the last 24 hours", "Half hour from", columns, tuple(rows))
 
 
 def budget_cards(
