@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from local_instance import Guest, LocalInstance, serve
-from programs import Program
 from sandbox_control import Sandbox
 from small_visit import text_of
 from small_world import enter
@@ -62,11 +61,11 @@ class Stage:
 
 
 @pytest.fixture
-async def stage(sandbox: Program, tmp_path: Path) -> AsyncIterator[Stage]:
+async def stage(changing: Sandbox, tmp_path: Path) -> AsyncIterator[Stage]:
     """bob, who follows nothing yet."""
-    github = Sandbox(sandbox.url)
+    github = changing
     bob, token, now = github.person_id("bob"), github.token("bob"), int(time.time())
-    async with serve(tmp_path, sandbox.url) as instance, Guest(instance.url, "", "bob") as guest:
+    async with serve(tmp_path, github.url) as instance, Guest(instance.url, "", "bob") as guest:
         async with instance.site.db.write() as conn:
             await people.save_account(conn, Person(bob, "bob"), [Email("bob@x.example")], now)
             await people.allow(conn, Person(bob, "bob"), "command", now)
@@ -151,3 +150,26 @@ async def test_a_second_reader_counts_what_is_stored(stage: Stage) -> None:
     async with db.read() as conn:
         at = (await schedule.cursors(conn, stage.account_id))[number, "commits"]
     assert at.items == await stage.count(commit)
+
+
+async def test_what_changed_during_a_pause_comes_after_it(stage: Stage) -> None:
+    """Though the list of changes has moved on meanwhile: resumed, the repository itself is looked at."""
+    for name in (PUBLIC, "bob/otter-cli"):
+        await stage.guest.send("/repos/add", {"repository": name})
+    await stage.work()
+    db, number = stage.instance.site.db, stage.github.repository(PUBLIC)["id"]
+    await stage.guest.send("/repos/bulk", {"one": f"pause.{number}"})
+    stage.github.change(PUBLIC, "push", message="while it was paused")
+    stage.github.change(PUBLIC, "open-issue", title="while it was paused")
+    stage.github.change("bob/otter-cli", "open-issue", title="elsewhere")
+    await stage.work()
+    await stage.work()
+    titles = select(issue.c.title).where(issue.c.title.in_(["while it was paused", "elsewhere"]))
+    async with db.read() as conn:
+        assert list((await conn.execute(titles)).scalars()) == ["elsewhere"]
+    await stage.guest.send("/repos/bulk", {"one": f"track.{number}"})
+    await stage.work()
+    async with db.read() as conn:
+        assert len(list((await conn.execute(titles)).scalars())) == 2
+        pushed = select(commit.c.sha).where(commit.c.message.like("while it was paused%"))
+        assert len(list((await conn.execute(pushed)).scalars())) == 1

@@ -32,6 +32,7 @@ async def track(conn: AsyncConnection, account_id: int, ids: Collection[int], no
     """Follow these, or go on with them, in sight."""
     await schedule.follow_repositories(conn, account_id, ids, now)
     await _set(conn, account_id, ids, hidden=False)
+    await look_again(conn, account_id, ids, now)
 
 
 async def pause(conn: AsyncConnection, account_id: int, ids: Collection[int]) -> None:
@@ -40,9 +41,9 @@ async def pause(conn: AsyncConnection, account_id: int, ids: Collection[int]) ->
 
 
 async def resume(conn: AsyncConnection, account_id: int, ids: Collection[int], now: int) -> None:
-    """Go on with these at once."""
+    """Go on with these at once, with what changed meanwhile: the lists of changes have passed it by."""
     await _set(conn, account_id, ids, state=TRACKED)
-    await schedule.request_sync(conn, account_id, now)
+    await look_again(conn, account_id, ids, now)
 
 
 async def hide(conn: AsyncConnection, account_id: int, ids: Collection[int], *, hidden: bool) -> None:
