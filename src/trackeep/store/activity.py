@@ -13,6 +13,7 @@ from trackeep.database import chunked, upsert
 from trackeep.model import Issue, Label, Person, PullRequest, Release, Repository
 from trackeep.store.comments import counts
 from trackeep.store.tables import access, person, repository
+from trackeep.store.tables_branches import branch_distance
 from trackeep.store.tables_fetched import (
     LACKS_DETAILS,
     co_author,
@@ -30,11 +31,14 @@ from trackeep.store.tables_fetched import (
     unclaimed_address,
     walked,
 )
+from trackeep.store.tables_sharing import badge
 
 GRANTED, LOST = "granted", "lost"
 FETCHED = (
     *(commit, walked, co_author, unclaimed_address, ref, ref_change),
     *(pull_request, review, review_comment, review_request, review_asked, issue, release, language),
+    # Not fetched, but made of what was.
+    *(branch_distance, badge),
 )
 # Pull requests merged this recently are asked for their details, which the time charts need.
 DETAIL_WINDOW_S = 90 * 86_400
