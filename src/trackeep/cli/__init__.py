@@ -23,6 +23,7 @@ COMMANDS = {
     "backup": ("backup", "backup", "Copy the whole database, also while it is in use."),
     "restore": ("backup", "restore", "Put a backup in the place of the database."),
     "db": ("db", "db", "Look after the database: version, soundness, space, another home."),
+    "key": ("key", "key", "The key that encrypts GitHub tokens: a new one, and the change to it."),
     "doctor": ("doctor", "doctor", "Check settings, database, broker and GitHub."),
     "healthcheck": ("doctor", "healthcheck", "Exit 0 when the local server is ready."),
     "token": ("token", "token", "API tokens: what programs use to ask an instance in your name."),
