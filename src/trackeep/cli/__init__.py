@@ -20,6 +20,7 @@ COMMANDS = {
     "sync": ("sync", "sync", "Fetch new activity now."),
     "status": ("status", "status", "Show what is followed, how fresh it is and what is left of the budgets."),
     "export": ("export", "export", "Write what you may read to a file."),
+    "import": ("import_", "import_", "Take in a database of github-to-sqlite."),
     "backup": ("backup", "backup", "Copy the whole database, also while it is in use."),
     "restore": ("backup", "restore", "Put a backup in the place of the database."),
     "db": ("db", "db", "Look after the database: version, soundness, space, another home."),
