@@ -129,17 +129,18 @@ class Database:
             )
         with self._told():
             async with self.engine.connect() as conn:
-                if self.is_sqlite:
-                    await conn.exec_driver_sql(f"pragma busy_timeout={WAIT_FOR_MIGRATION_MS}")
-                    await conn.commit()
-                    await conn.execution_options(trackeep_begin="IMMEDIATE")
+                await self._be_patient(conn, WAIT_FOR_MIGRATION_MS)
+                await conn.execution_options(trackeep_begin="IMMEDIATE")
                 async with conn.begin():
-                    if not self.is_sqlite:
-                        lock = text("select pg_advisory_xact_lock(:number)")
-                        await conn.execute(lock, {"number": _MIGRATION_LOCK})
                     await conn.run_sync(_migrate, script)
-                if self.is_sqlite:
-                    await conn.exec_driver_sql(f"pragma busy_timeout={WAIT_MS}")
+                await conn.execution_options(trackeep_begin="DEFERRED")
+                await self._be_patient(conn, WAIT_MS)
+
+    async def _be_patient(self, conn: AsyncConnection, wait_ms: int) -> None:
+        """How long SQLite waits for another writer; PostgreSQL waits as long as it takes."""
+        if self.is_sqlite:
+            await conn.exec_driver_sql(f"pragma busy_timeout={wait_ms}")
+            await conn.commit()
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
@@ -252,6 +253,8 @@ def _current(conn: Connection) -> str | None:
 
 
 def _migrate(conn: Connection, script: ScriptDirectory) -> None:
+    if conn.dialect.name != "sqlite":
+        conn.execute(text("select pg_advisory_xact_lock(:number)"), {"number": _MIGRATION_LOCK})
     current, newest = _current(conn), script.get_current_head()
     if current == newest:
         return
