@@ -32,6 +32,7 @@ from trackeep.store.tables_fetched import (
     walked,
 )
 from trackeep.store.tables_sharing import badge
+from trackeep.store.walks import FROM_FILE
 
 GRANTED, LOST = "granted", "lost"
 FETCHED = (
@@ -98,6 +99,7 @@ async def grant_access(
         for repository_id, permission in sorted(permissions.items())
     ]
     await upsert(conn, access, rows, key=["account_id", "repository_id"])
+    await _make_way(conn, permissions)
 
 
 async def renew_access(conn: AsyncConnection, account_id: int, ids: Collection[int], now: int) -> None:
@@ -109,6 +111,18 @@ async def renew_access(conn: AsyncConnection, account_id: int, ids: Collection[i
         await conn.execute(
             update(access).where(due & access.c.repository_id.in_(some)).values(checked_at=now)
         )
+
+
+async def _make_way(conn: AsyncConnection, ids: Collection[int]) -> None:
+    """Commits that came from a file go where git can bring its own, which have parents."""
+    for some in chunked(sorted(ids)):
+        these = walked.c.repository_id.in_(some) & (walked.c.account_id == FROM_FILE)
+        imported = set(await conn.scalars(select(walked.c.repository_id).distinct().where(these)))
+        for repository_id in sorted(imported):
+            for table in (commit, walked):
+                marked = select(walked.c.sha).where(walked.c.repository_id == repository_id, these)
+                place = table.c.repository_id == repository_id
+                await conn.execute(delete(table).where(place, table.c.sha.in_(marked)))
 
 
 async def lose_access(conn: AsyncConnection, account_id: int, ids: Collection[int], now: int) -> None:
