@@ -127,17 +127,18 @@ class Database:
             )
         with self._told():
             async with self.engine.connect() as conn:
-                if self.is_sqlite:
-                    await conn.exec_driver_sql(f"pragma busy_timeout={WAIT_FOR_MIGRATION_MS}")
-                    await conn.commit()
-                    await conn.execution_options(trackeep_begin="IMMEDIATE")
+                await self._be_patient(conn, WAIT_FOR_MIGRATION_MS)
+                await conn.execution_options(trackeep_begin="IMMEDIATE")
                 async with conn.begin():
-                    if not self.is_sqlite:
-                        lock = text("select pg_advisory_xact_lock(:number)")
-                        await conn.execute(lock, {"number": _MIGRATION_LOCK})
                     await conn.run_sync(_migrate, migrations)
-                if self.is_sqlite:
-                    await conn.exec_driver_sql(f"pragma busy_timeout={WAIT_MS}")
+                await conn.execution_options(trackeep_begin="DEFERRED")
+                await self._be_patient(conn, WAIT_MS)
+
+    async def _be_patient(self, conn: AsyncConnection, wait_ms: int) -> None:
+        """How long SQLite waits for another writer; PostgreSQL waits as long as it takes."""
+        if self.is_sqlite:
+            await conn.exec_driver_sql(f"pragma busy_timeout={wait_ms}")
+            await conn.commit()
 
     async def is_current(self, conn: AsyncConnection) -> bool:
         """Whether the tables are still those of this program; a newer one may have changed them since."""
@@ -254,6 +255,8 @@ def _current(conn: Connection) -> str | None:
 
 
 def _migrate(conn: Connection, migrations: Path) -> None:
+    if conn.dialect.name != "sqlite":
+        conn.execute(text("select pg_advisory_xact_lock(:number)"), {"number": _MIGRATION_LOCK})
     current, newest = _current(conn), _newest(migrations)
     if current == newest:
         return

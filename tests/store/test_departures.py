@@ -132,5 +132,5 @@ def test_every_table_of_a_repository_is_forgotten_with_it() -> None:
     """A new table with rows of repositories says in `activity` that they go with the last follower."""
     own = {table.name for table in metadata.sorted_tables if "repository_id" in table.columns}
     fetched = {table.name for table in activity.FETCHED}
-    assert own == fetched | {"follow", "access", "cursor"}
+    assert own == fetched | {"follow", "access", "cursor", "repository_tag"}
     assert account.name not in fetched

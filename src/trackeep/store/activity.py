@@ -13,6 +13,7 @@ from trackeep.database import chunked, upsert
 from trackeep.model import Issue, Label, Person, PullRequest, Release, Repository
 from trackeep.store.comments import counts
 from trackeep.store.tables import access, person, repository
+from trackeep.store.tables_branches import branch_distance
 from trackeep.store.tables_fetched import (
     LACKS_DETAILS,
     co_author,
@@ -30,11 +31,15 @@ from trackeep.store.tables_fetched import (
     unclaimed_address,
     walked,
 )
+from trackeep.store.tables_sharing import badge
+from trackeep.store.walks import FROM_FILE
 
 GRANTED, LOST = "granted", "lost"
 FETCHED = (
     *(commit, walked, co_author, unclaimed_address, ref, ref_change),
     *(pull_request, review, review_comment, review_request, review_asked, issue, release, language),
+    # Not fetched, but made of what was.
+    *(branch_distance, badge),
 )
 # Pull requests merged this recently are asked for their details, which the time charts need.
 DETAIL_WINDOW_S = 90 * 86_400
@@ -94,6 +99,7 @@ async def grant_access(
         for repository_id, permission in sorted(permissions.items())
     ]
     await upsert(conn, access, rows, key=["account_id", "repository_id"])
+    await _make_way(conn, permissions)
 
 
 async def renew_access(conn: AsyncConnection, account_id: int, ids: Collection[int], now: int) -> None:
@@ -105,6 +111,18 @@ async def renew_access(conn: AsyncConnection, account_id: int, ids: Collection[i
         await conn.execute(
             update(access).where(due & access.c.repository_id.in_(some)).values(checked_at=now)
         )
+
+
+async def _make_way(conn: AsyncConnection, ids: Collection[int]) -> None:
+    """Commits that came from a file go where git can bring its own, which have parents."""
+    for some in chunked(sorted(ids)):
+        these = walked.c.repository_id.in_(some) & (walked.c.account_id == FROM_FILE)
+        imported = set(await conn.scalars(select(walked.c.repository_id).distinct().where(these)))
+        for repository_id in sorted(imported):
+            for table in (commit, walked):
+                marked = select(walked.c.sha).where(walked.c.repository_id == repository_id, these)
+                place = table.c.repository_id == repository_id
+                await conn.execute(delete(table).where(place, table.c.sha.in_(marked)))
 
 
 async def lose_access(conn: AsyncConnection, account_id: int, ids: Collection[int], now: int) -> None:
