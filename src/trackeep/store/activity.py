@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.database import chunked, upsert
 from trackeep.model import Issue, Label, Person, PullRequest, Release, Repository
+from trackeep.store import commit_words
 from trackeep.store.comments import counts
 from trackeep.store.tables import access, person, repository
 from trackeep.store.tables_fetched import (
@@ -284,6 +285,7 @@ async def wanting_details(
 
 async def forget_activity(conn: AsyncConnection, ids: Collection[int]) -> None:
     """Delete everything fetched of these repositories; their names stay to be chosen again."""
+    await commit_words.forget(conn, ids)
     for table in _FETCHED:
         for some in chunked(sorted(ids)):
             await conn.execute(delete(table).where(table.c.repository_id.in_(some)))
