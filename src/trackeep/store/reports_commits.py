@@ -196,6 +196,8 @@ async def _keys(
     More than one query only where most rows are copies of others.
     """
     most = (limit + 1) * 4
+    after = asked.wanted.after
+    by_sha = [row for row in by_sha if after is None or (row.at, row.sha) < after]
     while True:
         found = _candidates(conn, asked, ordered=True, is_frequent=is_frequent)
         rows = list((await conn.execute(_after(asked, found).limit(most))).all())
