@@ -17,6 +17,7 @@ import trackeep.store
 from trackeep.database import Database
 from trackeep.metrics.windows import Window, compare
 from trackeep.store import tables_fetched as fetched
+from trackeep.store.search_grammar import COMMITS, parse
 
 pytestmark = pytest.mark.anyio
 
@@ -36,6 +37,8 @@ ARGUMENTS: dict[str, Any] = {
     "owner": "bob",
     "name": "secret-plan",
     "login": "bob",
+    "query": parse("repo:secret-plan author:bob", COMMITS, date(2026, 11, 23)),
+    "commits": [(SECRET, "s1")],
 }
 
 

@@ -99,7 +99,7 @@ async def _commits(request: Request, query: CommitsHere, place: Place) -> models
     async with site_of(request).db.read() as conn:
         page = await reports_commits.search(conn, reader, wanted, limit=query.limit)
     more = cursor_after(request, *page.after) if page.after else None
-    return models.Commits(items=tuple(_commit(row) for row in page.rows), next=more)
+    return models.Commits(items=tuple(commit_of(row) for row in page.rows), next=more)
 
 
 async def _pulls(request: Request, query: PullsHere, place: Place) -> models.Pulls:
@@ -128,7 +128,8 @@ def _place(full_name: str | None) -> Place:
     return owner, name
 
 
-def _commit(row: CommitRow) -> models.Commit:
+def commit_of(row: CommitRow) -> models.Commit:
+    """A commit as the JSON API gives it."""
     return models.Commit(
         repository=f"{row.owner}/{row.repository}",
         private=row.private,

@@ -48,35 +48,13 @@ EVENT_KINDS = {
 }
 
 
-async def commits(request: Request) -> Response:
-    """GET /commits"""
-    reader = reader_of(request)
-    wanted = commits_wanted(request, reader)
-    async with site_of(request).db.read() as conn:
-        found = await reports_commits.search(conn, reader, wanted)
-        stored = await reports_commits.stored(conn, reader)
-        freshness = await reports_sync.freshness(conn, reader)
-    return show(
-        request,
-        "commits.html",
-        "commits",
-        found=found,
-        days=by_day(found.rows, reader, lambda row: row.at),
-        wanted=wanted,
-        stored=stored,
-        freshness=freshness,
-        most=reports_commits.COUNTED_UP_TO,
-        next=next_page(request, found.after),
-    )
-
-
 def commits_wanted(request: Request, reader: Reader) -> reports_commits.Wanted:
     """What the query asks for: q, repo, author, since, until, by=author, only=counted, forks=no, after."""
     query = request.query_params
     since, until = bounds_in(request, reader.zone)
     after = key_in(request, 2)
     return reports_commits.Wanted(
-        words=query.get("q", "").strip()[:200],
+        words=query.get("q", "").strip(),
         repository=repository_in(request),
         author=query.get("author", "").strip()[:100],
         dated="author" if query.get("by") == "author" else "committer",

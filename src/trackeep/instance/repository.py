@@ -14,14 +14,15 @@ from starlette.responses import Response
 from trackeep.errors import NotFound, UsageError
 from trackeep.instance import charts, words
 from trackeep.instance.charts import Caption
+from trackeep.instance.commits_page import searched
 from trackeep.instance.frame import PERIOD_WORDS, address, days_of, period_of, reader_of, show
-from trackeep.instance.lists import PULL_LISTS, by_day, commits_wanted, next_page, pulls_wanted
+from trackeep.instance.lists import PULL_LISTS, commits_wanted, next_page, pulls_wanted
 from trackeep.instance.site import site_of
 from trackeep.metrics import branches as branch_metrics
 from trackeep.metrics.contributions import levels
 from trackeep.metrics.people import absence_factor
 from trackeep.metrics.windows import compare, weeks_back
-from trackeep.store import reports_commits, reports_pulls, reports_repositories, reports_repository
+from trackeep.store import reports_pulls, reports_repositories, reports_repository
 from trackeep.store.reports_access import Reader
 from trackeep.store.reports_repositories import RepositoryRow
 from trackeep.store.reports_repository import Author, AuthorKey
@@ -106,20 +107,12 @@ async def commits(request: Request) -> Response:
     asked = commits_wanted(request, reader)
     async with site_of(request).db.read() as conn:
         found = await find(conn, request, reader)
-        rows = await reports_commits.search(
-            conn, reader, replace(asked, repository=(found.owner, found.name))
-        )
-    return show_repository(
-        request,
-        "repository_commits.html",
-        found,
-        tab="commits",
-        found=rows,
-        wanted=asked,
-        days=by_day(rows.rows, reader, lambda row: row.at),
-        most=reports_commits.COUNTED_UP_TO,
-        next=next_page(request, rows.after),
-    )
+        values = await searched(conn, reader, replace(asked, repository=(found.owner, found.name)))
+    refused = values["refused"]
+    more = next_page(request, values["found"].after)
+    page = show_repository(request, "repository_commits.html", found, tab="commits", **values, next=more)
+    page.status_code = refused.status if refused else 200
+    return page
 
 
 async def branches(request: Request) -> Response:

@@ -102,6 +102,10 @@ class Query:
                 ends.append(midnight(following if one.key == "until" else first, zone))
         return max(starts, default=None), min(ends, default=None)
 
+    def without(self, one: Filter) -> Query:
+        """The same without that filter."""
+        return Query(self.terms, tuple(each for each in self.filters if each != one))
+
     def toggled(self, key: str, value: str) -> Query:
         """Without that filter where it is there, else with it."""
         kept = tuple(one for one in self.filters if (one.key, one.value, one.negated) != (key, value, False))

@@ -1,0 +1,95 @@
+"""One search over everything: the first commits, pull requests and repositories, and where the others are."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from trackeep.errors import UsageError
+from trackeep.instance.frame import reader_of, show
+from trackeep.instance.marks import marked
+from trackeep.instance.site import site_of
+from trackeep.metrics.windows import day_of
+from trackeep.store import reports_commits, reports_pulls, reports_sync, search
+from trackeep.store.reports_access import Reader
+from trackeep.store.reports_commit_details import Details, Key, details
+from trackeep.store.reports_commits import CommitPage, Wanted
+from trackeep.store.reports_pulls import PullPage
+from trackeep.store.search_grammar import COMMITS, Query, parse
+
+SHOWN = 8
+# Of these a pull request knows something, and a repository, too.
+_OF_PULLS = {"repo", "author", "is", "since", "until", "before", "after"}
+_OF_PLACES = {"repo", "owner"}
+
+
+async def page(request: Request) -> Response:
+    """GET /search"""
+    reader = reader_of(request)
+    words = request.query_params.get("q", "").strip()
+    commits, pulls = CommitPage((), 0, 0, None), PullPage((), 0, None)
+    places: tuple[search.Place, ...] = ()
+    more: dict[Key, Details] = {}
+    query, refused, place_count = Query(), None, 0
+    asked: reports_pulls.Wanted | None = None
+    async with site_of(request).db.read() as conn:
+        try:
+            query = parse(words, COMMITS, day_of(reader.now, reader.zone))
+            if query:
+                asked = pulls_like(query, reader)
+                if asked is not None:
+                    pulls = await reports_pulls.search(conn, reader, asked, limit=SHOWN)
+                if is_about_places(query):
+                    places, place_count = await search.repositories(conn, reader, query, limit=SHOWN)
+                commits = await reports_commits.search(conn, reader, Wanted(words=words), limit=SHOWN)
+                more |= await details(conn, reader, [(row.repository_id, row.sha) for row in commits.rows])
+        except UsageError as error:
+            refused = error
+        stored = await reports_commits.stored(conn, reader)
+        freshness = await reports_sync.freshness(conn, reader)
+    answer = show(
+        request,
+        "search.html",
+        "search",
+        words=words,
+        query=query,
+        refused=refused,
+        commits=commits,
+        details=more,
+        marked=marked,
+        pulls=pulls,
+        asked=asked,
+        places=places,
+        place_count=place_count,
+        stored=stored,
+        freshness=freshness,
+        most=reports_commits.COUNTED_UP_TO,
+    )
+    answer.status_code = refused.status if refused else 200
+    return answer
+
+
+def pulls_like(query: Query, reader: Reader) -> reports_pulls.Wanted | None:
+    """The same question about pull requests; None where it is about commits alone."""
+    authors = (*query.values("author"), *("me" for value in query.values("is") if value == "mine"))
+    names = query.values("repo")
+    is_simple = len(set(authors)) <= 1 and len(names) <= 1 and all("/" in name for name in names)
+    is_plain = not any([*(term.negated for term in query.terms), *(one.negated for one in query.filters)])
+    known = {one.key for one in query.filters} <= _OF_PULLS and set(query.values("is")) <= {"mine"}
+    if not (is_simple and is_plain and known):
+        return None
+    since, until = query.bounds(reader.zone)
+    owner, _, name = names[0].partition("/") if names else ("", "", "")
+    return reports_pulls.Wanted(
+        what="opened" if since is not None or until is not None else "all",
+        repository=(owner, name) if names else None,
+        author=authors[0] if authors else "",
+        words=" ".join(word for term in query.terms for word in term.words),
+        since=since,
+        until=until,
+    )
+
+
+def is_about_places(query: Query) -> bool:
+    """Whether repositories have all that is asked for: words, and where they are."""
+    return {one.key for one in query.filters} <= _OF_PLACES
