@@ -87,7 +87,7 @@ async def searched(conn: AsyncConnection, reader: Reader, wanted: Wanted) -> dic
         "refused": refused,
         "details": await details(conn, reader, [(row.repository_id, row.sha) for row in found.rows]),
         "marked": marked,
-        "most": reports_commits.COUNTED_UP_TO,
+        "most": found.most,
     }
 
 

@@ -63,7 +63,8 @@ async def page(request: Request) -> Response:
         place_count=place_count,
         stored=stored,
         freshness=freshness,
-        most=reports_commits.COUNTED_UP_TO,
+        most=commits.most,
+        most_pulls=reports_pulls.COUNTED_UP_TO,
     )
     answer.status_code = refused.status if refused else 200
     return answer

@@ -28,6 +28,8 @@ from trackeep.store.tables_fetched import commit
 from trackeep.store.tables_search import LONGEST_TEXT
 
 COUNTED_UP_TO = 10_000
+# Of words: whoever typed them narrows a search of this many hits, and counting costs more than the page.
+HITS_COUNTED_UP_TO = 1_000
 # A sha's beginning of four digits is that of few commits, however many there are.
 _MOST_BY_SHA = 1_000
 
@@ -78,12 +80,13 @@ class Wanted:
 
 @dataclass(frozen=True)
 class CommitPage:
-    """`count` is exact up to 10,000; one more means "more than that"."""
+    """`count` is exact up to `most`; one more means "more than that"."""
 
     rows: tuple[CommitRow, ...]
     count: int
     repositories: int
     after: tuple[int, str] | None
+    most: int = COUNTED_UP_TO
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,10 @@ class _Asked:
     def at(self) -> Any:
         return commit.c.authored_at if self.wanted.dated == "author" else commit.c.committed_at
 
+    @property
+    def most(self) -> int:
+        return HITS_COUNTED_UP_TO if self.query.terms else COUNTED_UP_TO
+
 
 async def search(conn: AsyncConnection, reader: Reader, wanted: Wanted, *, limit: int = 50) -> CommitPage:
     """One page of commits, newest first; a commit that is in several repositories comes once.
@@ -115,10 +122,10 @@ async def search(conn: AsyncConnection, reader: Reader, wanted: Wanted, *, limit
         return CommitPage((), 0, 0, None)
     by_sha = await _with_sha(conn, asked)
     count, repositories = await _counted(conn, asked, by_sha)
-    keys = await _keys(conn, asked, by_sha, limit, is_frequent=count > COUNTED_UP_TO)
+    keys = await _keys(conn, asked, by_sha, limit, is_frequent=count > asked.most)
     rows = await _rows(conn, asked, keys[:limit])
     after = (rows[-1].at, rows[-1].sha) if len(keys) > limit else None
-    return CommitPage(rows, count, repositories, after)
+    return CommitPage(rows, count, repositories, after, asked.most)
 
 
 def query_of(wanted: Wanted, reader: Reader) -> Query:
@@ -176,14 +183,14 @@ async def _counted(conn: AsyncConnection, asked: _Asked, by_sha: Sequence[Any]) 
     for exactly in (False, True):
         # Where most rows are copies of others, those are left out one by one.
         rows = found.where(*_first_of_its_sha(asked)) if exactly else found
-        some = rows.limit(COUNTED_UP_TO + 1).subquery()
+        some = rows.limit(asked.most + 1).subquery()
         once = select(some.c.sha, func.min(some.c.repository_id).label("place"), func.count().label("copies"))
         each = once.group_by(some.c.sha).subquery()
         totals = select(
             func.count(), func.count(func.distinct(each.c.place)), func.coalesce(func.sum(each.c.copies), 0)
         )
         count, repositories, copies = (await conn.execute(totals.select_from(each))).one()
-        if count > COUNTED_UP_TO or copies <= COUNTED_UP_TO:
+        if count > asked.most or copies <= asked.most:
             break
     return count + len(places), repositories + len({row.repository_id for row in places})
 
