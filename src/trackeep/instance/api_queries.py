@@ -65,6 +65,7 @@ class CommitsHere(_Between):
         description="What to look for, as in the search box: words, a phrase in quotes, a sha's beginning, "
         "`author:me`, `since:7d`.",
         examples=["retry -author:bob"],
+        json_schema_extra={"format": "search"},
     )
     author: Words = Field("", max_length=100, description="A login, a name, or `me`.", examples=["alice"])
     dated: Literal["committer", "author"] = Field(
@@ -87,6 +88,7 @@ class SearchQuery(_Between):
         max_length=500,
         description="What to look for, as in the search box.",
         examples=['"retry after" since:3m'],
+        json_schema_extra={"format": "search"},
     )
     repository: Name = None
 

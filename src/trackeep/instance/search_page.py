@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -23,26 +27,27 @@ _OF_PULLS = {"repo", "author", "is", "since", "until", "before", "after"}
 _OF_PLACES = {"repo", "owner"}
 
 
+@dataclass
+class Found:
+    """The first of each kind; `asked` is what was asked of pull requests, None where nothing could be."""
+
+    commits: CommitPage = field(default_factory=lambda: CommitPage((), 0, 0, None))
+    details: Mapping[Key, Details] = field(default_factory=dict)
+    asked: reports_pulls.Wanted | None = None
+    pulls: PullPage = field(default_factory=lambda: PullPage((), 0, None))
+    places: tuple[search.Place, ...] = ()
+    place_count: int = 0
+
+
 async def page(request: Request) -> Response:
     """GET /search"""
     reader = reader_of(request)
     words = request.query_params.get("q", "").strip()
-    commits, pulls = CommitPage((), 0, 0, None), PullPage((), 0, None)
-    places: tuple[search.Place, ...] = ()
-    more: dict[Key, Details] = {}
-    query, refused, place_count = Query(), None, 0
-    asked: reports_pulls.Wanted | None = None
+    found, query, refused = Found(), Query(), None
     async with site_of(request).db.read() as conn:
         try:
             query = parse(words, COMMITS, day_of(reader.now, reader.zone))
-            if query:
-                asked = pulls_like(query, reader)
-                if asked is not None:
-                    pulls = await reports_pulls.search(conn, reader, asked, limit=SHOWN)
-                if is_about_places(query):
-                    places, place_count = await search.repositories(conn, reader, query, limit=SHOWN)
-                commits = await reports_commits.search(conn, reader, Wanted(words=words), limit=SHOWN)
-                more |= await details(conn, reader, [(row.repository_id, row.sha) for row in commits.rows])
+            found = await _search(conn, reader, words, query) if query else found
         except UsageError as error:
             refused = error
         stored = await reports_commits.stored(conn, reader)
@@ -51,23 +56,30 @@ async def page(request: Request) -> Response:
         request,
         "search.html",
         "search",
+        **vars(found),
         words=words,
         query=query,
         refused=refused,
-        commits=commits,
-        details=more,
         marked=marked,
-        pulls=pulls,
-        asked=asked,
-        places=places,
-        place_count=place_count,
         stored=stored,
         freshness=freshness,
-        most=commits.most,
+        most=found.commits.most,
         most_pulls=reports_pulls.COUNTED_UP_TO,
     )
     answer.status_code = refused.status if refused else 200
     return answer
+
+
+async def _search(conn: AsyncConnection, reader: Reader, words: str, query: Query) -> Found:
+    found = Found(asked=pulls_like(query, reader))
+    found.commits = await reports_commits.search(conn, reader, Wanted(words=words), limit=SHOWN)
+    keys = [(row.repository_id, row.sha) for row in found.commits.rows]
+    found.details = await details(conn, reader, keys)
+    if found.asked is not None:
+        found.pulls = await reports_pulls.search(conn, reader, found.asked, limit=SHOWN)
+    if is_about_places(query):
+        found.places, found.place_count = await search.repositories(conn, reader, query, limit=SHOWN)
+    return found
 
 
 def pulls_like(query: Query, reader: Reader) -> reports_pulls.Wanted | None:

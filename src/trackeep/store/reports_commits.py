@@ -237,7 +237,7 @@ def _candidates(
     if not terms:
         return found.order_by(*_order(asked)) if ordered else found
     if conn.dialect.name == "postgresql":
-        found = found.where(search_text.has_words(terms))
+        found = found.where(*search_text.has_words(terms))
         # Plus nothing: what is rare is found by its words, what is frequent in the order of time.
         return found.order_by((asked.at if is_frequent else asked.at + 0).desc()) if ordered else found
     words = search_text.commit_words

@@ -19,17 +19,24 @@ from trackeep.store.tables_search import ID_BITS, LATEST
 # More alternatives than this are compared row by row instead.
 MOST_TAGS = 64
 
+_WORDS: ColumnElement[str] = literal_column('"commit".words', TSVECTOR)
 commit_words = named_table("commit_words", column("rowid"), column("commit_words"))
 
 
 # ---- PostgreSQL ---------------------------------------------------------------------------------
 
 
-def has_words(terms: Sequence[Term]) -> ColumnElement[bool]:
+def has_words(terms: Sequence[Term]) -> list[ColumnElement[bool]]:
     """Commits with all of these terms in message or author, for PostgreSQL."""
-    parts = [f"{'!' if term.negated else ''}({_in_tsquery(term)})" for term in terms]
-    words: ColumnElement[str] = literal_column('"commit".words', TSVECTOR)
-    return words.bool_op("@@")(func.to_tsquery("simple", " & ".join(parts)))
+    wanted = " & ".join(f"({_in_tsquery(term)})" for term in terms if not term.negated)
+    ruled_out = " | ".join(f"({_in_tsquery(term)})" for term in terms if term.negated)
+    found: list[ColumnElement[bool]] = []
+    if wanted:
+        found.append(_WORDS.bool_op("@@")(func.to_tsquery("simple", wanted)))
+    if ruled_out:
+        # Not as a part of the same question: an index of words would be read from end to end for it.
+        found.append(~_WORDS.bool_op("@@")(func.to_tsquery("simple", ruled_out)))
+    return found
 
 
 def _in_tsquery(term: Term) -> str:
