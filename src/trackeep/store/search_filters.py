@@ -103,10 +103,13 @@ def tags(query: Query, known: LookedUp) -> list[str]:
     """The same for SQLite's full text, as far as it can tell; it may let through more than is meant."""
     found = [] if known.places is None else [of_repositories(known.places)]
     authors = query.values("author")
-    addresses = [each for name in authors for each in known.people[name]]
-    names = [name for name in authors if not known.people[name] and name != "me"]
-    if authors and len(addresses) <= MOST_TAGS and all(words_in(name) for name in names):
-        found += [by_authors(addresses, names)] if addresses or names else []
+    # Of those only one must have written it; mine are mine besides.
+    for group in (authors, tuple("me" for value in query.values("is") if value == "mine")[:1]):
+        addresses = [each for name in group for each in known.people[name]]
+        names = [name for name in group if not known.people[name] and name != "me"]
+        can_tell = len(addresses) <= MOST_TAGS and all(words_in(name) for name in names)
+        if can_tell and (addresses or names):
+            found.append(by_authors(addresses, names))
     return found
 
 
