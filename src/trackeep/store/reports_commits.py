@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Select, func, literal, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.errors import UsageError
@@ -120,6 +120,9 @@ async def search(conn: AsyncConnection, reader: Reader, wanted: Wanted, *, limit
     asked = await _look_up(conn, reader, wanted)
     if asked.known.places == ():
         return CommitPage((), 0, 0, None)
+    if conn.dialect.name == "postgresql":
+        # A plan for all words would be none for this one: one word is in every message, another in none.
+        await conn.execute(text("set local plan_cache_mode = force_custom_plan"))
     by_sha = await _with_sha(conn, asked)
     count, repositories = await _counted(conn, asked, by_sha)
     keys = await _keys(conn, asked, by_sha, limit, is_frequent=count > asked.most)

@@ -25,7 +25,7 @@ _JOINERS = "./-@:_+<&"
 
 _SQLITE = (
     "create virtual table commit_words using fts5("
-    "message, author, tags, content='', tokenize=\"unicode61 remove_diacritics 0\")",
+    "message, author, tags, content='', columnsize=0, tokenize=\"unicode61 remove_diacritics 0\")",
     # Up to which id of `commit` the words are in.
     "create table commit_words_up_to (id integer not null)",
     "insert into commit_words_up_to values (0)",
