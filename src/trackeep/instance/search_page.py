@@ -97,7 +97,7 @@ def pulls_like(query: Query, reader: Reader) -> reports_pulls.Wanted | None:
         what="opened" if since is not None or until is not None else "all",
         repository=(owner, name) if names else None,
         author=authors[0] if authors else "",
-        words=" ".join(word for term in query.terms for word in term.words),
+        words=" ".join(term.text for term in query.terms),
         since=since,
         until=until,
     )
