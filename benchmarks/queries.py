@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import event, text
 
 from trackeep.database import Database
-from trackeep.metrics.windows import compare, day_of, weeks_back
+from trackeep.metrics.windows import compare, day_of, steps, weeks_back
 from trackeep.store import (
     activity,
     line_counts,
@@ -32,6 +32,7 @@ from trackeep.store import (
     reports_events,
     reports_mine,
     reports_pulls,
+    reports_pulse,
     reports_repositories,
     reports_repository,
     reports_sync,
@@ -178,7 +179,6 @@ def of_repository(reader: Reader, place: int, name: tuple[str, str]) -> dict[str
     found: dict[str, Question] = {
         "repository, by name": ask(reports_repositories.find, reader, *name),
         "repository, branches": ask(reports_repository.branches, reader, place),
-        "repository, people by week": ask(reports_repository.author_weeks, reader, place, since),
         "repository, pull requests": ask(reports_repository.pull_weeks, reader, place, since, 13),
     }
     for period in ("90d", "all"):
@@ -189,6 +189,11 @@ def of_repository(reader: Reader, place: int, name: tuple[str, str]) -> dict[str
             ("hours", reports_repository.hours),
         ):
             found[f"repository, {title}, {period}"] = ask(question, reader, place, window)
+        drawn = steps(since if window.start else date(2016, 1, 1), day_of(reader.now, ZONE))
+        found[f"repository, people by step, {period}"] = ask(
+            reports_repository.author_steps, reader, place, window, drawn
+        )
+        found[f"repository, lines, {period}"] = ask(reports_pulse.lines, reader, place, window, drawn)
     return found
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
-from trackeep.settings_table import SETTINGS, Setting
+from trackeep.cli.config import reference
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "configuration.md"
 INTRODUCTION = """\
@@ -23,7 +22,6 @@ Where the last column says so, the value may stand in a file instead, whose path
 with `_FILE` at its end (`TRACKEEP_SECRET_KEY_FILE=/run/secrets/key`): for the secrets of Docker, Kubernetes
 and systemd.
 """
-HEAD = "| setting | default | meaning | as a file |\n|---|---|---|---|"
 
 
 def main() -> int:
@@ -33,24 +31,7 @@ def main() -> int:
 
 def text() -> str:
     """The whole page."""
-    of = {
-        title: [setting for setting in SETTINGS if setting.program == program]
-        for title, program in (
-            ("Instance", "instance"),
-            ("OAuth service", "broker"),
-            ("Both programs", "both"),
-        )
-    }
-    return "\n".join([INTRODUCTION, *(_section(title, settings) for title, settings in of.items())])
-
-
-def _section(title: str, settings: Iterable[Setting]) -> str:
-    return "\n".join([f"## {title}", "", HEAD, *map(_row, settings), ""])
-
-
-def _row(setting: Setting) -> str:
-    as_file = "yes" if setting.may_be_a_file else ""
-    return f"| `{setting.name}` | {setting.default} | {setting.meaning} | {as_file} |".replace("  |", " |")
+    return f"{INTRODUCTION}\n{reference()}"
 
 
 if __name__ == "__main__":

@@ -73,6 +73,7 @@ class InstanceSettings:
     github_client_id: str = ""
     github_client_secret: str = field(default="", repr=False)
     github_app_slug: str = ""
+    metrics_token: str = field(default="", repr=False)
     # 0: none are made by the clock.
     backup_hours: int = 0
     backup_keep: int = 7
@@ -147,6 +148,7 @@ def instance_settings(environ: Mapping[str, str]) -> InstanceSettings:
         github_client_id=env.text("GITHUB_CLIENT_ID", ""),
         github_client_secret=env.secret("GITHUB_CLIENT_SECRET"),
         github_app_slug=env.text("GITHUB_APP_SLUG", ""),
+        metrics_token=env.secret("TRACKEEP_METRICS_TOKEN", least=16),
         backup_hours=env.number("TRACKEEP_BACKUP_HOURS", 0, 0, 8_760),
         backup_keep=env.number("TRACKEEP_BACKUP_KEEP", 7, 1, 10_000),
     )
@@ -207,18 +209,11 @@ def cookie_name(base_url: str, name: str) -> str:
     return f"__Host-{name}" if parts.path in ("", "/") else f"__Secure-{name}"
 
 
-# Names that later versions will know: said, so that nobody believes they work.
-NOT_YET = ("TRACKEEP_METRICS_TOKEN",)
-
-
 def _unknown_names(environ: Mapping[str, str]) -> tuple[str, ...]:
     warnings = []
     for name in sorted(environ):
         plain = name.removesuffix("_FILE")
         if not name.startswith("TRACKEEP_") or name in KNOWN_NAMES or plain in KNOWN_NAMES:
-            continue
-        if plain in NOT_YET:
-            warnings.append(f"{name} has no effect in this version.")
             continue
         near = difflib.get_close_matches(name, KNOWN_NAMES, n=1, cutoff=0.8)
         meant = f" Did you mean {near[0]}?" if near else ""

@@ -13,9 +13,10 @@ import structlog
 from trackeep.environment import LogSettings
 
 # GitHub's token shapes (https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/
-# about-authentication-to-github#githubs-token-formats), JWTs, our own tokens, and secrets in a query.
+# about-authentication-to-github#githubs-token-formats), JWTs, our own tokens, the addresses of badges,
+# and secrets in a query.
 _SECRETS = re.compile(
-    r"gh[a-z]_[A-Za-z0-9._-]{20,}|github_pat_\w{20,}|tk_[A-Za-z0-9_-]{20,}"
+    r"gh[a-z]_[A-Za-z0-9._-]{20,}|github_pat_\w{20,}|t[kf]_[A-Za-z0-9_-]{20,}|(?<=/b/)[A-Za-z0-9_-]{20,}"
     # Bounded: else a long text of nothing but beginnings would be read anew from each of them.
     r"|eyJ[A-Za-z0-9_-]{8,512}\.[A-Za-z0-9_.-]{8,}"
     r"|(?<=code=)[^&\s\"']+|(?<=token=)[^&\s\"']+|(?<=code_verifier=)[^&\s\"']+|(?<=state=)[^&\s\"']+"

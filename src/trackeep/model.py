@@ -244,3 +244,13 @@ class Waiting:
     until: float = 0.0
     refusals: Mapping[str, int] = field(default_factory=dict)
     spent: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check of a program saw: `state` is ok, warning or error."""
+
+    check: str
+    state: str
+    sentence: str
+    hint: str = ""

@@ -123,6 +123,14 @@ SETTINGS = (
         is_secret=True,
     ),
     Setting(
+        "TRACKEEP_METRICS_TOKEN",
+        "none: no `/metrics`",
+        "guards the figures for Prometheus, see [monitoring](monitoring.md)",
+        INSTANCE,
+        "metrics_token",
+        is_secret=True,
+    ),
+    Setting(
         "GITHUB_TOKEN",
         "none",
         "a personal access token, for `trackeep sync` without a sign-in",

@@ -71,10 +71,12 @@ def test_an_unknown_name_is_a_warning_with_the_nearest_known_one() -> None:
     )
 
 
-def test_a_setting_of_a_later_version_is_a_warning() -> None:
-    """Nobody believes that something works which this version does not have."""
+def test_a_metrics_token_is_a_secret() -> None:
+    """Long enough not to be guessed, and never written out with the other settings."""
     settings = instance_settings({"TRACKEEP_METRICS_TOKEN": "t" * 40})
-    assert settings.warnings == ("TRACKEEP_METRICS_TOKEN has no effect in this version.",)
+    assert settings.metrics_token == "t" * 40 and "t" * 40 not in repr(settings)
+    with pytest.raises(SettingsError, match="TRACKEEP_METRICS_TOKEN is shorter than 16 bytes"):
+        instance_settings({"TRACKEEP_METRICS_TOKEN": "short"})
 
 
 def test_plain_http_to_github_is_for_this_computer_only() -> None:

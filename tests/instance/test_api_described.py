@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 from small_world import ALICE, fill
 
+from trackeep import web
 from trackeep.database import Database
 from trackeep.instance.api_schema import document
 from trackeep.store import api_tokens
@@ -43,7 +45,7 @@ PROMISED = [
 ]
 DESCRIBED = document("http://localhost")
 OPERATIONS = [(path, method) for path, item in DESCRIBED["paths"].items() for method in item]
-EXAMPLES = 20
+EXAMPLES, FEWER_EXAMPLES = 20, 5
 # What the description can only say in words: no cursor but our own, no day before there were computers.
 schemathesis.openapi.format("cursor", st.just(""))
 schemathesis.openapi.format("date", st.dates(date(1970, 1, 1), date(2100, 1, 1)).map(str))
@@ -83,19 +85,48 @@ def api(program: Program) -> Any:
     return schemathesis.openapi.from_url(f"{program.url}/api/openapi.json")
 
 
+@pytest.fixture(scope="module")
+def below(folder: Path, token: str) -> Iterator[Program]:
+    """The same data at an address with a path; `url` is that address."""
+    listener = web.bind("127.0.0.1", 0)
+    port = listener.getsockname()[1]
+    listener.close()
+    url = f"http://localhost:{port}/t"
+    env = {"TRACKEEP_DATA_DIR": str(folder), "TRACKEEP_BASE_URL": url}
+    running = start("serve", "--no-worker", "--port", str(port), env=env)
+    assert running.url == url
+    yield running
+    running.stop()
+
+
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
 def test_chance_finds_nothing_that_is_not_described(
     program: Program, token: str, api: Any, path: str, method: str
 ) -> None:
     """No failure of ours, and no status, header, type or body but those that are described."""
-    operation = api[path][method]
+    by_chance(program, token, api[path][method], EXAMPLES)
+
+
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+def test_nor_below_a_path(below: Program, token: str, path: str, method: str) -> None:
+    """The description of an instance that is not at the root leads to where it is, and holds there."""
+    by_chance(below, token, described(f"{below.url}/api/openapi.json")[path][method], FEWER_EXAMPLES)
+
+
+@cache
+def described(url: str) -> Any:
+    return schemathesis.openapi.from_url(url)
+
+
+def by_chance(program: Program, token: str, operation: Any, examples: int) -> None:
+    """Ask with good data and bad, where the description itself says."""
     # Without parameters there is nothing to get wrong.
     modes = list(GenerationMode) if operation.query or operation.body else [GenerationMode.POSITIVE]
     with requests.Session() as session:
         for mode in modes:
 
             @settings(
-                max_examples=EXAMPLES,
+                max_examples=examples,
                 derandomize=True,
                 database=None,
                 suppress_health_check=list(HealthCheck),
@@ -126,6 +157,7 @@ def test_the_description_is_one() -> None:
 
 def test_it_says_where_it_is(program: Program) -> None:
     """Anybody may fetch it, and its server is this instance."""
+    schemathesis.openapi.from_url(f"{program.url}/api/openapi.json").validate()
     served = requests.get(f"{program.url}/api/openapi.json", timeout=10).json()
     assert [one["url"] for one in served["servers"]] == [program.url]
     below = document("https://example.org/t")

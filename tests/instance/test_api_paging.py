@@ -165,3 +165,24 @@ async def test_noise_is_no_cursor(shared: Api, text: str) -> None:
     """Nor is what is no text of ours at all, however long."""
     alice = await shared.token()
     assert (await shared.ask("GET", f"/commits?cursor={text}", alice)).problem == "bad_request"
+
+
+LISTS = (
+    *("/repos", "/commits", "/pulls", "/activity", "/repos/fernhill/atlas/commits"),
+    *("/repos/fernhill/atlas/pulls", "/repos/fernhill/atlas/branches"),
+)
+ODD = (2**63 - 1, -(2**63) + 1, 2**31, -1, "", "x", "\x01", "\U0001f600" * 200, None, True, 1.5, [], {})
+
+
+async def test_a_forged_part_of_a_cursor_is_no_failure(tmp_path: Path, database_url: str) -> None:
+    """Each part of each list's cursor made as odd as can be: a page or a refusal, from both databases."""
+    async with small_api(tmp_path, database_url=database_url) as api:
+        alice = await api.token()
+        for path in LISTS:
+            cursor = (await api.get(f"{path}?limit=1", alice))["next"]
+            question, *key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+            for place, odd in [(place, odd) for place in range(len(key)) for odd in ODD]:
+                forged = [question, *key[:place], odd, *key[place + 1 :]]
+                text = base64.urlsafe_b64encode(json.dumps(forged).encode()).decode().rstrip("=")
+                reply = await api.ask("GET", f"{path}?limit=500&cursor={text}", alice)
+                assert reply.status in (200, 400), (path, forged, reply.text)

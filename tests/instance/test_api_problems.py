@@ -30,7 +30,10 @@ async def alice(api: Api) -> str:
 @pytest.mark.parametrize(
     ("method", "path", "status", "problem"),
     [
+        ("GET", "", 404, "not_found"),
         ("GET", "/", 404, "not_found"),
+        ("GET", "/a%0Ab", 404, "not_found"),
+        ("GET", "/repos/fern%0Ahill/atlas", 422, "invalid"),
         ("GET", "/nothing", 404, "not_found"),
         ("GET", "/repos/", 404, "not_found"),
         ("GET", "/repos/fernhill/nothing", 404, "not_found"),

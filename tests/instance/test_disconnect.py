@@ -176,7 +176,7 @@ async def test_the_command_line_disconnects_too(stage: Stage) -> None:
     living = stage.living()
     env = environment({**github_environment(stage.github.url), "TRACKEEP_DATA_DIR": str(stage.folder)})
     env |= {"TRACKEEP_BASE_URL": stage.instance.url, "TRACKEEP_BROKER_URL": stage.broker.url}
-    said = await asyncio.to_thread(lambda: run("user", "disconnect", "alice", env=env))
+    said = await asyncio.to_thread(lambda: run("user", "disconnect", "alice", "--yes", env=env))
     assert said.returncode == 0, said.stderr
     assert "GitHub ended the token" in said.stdout
     assert (stage.living(), await stage.count(connection)) == (living - 1, 0)

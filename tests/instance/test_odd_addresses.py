@@ -34,4 +34,7 @@ async def test_odd_addresses_are_refused_or_understood(
         await fill(instance.site.db, instance.site.now())
         await enter(instance, alice)
         assert {path: (await alice.open(path)).status for path in REFUSED} == dict.fromkeys(REFUSED, 400)
+        # A line break in the path: our own page says that there is nothing.
+        nothing = await alice.open("/commits%0Ax")
+        assert (nothing.status, "There is no page at this address" in nothing.text) == (404, True)
         assert {path: (await alice.open(path)).status for path in SHOWN} == dict.fromkeys(SHOWN, 200)

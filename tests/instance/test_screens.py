@@ -39,6 +39,17 @@ PAGES = [
     "/r/fernhill/atlas/pulls?list=merged",
     "/r/fernhill/atlas/commits",
     "/r/fernhill/atlas/branches",
+    "/r/fernhill/atlas/branches?view=stale",
+    "/r/fernhill/atlas/contributors",
+    "/r/fernhill/atlas/contributors?bots=1&period=all",
+    "/r/fernhill/atlas/frequency",
+    "/r/fernhill/atlas/frequency?period=custom&since=2026-10-01",
+    "/r/fernhill/atlas/activity",
+    "/r/fernhill/atlas/activity?kind=merged&who=alice",
+    "/r/fernhill/atlas/charts/frequency",
+    "/r/fernhill/atlas/charts/languages",
+    "/branches",
+    "/branches?view=yours&q=topic&pick=fernhill/atlas:topic",
     "/pulls",
     "/pulls?list=open",
     "/pulls?q=pull",
@@ -46,13 +57,20 @@ PAGES = [
     "/commits?q=change&author=me&only=counted&by=author",
     "/activity",
     "/activity?day=2026-11-20",
+    "/activity?who=bob&repo=fernhill/atlas&since=2026-11-01&kind=branch",
+    "/?period=custom&since=2026-11-01&until=2026-11-10",
     "/sync",
     "/settings",
     "/settings/github",
     "/settings/sessions",
     "/settings/danger",
+    "/settings/tokens",
+    "/settings/badges",
+    "/settings/feeds",
+    "/settings/feeds?repo=fernhill/atlas",
     "/settings/export",
     "/privacy",
+    "/api/docs",
     "/shortcuts",
 ]
 
@@ -214,8 +232,9 @@ async def test_a_repositorys_numbers_name_their_windows(tmp_path: Path) -> None:
     assert "Merged pull requests 3 " in page
     assert "12 weeks that end today: 8 opened, 2 merged" in page
     assert "Opened Merged View as table" in page
-    assert "3 people and 1 bot made 7 commits on main" in page
-    assert "Commits in the last 90 days, merges and 1 by bots left out" in page
+    assert "3 authors and 1 bot pushed 7 commits to main and 8 to all branches" in page
+    assert "lines —, 0 of 7 measured, merges excluded" in page
+    assert "Commits to main in the last 90 days, merges and bots left out" in page
 
 
 async def test_a_repository_is_as_fresh_as_the_dashboard(tmp_path: Path) -> None:
@@ -410,13 +429,27 @@ def test_every_screen_is_in_the_list() -> None:
         re.sub(r"[?].*", "", path).replace("fernhill/atlas", "{owner}/{name}").replace("weeks", "{chart}")
         for path in PAGES
     }
-    signing = {"/setup", "/signin", "/auth/login", "/auth/callback", "/auth/other", "/healthz", "/readyz"}
+    signing = {
+        "/setup",
+        "/signin",
+        "/auth/login",
+        "/auth/callback",
+        "/auth/other",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+    }
     # The owner's own pages are tested with the settings.
-    signing |= {"/auth/github/callback", "/settings/users"}
+    signing |= {"/auth/github/callback", "/settings/users", "/settings/system"}
     machines = {
         "/.well-known/oauth-client",
         "/calendar.csv",
         "/sync/events",
+        "/api/openapi.json",
+        "/b/{secret}.svg",
+        "/feeds/{token}/activity.atom",
+        "/feeds/{token}/pulls.atom",
+        "/feeds/{token}/r/{owner}/{name}/activity.atom",
         "/r/{owner}/{name}/charts/{chart}.csv",
     }
     pages = {route.path for route in ROUTES if route.methods and "GET" in route.methods}

@@ -37,12 +37,16 @@ class Running:
             self._ready.set_result((instance, guest.cookies["localhost"]))
             await self._end.wait()
 
-    async def change(self, table: object, **values: object) -> None:
+    async def write(self, statement: object) -> None:
         async with self.instance.site.db.write() as conn:
-            await conn.execute(update(table).values(**values))  # type: ignore[arg-type]  # any table
+            await conn.execute(statement)  # type: ignore[call-overload]  # any statement
+
+    def run(self, statement: object) -> None:
+        """Change what is stored while the browser looks on."""
+        asyncio.run_coroutine_threadsafe(self.write(statement), self._loop).result(30)
 
     def do(self, table: object, **values: object) -> None:
-        asyncio.run_coroutine_threadsafe(self.change(table, **values), self._loop).result(30)
+        self.run(update(table).values(**values))  # type: ignore[arg-type]  # any table
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._end.set)

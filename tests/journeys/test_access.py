@@ -104,7 +104,9 @@ def addresses(method: str) -> list[str]:
         if method not in (route.methods or ()):
             continue
         path = route.path.replace("{owner}", OWNER).replace("{name}", NAME)
-        charts = ("weeks", "hours", "authors") if "{chart}" in path else ("",)
+        path = path.replace("{token}", "x").replace("{secret}", "x")
+        charts = ("weeks", "hours", "authors", "contributors", "frequency", "languages")
+        charts = charts if "{chart}" in path else ("",)
         found += [path.replace("{chart}", chart) for chart in charts]
     return found
 

@@ -45,7 +45,7 @@ def test_a_token_from_making_to_its_end(home: dict[str, str]) -> None:
     assert token not in listed
     assert one["expires_at"] - one["created_at"] == 90 * 86_400
     ends = [
-        run("token", "revoke", str(one["id"]), "--account", who, env=home)
+        run("token", "revoke", str(one["id"]), "--yes", "--account", who, env=home)
         for who in ("bob", "alice", "alice")
     ]
     assert [done.returncode for done in ends] == [6, 0, 6]

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from copy_of_github import differences
-from programs import Program, environment, github_environment, run
+from programs import Program, environment, github_environment, run, start
 from sandbox_control import Sandbox
 
 from trackeep import __version__
@@ -268,6 +268,43 @@ def test_a_weak_webhook_secret_stops_the_start(at_home: dict[str, str]) -> None:
     assert done.returncode == 2
     assert "TRACKEEP_WEBHOOK_SECRET is shorter than 16 bytes" in done.stderr
     assert "openssl rand -hex 32" in done.stderr and "only-15-letters" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "check", "state", "word"),
+    [
+        ({"TRACKEEP_BASE_URL": "https://box.example"}, "cookies", "ok", "__Host-session"),
+        ({"TRACKEEP_BASE_URL": "https://box.example/t"}, "cookies", "ok", "__Secure-session"),
+        ({"TRACKEEP_BASE_URL": "http://box.lan"}, "cookies", "warning", "unencrypted"),
+        ({"TRACKEEP_BASE_URL": "https://box.example"}, "proxy headers", "ok", "127.0.0.0/8"),
+        (
+            {"TRACKEEP_BASE_URL": "https://box.example", "TRACKEEP_HOST": "0.0.0.0"},
+            "proxy headers",
+            "warning",
+            "not trusted",
+        ),
+    ],
+)
+def test_doctor_looks_at_the_way_from_browsers(
+    at_home: dict[str, str], change: dict[str, str], check: str, state: str, word: str
+) -> None:
+    """How cookies are kept, and whether a proxy elsewhere would be believed."""
+    findings = json.loads(run("doctor", "--json", env={**at_home, **change}).stdout)["findings"]
+    found = next(each for each in findings if each["check"] == check)
+    assert found["state"] == state and word in found["sentence"]
+
+
+def test_doctor_finds_an_address_that_leads_elsewhere(at_home: dict[str, str]) -> None:
+    """While the server runs, its public address must answer, too."""
+    server = start("serve", "--port", "0", "--no-worker", env=at_home)
+    try:
+        here = {**at_home, "TRACKEEP_PORT": server.url.rpartition(":")[2]}
+        for base_url, state in ((server.url, "ok"), ("http://localhost:9", "warning")):
+            asked = run("doctor", "--json", env={**here, "TRACKEEP_BASE_URL": base_url})
+            states = {each["check"]: each["state"] for each in json.loads(asked.stdout)["findings"]}
+            assert states["base URL"] == state
+    finally:
+        server.stop()
 
 
 def test_doctor_says_what_is_broken(at_home: dict[str, str], tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ async def test_everybody_is_there_once(sandbox: Program, tmp_path: Path) -> None
         async with instance.site.db.write() as conn:
             await people.make_owner(conn, github.person_id())
         await enter(instance, guest, github.person_id())
-        page = (await guest.open("/r/fernhill/atlas?period=all")).text
+        page = (await guest.open("/r/fernhill/atlas/contributors?period=all")).text
         true = contributors(github, "fernhill/atlas", 0)
         row = r'<li class="person">.*?href="([^"]+)">([^<]+)</a><span class="meta">([\d,]+) commit'
         rows = [[html.unescape(part) for part in found] for found in re.findall(row, page)]

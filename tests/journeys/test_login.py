@@ -120,11 +120,11 @@ async def test_the_operator_says_who_may_enter(
         assert [(row["login"], row["role"]) for row in listed] == [("alice", "owner"), ("bob", "member")]
         assert (await trackeep("user", "make-owner", "bob", env=env)).returncode == 0
         assert not await alice.is_signed_in()
-        assert (await trackeep("user", "remove", "mallory", env=env)).returncode == 6
+        assert (await trackeep("user", "remove", "mallory", "--yes", env=env)).returncode == 6
         recovery = (await trackeep("user", "make-owner", env=env)).stdout.strip()
         await alice.set_up(recovery.partition("code=")[2])
         assert (await alice.sign_in()).status == 303
-        assert (await trackeep("user", "remove", "bob", env=env)).returncode == 0
+        assert (await trackeep("user", "remove", "bob", "--yes", env=env)).returncode == 0
         assert not await bob.is_signed_in()
 
 

@@ -6,6 +6,7 @@ import runpy
 from rules.source import ROOT
 
 from trackeep.cli import COMMANDS
+from trackeep.instance.explanations import EXPLANATIONS
 from trackeep.settings_table import KNOWN_NAMES, SETTINGS
 
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
@@ -49,3 +50,12 @@ def test_every_room_is_in_the_architecture() -> None:
     for path in sorted((ROOT / "src" / "trackeep").iterdir()):
         if not path.name.startswith("__") and (path.is_dir() or path.suffix == ".py"):
             assert f"`{path.stem}" in text or f"{path.stem}/`" in text, path.name
+
+
+def test_every_explanation_is_shown() -> None:
+    """Each explanation of a figure is behind a button of some page."""
+    room = ROOT / "src" / "trackeep" / "instance"
+    pages = "".join(path.read_text() for path in room.glob("templates/*.html"))
+    tiles = (room / "dashboard.py").read_text()
+    for key in EXPLANATIONS:
+        assert f'how("{key}"' in pages or f'            "{key}",' in tiles or f'Tile("{key}"' in tiles, key

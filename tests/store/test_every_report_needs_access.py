@@ -6,6 +6,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -15,8 +16,9 @@ from sqlalchemy import Table, delete
 
 import trackeep.store
 from trackeep.database import Database
-from trackeep.metrics.windows import Window, compare
+from trackeep.metrics.windows import Window, compare, steps
 from trackeep.store import tables_fetched as fetched
+from trackeep.store.reports_access import Reader
 
 pytestmark = pytest.mark.anyio
 
@@ -31,6 +33,7 @@ ARGUMENTS: dict[str, Any] = {
     "last": date(2026, 11, 23),
     "since": 0,
     "weeks": 40,
+    "steps": steps(date(2026, 1, 1), date(2026, 11, 23)),
     "repository_id": SECRET,
     "ids": [SECRET],
     "owner": "bob",
@@ -64,10 +67,10 @@ async def db(database_url: str) -> AsyncIterator[Database]:
         await database.close()
 
 
-async def answer(db: Database, module: Any, function: Any, account_id: int) -> Any:
+async def answer(db: Database, module: Any, function: Any, who: Reader) -> Any:
     parameters = inspect.signature(function).parameters
     assert "reader" in parameters, f"{function.__qualname__} reads activity for nobody in particular"
-    given: dict[str, Any] = {"reader": reader(account_id), **ARGUMENTS}
+    given: dict[str, Any] = {"reader": who, **ARGUMENTS}
     if "wanted" in parameters:
         given["wanted"] = module.Wanted(repository=("bob", "secret-plan"))
     needed = [each.name for each in parameters.values() if each.default is each.empty and each.name != "conn"]
@@ -75,8 +78,9 @@ async def answer(db: Database, module: Any, function: Any, account_id: int) -> A
         return await function(conn, **{name: given[name] for name in needed})
 
 
-async def answers(db: Database, account_id: int) -> dict[str, Any]:
-    return {name: await answer(db, *question, account_id) for name, question in QUESTIONS.items()}
+async def answers(db: Database, account_id: int, *, is_public: bool = False) -> dict[str, Any]:
+    who = replace(reader(account_id), is_public=is_public)
+    return {name: await answer(db, *question, who) for name, question in QUESTIONS.items()}
 
 
 async def add_to_the_secret(db: Database) -> None:
@@ -129,6 +133,15 @@ async def test_what_others_may_read_changes_nothing(db: Database, account_id: in
     assert "secret-plan" not in repr(before)
     await forget_the_secret(db)
     assert await answers(db, account_id) == before
+
+
+async def test_what_is_private_changes_nothing_for_the_public(db: Database) -> None:
+    """Bob himself, asked as everybody at GitHub would be answered: his repository is not there."""
+    await add_to_the_secret(db)
+    before = await answers(db, BOB, is_public=True)
+    assert "secret-plan" not in repr(before)
+    await forget_the_secret(db)
+    assert await answers(db, BOB, is_public=True) == before
 
 
 async def test_who_may_read_gets_answers(db: Database) -> None:

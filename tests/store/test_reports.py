@@ -11,7 +11,7 @@ from small_world import ALICE, ATLAS, BOB, MALLORY, NOW, UTC, at, fill, reader
 from sqlalchemy import event, select, update
 
 from trackeep.database import Database
-from trackeep.metrics.windows import Window, compare
+from trackeep.metrics.windows import Window, compare, steps
 from trackeep.store import (
     reports,
     reports_commits,
@@ -298,7 +298,9 @@ async def test_a_borrowed_name_is_not_the_account(db: Database) -> None:
         await conn.execute(update(fetched.commit).where(stranger).values(author_name="bob"))
     async with db.read() as conn:
         authors = await reports_repository.authors(conn, reader(), ATLAS, THIRTY.current)
-        weeks = await reports_repository.author_weeks(conn, reader(), ATLAS, date(2026, 8, 25))
+        quarter = compare("90d", NOW, reader().zone).current
+        drawn = steps(date(2026, 8, 25), date(2026, 11, 23))
+        weeks = await reports_repository.author_steps(conn, reader(), ATLAS, quarter, drawn)
         wanted = reports_commits.Wanted(author="alice", repository=("fernhill", "atlas"), everything=False)
         alices = await reports_commits.search(conn, reader(), wanted)
     commits = {one.key: one.commits for one in authors}

@@ -11,9 +11,10 @@ import click
 
 from trackeep.cli.broker_keys import keys_file_option
 from trackeep.cli.conventions import json_option
-from trackeep.cli.doctor import Finding, checked, github_answers, say_findings
+from trackeep.cli.doctor import checked, github_answers, say_findings
 from trackeep.cli.edge import finish
 from trackeep.cli.output import done, show_json
+from trackeep.model import Finding
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -63,7 +63,10 @@ def list_(account: str | None, as_json: bool, as_jsonl: bool, **asked: Any) -> N
 @json_option
 @jsonl_option
 def search(words: tuple[str, ...], account: str | None, as_json: bool, as_jsonl: bool, **asked: Any) -> None:
-    """Commits whose message or author has all of WORDS, or whose sha begins with them."""
+    """Commits whose message or author has all of WORDS, or whose sha begins with them.
+
+    Words are what the search field of the pages takes. Put -- before those that begin with a hyphen.
+    """
     _show(account, " ".join(words), asked, as_json=as_json, as_jsonl=as_jsonl)
 
 
@@ -106,9 +109,9 @@ def _table(found: CommitPage, reader: Reader, nothing: str) -> Listing:
     from trackeep.instance import words
 
     def items() -> Iterable[Any]:
-        from trackeep.instance.api_lists import commit_from
+        from trackeep.instance.api_lists import commit_of
 
-        return [commit_from(row).model_dump(mode="json") for row in found.rows]
+        return [commit_of(row).model_dump(mode="json") for row in found.rows]
 
     columns = (
         Column("commit"),

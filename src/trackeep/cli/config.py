@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from trackeep.environment import BrokerSettings, InstanceSettings
 
 HIDDEN = "********"
-TITLES = {"instance": "The instance", "broker": "The OAuth service", "both": "Both"}
+TITLES = {"instance": "Instance", "broker": "OAuth service", "both": "Both programs"}
+HEAD = "| setting | default | meaning | as a file |\n|---|---|---|---|"
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,13 @@ def docs(as_json: bool) -> None:
                     "meaning": setting.meaning.replace("`", ""),
                     "program": setting.program,
                     "secret": setting.is_secret,
+                    "as_file": setting.may_be_a_file,
                 }
                 for setting in SETTINGS
             ]
         )
         return
-    click.echo(reference())
+    click.echo(reference().rstrip())
 
 
 def show_effective(found: Iterable[Effective], *, with_source: bool, as_json: bool) -> None:
@@ -100,17 +102,17 @@ def effective(
 
 def reference() -> str:
     """The tables of all settings, by program."""
-    parts = []
-    for program, title in TITLES.items():
-        rows = [
-            f"| `{setting.name}` | {setting.default} | {setting.meaning} |"
-            for setting in SETTINGS
-            if setting.program == program
-        ]
-        parts.append(
-            "\n".join([f"## {title}", "", "| setting | default | meaning |", "|---|---|---|", *rows])
+    return "\n".join(
+        "\n".join(
+            [f"## {title}", "", HEAD, *(_row(each) for each in SETTINGS if each.program == program), ""]
         )
-    return "\n\n".join(parts)
+        for program, title in TITLES.items()
+    )
+
+
+def _row(setting: Setting) -> str:
+    as_file = " yes |" if setting.may_be_a_file else " |"
+    return f"| `{setting.name}` | {setting.default} | {setting.meaning} |{as_file}"
 
 
 def _shown(setting: Setting, value: Any) -> str:

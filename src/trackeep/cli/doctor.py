@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from trackeep.cli.edge import finish, settings_of
+from trackeep.model import Finding
 
 if TYPE_CHECKING:
     import aiohttp
 
     from trackeep.environment import GitHubAddresses, InstanceSettings
-
-_SPARE_BYTES = 200 * 1024 * 1024
 _SKEW_S = 60
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What one check saw: `state` is ok, warning or error."""
-
-    check: str
-    state: str
-    sentence: str
-    hint: str = ""
 
 
 @click.command()
@@ -93,45 +81,20 @@ _MARKS = {"ok": "✓", "warning": "!", "error": "✗"}
 async def _examine(settings: InstanceSettings) -> list[Finding]:
     import aiohttp
 
+    from trackeep.cli.doctor_address import way_here
+    from trackeep.instance import checks
+
     timeout = aiohttp.ClientTimeout(total=10)
     async with aiohttp.ClientSession(timeout=timeout) as http:
-        findings = [Finding("settings", "ok", f"public address {settings.base_url}, no mistakes.")]
-        findings += [Finding("settings", "warning", warning) for warning in settings.warnings]
-        findings += _cleartext(settings)
-        findings += _webhook(settings)
+        findings = checks.of_settings(settings)
         findings.append(await checked("database", lambda: _database(settings)))
         findings.append(await checked("key", lambda: _key(settings)))
-        findings.append(_disk(settings))
+        findings.append(checks.of_disk(settings))
+        findings += await way_here(http, settings)
         findings.append(await checked("GitHub", lambda: github_answers(http, settings.github)))
         if settings.broker_url:
             findings.append(await checked("broker", lambda: _broker(http, settings)))
     return findings
-
-
-def _cleartext(settings: InstanceSettings) -> list[Finding]:
-    from urllib.parse import urlsplit
-
-    from trackeep.environment import is_loopback_host
-
-    parts = urlsplit(settings.base_url)
-    if parts.scheme == "https" or is_loopback_host(parts.hostname or ""):
-        return []
-    hint = "Put a proxy with https before it; a public address cannot sign in without."
-    return [Finding("settings", "warning", "The public address is not encrypted.", hint)]
-
-
-def _webhook(settings: InstanceSettings) -> list[Finding]:
-    from urllib.parse import urlsplit
-
-    from trackeep.instance.client_document import is_public_host
-    from trackeep.instance.webhooks import PATH
-
-    if not settings.webhook_secret:
-        return []
-    if not is_public_host(urlsplit(settings.base_url).hostname or ""):
-        sentence = f"GitHub cannot deliver to {settings.base_url}{PATH}."
-        return [Finding("webhook", "warning", sentence, "It needs an address that the internet reaches.")]
-    return [Finding("webhook", "ok", f"GitHub may deliver to {settings.base_url}{PATH}.")]
 
 
 async def checked(name: str, check: Callable[[], Awaitable[Finding]]) -> Finding:
@@ -152,28 +115,20 @@ async def checked(name: str, check: Callable[[], Awaitable[Finding]]) -> Finding
 
 async def _database(settings: InstanceSettings) -> Finding:
     from trackeep.database import Database
+    from trackeep.instance import checks
 
     db = await Database.open(settings.database_url)
-    kind = "SQLite" if db.is_sqlite else "PostgreSQL"
+    version = await db.version()
     await db.close()
-    return Finding("database", "ok", f"{kind}, tables up to date.")
+    # Opening brought the tables up to date.
+    return checks.of_database("SQLite" if db.is_sqlite else "PostgreSQL", version, is_current=True)
 
 
 async def _key(settings: InstanceSettings) -> Finding:
+    from trackeep.instance import checks
     from trackeep.vault import open_vault
 
-    vault = open_vault(settings.secret_key, settings.data_dir)
-    where = "TRACKEEP_SECRET_KEY" if settings.secret_key else str(settings.data_dir / "secret.key")
-    assert vault.open(vault.seal("probe", "doctor"), "doctor") == "probe"
-    return Finding("key", "ok", f"tokens are encrypted with the key of {where}.")
-
-
-def _disk(settings: InstanceSettings) -> Finding:
-    free = shutil.disk_usage(settings.data_dir if settings.data_dir.exists() else ".").free
-    sentence = f"{free // 1024**2:,} MB free."
-    if free < _SPARE_BYTES:
-        return Finding("disk", "error", sentence, "Make room, or writing will stop.")
-    return Finding("disk", "ok", sentence)
+    return checks.of_key(settings, open_vault(settings.secret_key, settings.data_dir))
 
 
 async def github_answers(http: aiohttp.ClientSession, github: GitHubAddresses) -> Finding:

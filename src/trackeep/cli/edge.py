@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import click
 
 from trackeep.cli.conventions import manner
+from trackeep.cli.output import plain
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -137,14 +138,18 @@ def sure(question: str, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise UsageError("This changes much and was not confirmed.", "Add --yes.")
-    click.confirm(question, abort=True, err=True)
+        raise UsageError(plain(question), "Nobody can be asked here. Add --yes if you mean it.")
+    click.confirm(plain(question), abort=True, err=True)
 
 
 def finish(work: Coroutine[Any, Any, T]) -> T:
     """Run `work` on an event loop of its own; Ctrl-C ends it cleanly with exit code 130."""
     threading.excepthook = _without_late_answers
-    return asyncio.run(work)
+    try:
+        return asyncio.run(work)
+    finally:
+        # Ctrl-C may come before it has begun.
+        work.close()
 
 
 def _without_late_answers(caught: threading.ExceptHookArgs) -> None:

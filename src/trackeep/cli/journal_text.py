@@ -43,7 +43,7 @@ def markdown(journal: Journal, title: str) -> str:
     """Headings, bullets and links; whatever people wrote is shown as they wrote it and does nothing."""
     lines = [f"## {_md(title)}", "", _subtitle(journal)]
     if journal.figures:
-        lines += ["", "| | this time | before |", "|---|---:|---:|"]
+        lines += ["", "| | this week | week before |", "|---|---:|---:|"]
         lines += [f"| {one.name} | {one.now} | {one.before} |" for one in journal.figures]
     for section in journal.sections:
         lines += ["", f"### [{_md(section.repository)}]({section.url})", ""]
@@ -129,7 +129,7 @@ def _html_figures(journal: Journal) -> list[str]:
         f"<tr><td>{_html(one.name)}</td><td>{_html(one.now)}</td><td>{_html(one.before)}</td></tr>"
         for one in journal.figures
     ]
-    head = "<tr><th></th><th>this time</th><th>before</th></tr>"
+    head = "<tr><th></th><th>this week</th><th>week before</th></tr>"
     return ["<table>", head, *rows, "</table>"]
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from trackeep.cli.conventions import json_option, manner, setting_options, yes_option
-from trackeep.cli.edge import account_of, account_option, finish, settings_of, site_of
-from trackeep.cli.output import confirmed, done, note, show_json
+from trackeep.cli.edge import account_of, account_option, finish, settings_of, site_of, sure
+from trackeep.cli.output import done, note, show_json
 
 if TYPE_CHECKING:
     from trackeep.environment import InstanceSettings
@@ -75,7 +75,7 @@ def logout(account: str | None, yes: bool, as_json: bool) -> None:
     from trackeep.instance import disconnect
     from trackeep.store.tables import person
 
-    confirmed("End the connection to GitHub?", yes=yes)
+    sure("End the connection to GitHub?", yes)
 
     async def work() -> tuple[str, str]:
         settings = settings_of()

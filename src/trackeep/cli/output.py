@@ -83,17 +83,6 @@ def note(sentence: str) -> None:
         click.echo(plain(sentence), err=True)
 
 
-def confirmed(question: str, *, yes: bool) -> None:
-    """Ask before what cannot be undone; raises UsageError where nobody can answer and `--yes` is missing."""
-    from trackeep.errors import UsageError
-
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise UsageError(plain(question), "Nobody can be asked here; add --yes if you mean it.")
-    click.confirm(plain(question), abort=True, err=True)
-
-
 def table(columns: Sequence[Column], rows: Iterable[Sequence[str | Cell]], *, width: int = 0) -> str:
     """Aligned text with a line of titles; no wider than `width` columns where a wide column can give way."""
     cells = [[_cell(one) for one in row] for row in rows]

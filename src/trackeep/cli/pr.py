@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 QUEUE = "queue"
 STATES = (QUEUE, "open", "merged", "closed", "all")
+TURN_COLOURS = {"review": "yellow", "returned": "red", "ready": "green", "merged": "magenta"}
+CHECKS = {
+    "SUCCESS": Cell("passed", "green"),
+    **dict.fromkeys(("FAILURE", "ERROR"), Cell("failed", "red")),
+    **dict.fromkeys(("PENDING", "EXPECTED"), Cell("running", "yellow")),
+}
 COLOURS = {"open": "green", "merged": "magenta", "closed": "red", "draft": "bright_black"}
 
 
@@ -162,24 +168,21 @@ def listing(rows: Sequence[PullRow], reader: Reader) -> Listing:
 
     def cells(row: PullRow) -> list[str | Cell]:
         state = "draft" if row.draft and row.state == "open" else row.state
-        first = [Cell(_section_words(row))] if row.section else []
+        turn = Cell(_section_words(row), TURN_COLOURS.get(row.section or "", ""))
         return [
-            *first,
+            turn if row.section else Cell(state, COLOURS.get(state, "")),
             f"{row.owner}/{row.repository}#{row.number}",
             row.title,
-            Cell(state, COLOURS.get(state, "")),
             row.author or NOTHING,
             words.age(reader.now, row.waits_since),
             size(row.additions, row.deletions) or NOTHING,
-            row.checks.lower() or NOTHING,
+            CHECKS.get(row.checks, Cell(row.checks.lower() or NOTHING)),
         ]
 
-    has_sections = any(row.section for row in rows)
     columns = (
-        *([Column("whose turn")] if has_sections else []),
+        Column("whose turn" if any(row.section for row in rows) else "state"),
         Column("pull request"),
         Column("title", is_wide=True),
-        Column("state"),
         Column("author"),
         Column("age", is_number=True),
         Column("size"),
@@ -190,11 +193,11 @@ def listing(rows: Sequence[PullRow], reader: Reader) -> Listing:
 
 def items_of(rows: Sequence[PullRow]) -> list[dict[str, Any]]:
     """Pull requests as the API shows them; those of the queue with their section and its reason."""
-    from trackeep.instance.api_lists import pull_from
+    from trackeep.instance.api_lists import pull_of
 
     sections = [{"section": row.section, "reason": row.reason} if row.section else {} for row in rows]
     return [
-        {**pull_from(row).model_dump(mode="json"), **section}
+        {**pull_of(row).model_dump(mode="json"), **section}
         for row, section in zip(rows, sections, strict=True)
     ]
 

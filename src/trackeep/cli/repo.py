@@ -8,10 +8,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trackeep.cli.conventions import dry_run_option, json_option, jsonl_option, yes_option
-from trackeep.cli.edge import account_of, account_option, finish, opened, reader_of, reading, settings_of
+from trackeep.cli.edge import (
+    account_of,
+    account_option,
+    finish,
+    opened,
+    reader_of,
+    reading,
+    settings_of,
+    sure,
+)
 from trackeep.cli.figures import PERIODS
 from trackeep.cli.names import owner_and_name
-from trackeep.cli.output import NOTHING, Cell, Column, Listing, confirmed, done, note, show, show_json
+from trackeep.cli.output import NOTHING, Cell, Column, Listing, done, note, show, show_json
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -124,7 +133,7 @@ def add(names: tuple[str, ...], account: str | None, dry_run: bool, as_json: boo
 def remove(names: tuple[str, ...], account: str | None, yes: bool, dry_run: bool, as_json: bool) -> None:
     """Stop following; what was fetched goes, unless somebody else here follows it too."""
     if not dry_run:
-        confirmed(f"Stop following {', '.join(names)} and delete what was fetched?", yes=yes)
+        sure(f"Stop following {', '.join(names)} and delete what was fetched?", yes)
 
     async def change(conn: AsyncConnection, reader: Reader, ids: Sequence[int]) -> None:
         from trackeep.store import schedule

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -70,29 +70,42 @@ def sync(
     """
     settings = settings_of()
     asked = Asked(repositories, account, since, "read" if full else "look" if look_again else "")
-    shown = Silent() if as_json else watcher()
     try:
-        while True:
-            outcome = _patiently(settings, asked, shown, no_wait=no_wait)
-            if not watch:
-                break
-            shown.end()
-            _say(outcome, as_json=as_json)
-            # Read again once, not each time.
-            asked = Asked(repositories, account, since, "")
-            time.sleep(settings.poll_seconds)
-            shown = Silent() if as_json else watcher()
+        if watch:
+            _watch(settings, asked, no_wait=no_wait, as_json=as_json)
+        outcome = _shown(settings, asked, no_wait=no_wait, as_json=as_json)
     except KeyboardInterrupt:
-        shown.end()
         click.echo("trackeep: stopped; what was read is kept, the next sync goes on from there.", err=True)
         raise click.exceptions.Exit(130) from None
-    finally:
-        shown.end()
     _say(outcome, as_json=as_json)
     if outcome.failures:
         raise click.exceptions.Exit(PARTIAL)
     if exit_status and not any(vars(outcome.found).values()):
         raise click.exceptions.Exit(NOTHING_TO_DO)
+
+
+def _watch(settings: InstanceSettings, asked: Asked, *, no_wait: bool, as_json: bool) -> NoReturn:
+    """Sync again and again; a GitHub that does not answer for a while is waited for."""
+    from trackeep.errors import GitHubUnavailable
+
+    while True:
+        try:
+            _say(_shown(settings, asked, no_wait=no_wait, as_json=as_json), as_json=as_json)
+            # From the beginning once, not each time.
+            asked = Asked(asked.names, asked.account, asked.since, "")
+        except GitHubUnavailable as error:
+            note(f"trackeep: {error}")
+        time.sleep(settings.poll_seconds)
+
+
+def _shown(settings: InstanceSettings, asked: Asked, *, no_wait: bool, as_json: bool) -> Outcome:
+    """One sync to its end, with its progress for whoever wants to see it."""
+    shown = Silent()
+    try:
+        shown = Silent() if as_json else watcher()
+        return _patiently(settings, asked, shown, no_wait=no_wait)
+    finally:
+        shown.end()
 
 
 def _patiently(settings: InstanceSettings, asked: Asked, shown: Silent, *, no_wait: bool) -> Outcome:

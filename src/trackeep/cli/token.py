@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 import secrets
 import time
@@ -12,13 +11,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trackeep.cli.edge import account_of, account_option, finish, opened, settings_of
+from trackeep.cli.conventions import json_option, yes_option
+from trackeep.cli.edge import account_of, account_option, finish, opened, settings_of, sure
+from trackeep.cli.output import done, note, plain, show_json
 
 if TYPE_CHECKING:
     from trackeep.store.api_tokens import Token
 
 NEVER = "never"
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group()
@@ -58,10 +58,10 @@ def create(name: str, scopes: tuple[str, ...], expires: str, account: str | None
 
     made, text, found = finish(work())
     if as_json:
-        click.echo(json.dumps({**dataclasses.asdict(found), "token": text}))
+        show_json({**dataclasses.asdict(found), "token": text})
         return
     click.echo(text)
-    click.echo(f"Token {made} may {', '.join(found.scopes)}; ends {_day(found.expires_at)}.", err=True)
+    note(f"Token {made} may {', '.join(found.scopes)}; ends {_day(found.expires_at)}.")
 
 
 @token.command("list")
@@ -79,21 +79,24 @@ def list_(account: str | None, as_json: bool) -> None:
 
     found = finish(work())
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(one) for one in found]))
+        show_json([dataclasses.asdict(one) for one in found])
         return
     if not found:
-        click.echo("There are no tokens.", err=True)
+        note("There are no tokens.")
     for one in found:
         used, ends = _day(one.last_used_at), _day(one.expires_at)
         begin = f"{one.id:<5} {one.prefix}…  {','.join(one.scopes):<16}"
-        click.echo(f"{begin} used {used:<11} ends {ends:<11} {one.name}")
+        click.echo(plain(f"{begin} used {used:<11} ends {ends:<11} {one.name}"))
 
 
 @token.command()
 @click.argument("number", type=int)
 @account_option
-def revoke(number: int, account: str | None) -> None:
+@yes_option
+@json_option
+def revoke(number: int, account: str | None, yes: bool, as_json: bool) -> None:
     """End the token that `trackeep token list` shows with this NUMBER."""
+    sure(f"End token {number}? What uses it is refused from then on.", yes)
 
     async def work() -> None:
         from trackeep.errors import NotFound
@@ -105,7 +108,10 @@ def revoke(number: int, account: str | None) -> None:
                 raise NotFound(f"There is no token {number}.", "See `trackeep token list`.")
 
     finish(work())
-    click.echo(f"Token {number} opens nothing any more.")
+    if as_json:
+        show_json({"revoked": number})
+    else:
+        done(f"Token {number} opens nothing any more.")
 
 
 def _days(text: str) -> int | None:

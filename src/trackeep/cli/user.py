@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
-from trackeep.cli.edge import finish, opened, settings_of, site_of
+from trackeep.cli.conventions import json_option, yes_option
+from trackeep.cli.edge import finish, opened, settings_of, site_of, sure
+from trackeep.cli.output import done, note, plain, show_json
 
 if TYPE_CHECKING:
     from trackeep.database import Database
@@ -33,7 +34,7 @@ def user() -> None:
 
 
 @user.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def list_(as_json: bool) -> None:
     """Everybody who may sign in, the owner first."""
 
@@ -43,19 +44,21 @@ def list_(as_json: bool) -> None:
         async with opened(settings_of()) as db, db.read() as conn:
             rows = await people.everybody(conn)
         if as_json:
-            click.echo(json.dumps([dataclasses.asdict(row) for row in rows]))
+            show_json([dataclasses.asdict(row) for row in rows])
             return
         if not rows:
-            click.echo("Nobody has signed in yet.", err=True)
+            note("Nobody has signed in yet.")
         for row in rows:
-            click.echo(f"{row.login:<24} {row.role:<8} {_day(row.last_seen_at):<12} {row.why}".rstrip())
+            seen = _day(row.last_seen_at)
+            click.echo(plain(f"{row.login:<24} {row.role:<8} {seen:<12} {row.why}").rstrip())
 
     finish(work())
 
 
 @user.command()
 @click.argument("login")
-def allow(login: str) -> None:
+@json_option
+def allow(login: str, as_json: bool) -> None:
     """Let the GitHub account LOGIN sign in; its number is kept, so a renamed account stays allowed."""
 
     async def work() -> None:
@@ -66,15 +69,21 @@ def allow(login: str) -> None:
             who = await _ask_github(settings, db, login)
             async with db.write() as conn:
                 await people.allow(conn, who, people.BY_COMMAND, int(time.time()))
-        click.echo(f"{who.login} (GitHub account {who.id}) may sign in now.")
+        if as_json:
+            show_json({"login": who.login, "id": who.id})
+        else:
+            done(f"{who.login} (GitHub account {who.id}) may sign in now.")
 
     finish(work())
 
 
 @user.command()
 @click.argument("login")
-def remove(login: str) -> None:
+@yes_option
+@json_option
+def remove(login: str, yes: bool, as_json: bool) -> None:
     """Take away what `allow` gave LOGIN, and end their sessions and tokens, at GitHub too."""
+    sure(f"Sign {login} out and end their tokens?", yes)
 
     async def work() -> None:
         from trackeep.errors import NotFound
@@ -89,7 +98,10 @@ def remove(login: str) -> None:
                 raise NotFound(f"Nobody called {login} may sign in here.", "See `trackeep user list`.")
             for person_id in found:
                 outcome = await users_page.shut_out(site, person_id)
-        click.echo(f"{login} is signed out and may not sign in any more.{REVOKED[outcome]}")
+        if as_json:
+            show_json({"login": login, "token": outcome})
+        else:
+            done(f"{login} is signed out and may not sign in any more.{REVOKED[outcome]}")
         if login.lower() in {name.lower() for name in settings.allowed_users}:
             click.echo("TRACKEEP_ALLOWED_USERS still names this login; take it out there too.", err=True)
 
@@ -98,8 +110,13 @@ def remove(login: str) -> None:
 
 @user.command()
 @click.argument("login")
-def disconnect(login: str) -> None:
+@yes_option
+@json_option
+def disconnect(login: str, yes: bool, as_json: bool) -> None:
     """End LOGIN's connection to GitHub, there and here; what was fetched stays, nobody is signed out."""
+    from trackeep.cli.login import OUTCOMES
+
+    sure(f"End the connection of {login} to GitHub?", yes)
 
     async def work() -> str:
         from trackeep.instance import disconnect as connection
@@ -110,19 +127,17 @@ def disconnect(login: str) -> None:
                 account_id = await people.account_named(conn, login)
             return await connection.end(site, account_id)
 
-    click.echo(
-        {
-            "ended": f"{login} is not connected any more, and GitHub ended the token.",
-            "kept": f"{login} is not connected any more, but GitHub could not be told; end the token there.",
-            "pasted": f"{login} is not connected any more. The pasted token still works: end it at GitHub.",
-            "nothing": f"{login} was not connected.",
-        }[finish(work())]
-    )
+    outcome = finish(work())
+    if as_json:
+        show_json({"login": login, "outcome": outcome})
+    else:
+        done(OUTCOMES[outcome].format(login=login))
 
 
 @user.command("make-owner")
 @click.argument("login", required=False)
-def make_owner(login: str | None) -> None:
+@json_option
+def make_owner(login: str | None, as_json: bool) -> None:
     """Hand the instance to LOGIN, who has signed in before; without a name a new set-up code is made."""
 
     async def work() -> None:
@@ -135,14 +150,21 @@ def make_owner(login: str | None) -> None:
             if login is not None:
                 async with db.write() as conn:
                     await people.make_owner(conn, await people.account_named(conn, login))
-                click.echo(f"{login} is the owner now.")
+                if as_json:
+                    show_json({"owner": login, "set_up_at": None})
+                else:
+                    done(f"{login} is the owner now.")
                 return
             async with db.write() as conn:
                 await ownership.vacate(conn)
             vault = open_vault(settings.secret_key, settings.data_dir)
             code = await ownership.setup_code(db, vault, int(time.time()))
         assert code is not None
-        click.echo(setup.link(settings, ownership.readable(code.text)))
+        address = setup.link(settings, ownership.readable(code.text))
+        if as_json:
+            show_json({"owner": None, "set_up_at": address})
+        else:
+            click.echo(address)
 
     finish(work())
 

@@ -99,7 +99,7 @@ async def _commits(request: Request, query: CommitsHere, place: Place) -> models
     async with site_of(request).db.read() as conn:
         page = await reports_commits.search(conn, reader, wanted, limit=query.limit)
     more = cursor_after(request, *page.after) if page.after else None
-    return models.Commits(items=tuple(commit_from(row) for row in page.rows), next=more)
+    return models.Commits(items=tuple(commit_of(row) for row in page.rows), next=more)
 
 
 async def _pulls(request: Request, query: PullsHere, place: Place) -> models.Pulls:
@@ -118,7 +118,7 @@ async def _pulls(request: Request, query: PullsHere, place: Place) -> models.Pul
     async with site_of(request).db.read() as conn:
         page = await reports_pulls.search(conn, reader, wanted, limit=query.limit)
     more = cursor_after(request, *page.after) if page.after else None
-    return models.Pulls(items=tuple(pull_from(row) for row in page.rows), next=more)
+    return models.Pulls(items=tuple(pull_of(row) for row in page.rows), next=more)
 
 
 def _place(full_name: str | None) -> Place:
@@ -128,7 +128,8 @@ def _place(full_name: str | None) -> Place:
     return owner, name
 
 
-def commit_from(row: CommitRow) -> models.Commit:
+def commit_of(row: CommitRow) -> models.Commit:
+    """A commit as the JSON API gives it."""
     return models.Commit(
         repository=f"{row.owner}/{row.repository}",
         private=row.private,
@@ -145,7 +146,8 @@ def commit_from(row: CommitRow) -> models.Commit:
     )
 
 
-def pull_from(row: PullRow) -> models.Pull:
+def pull_of(row: PullRow) -> models.Pull:
+    """A pull request as the JSON API gives it."""
     return models.Pull.model_validate(
         {
             "repository": f"{row.owner}/{row.repository}",

@@ -9,32 +9,40 @@ from pathlib import Path
 import aiohttp
 from starlette.applications import Starlette
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.routing import Mount, Route, Router
-from starlette.types import ASGIApp
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from trackeep import web
 from trackeep.database import Database
 from trackeep.environment import InstanceSettings
 from trackeep.instance import (
+    activity_page,
     api,
     api_docs,
     api_schema,
+    badges,
+    badges_page,
+    branches_page,
     calendar_page,
     client_document,
     connect,
     connection_page,
+    contributors_page,
     danger_page,
     dashboard,
     deliveries,
     direct_login,
     disconnect,
     export_page,
+    feeds,
+    feeds_page,
     frame,
     health,
     identities,
     insights_page,
     lists,
     login,
+    metrics,
     other_account,
     privacy,
     problems,
@@ -48,10 +56,12 @@ from trackeep.instance import (
     setup,
     signin,
     sync_page,
+    system_page,
     tokens_page,
     users_page,
     webhooks,
 )
+from trackeep.instance.request_times import Timed
 from trackeep.instance.sessions import anybody, owner_only, signed_in
 from trackeep.instance.site import Site
 from trackeep.vault import Vault
@@ -81,7 +91,10 @@ ROUTES = (
     Route("/r/{owner}/{name}", signed_in(repository.overview), methods=["GET"]),
     Route("/r/{owner}/{name}/pulls", signed_in(repository.pulls), methods=["GET"]),
     Route("/r/{owner}/{name}/commits", signed_in(repository.commits), methods=["GET"]),
-    Route("/r/{owner}/{name}/branches", signed_in(repository.branches), methods=["GET"]),
+    Route("/r/{owner}/{name}/branches", signed_in(branches_page.of_repository), methods=["GET"]),
+    Route("/r/{owner}/{name}/contributors", signed_in(contributors_page.contributors), methods=["GET"]),
+    Route("/r/{owner}/{name}/frequency", signed_in(contributors_page.frequency), methods=["GET"]),
+    Route("/r/{owner}/{name}/activity", signed_in(activity_page.of_repository), methods=["GET"]),
     Route("/r/{owner}/{name}/charts/{chart}.csv", signed_in(repository_tables.as_csv), methods=["GET"]),
     Route("/r/{owner}/{name}/charts/{chart}", signed_in(repository_tables.page), methods=["GET"]),
     Route("/pulls", signed_in(pulls_page.pulls), methods=["GET"]),
@@ -91,7 +104,8 @@ ROUTES = (
     Route("/pulls/searches", signed_in(pulls_page.keep_search), methods=["POST"]),
     Route("/pulls/searches/change", signed_in(pulls_page.change_search), methods=["POST"]),
     Route("/commits", signed_in(lists.commits), methods=["GET"]),
-    Route("/activity", signed_in(lists.activity), methods=["GET"]),
+    Route("/branches", signed_in(branches_page.everywhere), methods=["GET"]),
+    Route("/activity", signed_in(activity_page.everywhere), methods=["GET"]),
     Route("/sync", signed_in(sync_page.page), methods=["GET"]),
     Route("/sync/now", signed_in(repositories.sync_now), methods=["POST"]),
     Route("/sync/events", signed_in(sync_page.events), methods=["GET"]),
@@ -110,10 +124,17 @@ ROUTES = (
     Route("/settings/tokens", signed_in(tokens_page.page), methods=["GET"]),
     Route("/settings/tokens", signed_in(tokens_page.create), methods=["POST"]),
     Route("/settings/tokens/revoke", signed_in(tokens_page.revoke), methods=["POST"]),
+    Route("/settings/feeds", signed_in(feeds_page.page), methods=["GET"]),
+    Route("/settings/feeds", signed_in(feeds_page.create), methods=["POST"]),
+    Route("/settings/feeds/revoke", signed_in(feeds_page.revoke), methods=["POST"]),
+    Route("/settings/badges", signed_in(badges_page.page), methods=["GET"]),
+    Route("/settings/badges", signed_in(badges_page.create), methods=["POST"]),
+    Route("/settings/badges/remove", signed_in(badges_page.remove), methods=["POST"]),
     Route("/settings/users", owner_only(users_page.page), methods=["GET"]),
     Route("/settings/users/allow", owner_only(users_page.allow), methods=["POST"]),
     Route("/settings/users/remove", owner_only(users_page.remove), methods=["POST"]),
     Route("/settings/users/owner", owner_only(users_page.make_owner), methods=["POST"]),
+    Route("/settings/system", owner_only(system_page.page), methods=["GET"]),
     Route("/settings/export", signed_in(export_page.page), methods=["GET"]),
     Route("/settings/export", signed_in(export_page.download), methods=["POST"]),
     Route("/settings/export/backup", owner_only(export_page.make_backup), methods=["POST"]),
@@ -126,9 +147,15 @@ ROUTES = (
     # For machines.
     Route(api_schema.PATH, anybody(api_schema.openapi), methods=["GET"]),
     Route("/api/docs", signed_in(api_docs.page), methods=["GET"]),
+    # The token in the address stands for its owner, as it cannot be sent otherwise by a feed reader.
+    Route(feeds.ACTIVITY, feeds.activity, methods=["GET"]),
+    Route(feeds.QUEUE, feeds.queue, methods=["GET"]),
+    Route(feeds.REPOSITORY, feeds.repository, methods=["GET"]),
+    Route(badges.PATH, badges.show, methods=["GET"]),
     Route(client_document.PATH, client_document.show, methods=["GET"]),
     # The one address that takes a message without a page of ours behind it: its signature stands for that.
     Route(webhooks.PATH, webhooks.receive, methods=["POST"], max_body_size=deliveries.LONGEST_BODY),
+    Route(metrics.PATH, metrics.show, methods=["GET"]),
     Route("/healthz", health.healthz),
     Route("/readyz", health.readyz),
 )
@@ -167,10 +194,27 @@ def create_app(site: Site) -> ASGIApp:
     app.state.site = site
     settings = site.settings
     # Beside the pages, because a body that is too long is refused in another form.
-    both = Router([Mount(api.PATH, api.create(site)), Mount("", app)], redirect_slashes=False)
+    both = _parted(app, api.create(site))
     # Forms carry no secrets that compression could betray: what protects them are headers and cookies.
     packed = GZipMiddleware(both, minimum_size=1024, compresslevel=6)
-    return web.Around(packed, web.Envelope(settings.base_path, settings.trusted_proxies, _headers(site)))
+    timed = Timed(packed, site.requests)
+    return web.Around(timed, web.Envelope(settings.base_path, settings.trusted_proxies, _headers(site)))
+
+
+def _parted(pages: ASGIApp, programs: ASGIApp) -> ASGIApp:
+    """What is below the API's address to `programs`, all else to `pages`.
+
+    A router of the library would send neither an address with a line break in it.
+    """
+
+    async def parted(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and f"{scope['path']}/".startswith(f"{api.PATH}/"):
+            scope["root_path"] = scope.get("root_path", "") + api.PATH
+            await programs(scope, receive, send)
+        else:
+            await pages(scope, receive, send)
+
+    return parted
 
 
 def _headers(site: Site) -> dict[str, str]:

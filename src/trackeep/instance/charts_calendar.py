@@ -51,7 +51,7 @@ def draw(calendar: Calendar) -> Markup:
     days = calendar.days
     grade = levels(calendar.counts.get(day, 0) for day in days)
     columns = (len(days) + lead + 6) // 7
-    parts = _months(calendar, lead, columns)
+    parts = months(calendar, lead, columns)
     for place, (day, level) in enumerate(zip(days, grade, strict=True), start=lead):
         parts.append(_cell(calendar, day, level, place))
     if calendar.first <= calendar.today <= calendar.last:
@@ -84,7 +84,7 @@ def _description(calendar: Calendar) -> str:
     return f"{whole}{most} Today is outlined."
 
 
-def _months(calendar: Calendar, lead: int, columns: int) -> list[Markup]:
+def months(calendar: Calendar, lead: int, columns: int) -> list[Markup]:
     """The name of each month above the first column that begins in its first week."""
     labels, seen = [], 0
     for column in range(columns - 2):

@@ -13,12 +13,12 @@ from starlette.responses import Response
 
 from trackeep.instance import charts, charts_calendar, visits, words
 from trackeep.instance.charts_calendar import Calendar
-from trackeep.instance.frame import address, days_of, period_of, reader_of, show
+from trackeep.instance.frame import address, comparison_in, days_of, reader_of, show, span_words
 from trackeep.instance.lists import commits_link
 from trackeep.instance.site import site_of
 from trackeep.metrics.contributions import active_days, change_percent, levels, streaks
 from trackeep.metrics.durations import Spread, spread
-from trackeep.metrics.windows import Comparison, Window, compare, day_of, weeks_back
+from trackeep.metrics.windows import Comparison, Window, day_of, weeks_back
 from trackeep.store import reports, reports_sync
 from trackeep.store.reports import Overview
 from trackeep.store.reports_access import Reader
@@ -52,8 +52,9 @@ FIRST_YEAR = 1970
 
 @dataclass(frozen=True)
 class Tile:
-    """One number with its change, the line that compares it and a small chart."""
+    """One number with its change, what it is compared with and a small chart; `meaning` is its definition."""
 
+    meaning: str
     title: str
     href: str
     value: str
@@ -82,7 +83,7 @@ class CalendarCard:
 async def dashboard(request: Request) -> Response:
     """GET /"""
     reader = reader_of(request)
-    comparison = compare(period_of(request), reader.now, reader.zone)
+    comparison = comparison_in(request, reader)
     kind, year = kind_of(request), year_of(request, reader)
     shown = charts_calendar.span(day_of(reader.now, reader.zone), year)
     async with site_of(request).db.read() as conn:
@@ -98,6 +99,7 @@ async def dashboard(request: Request) -> Response:
         freshness=overview.freshness,
         stored=stored,
         period=comparison.period,
+        span=span_words(comparison, reader),
         window=days_of(comparison.current, reader.zone),
         tiles=tiles(overview, reader, comparison),
         calendar=calendar_card(overview, reader, kind, year),
@@ -132,22 +134,22 @@ def tiles(overview: Overview, reader: Reader, comparison: Comparison) -> tuple[T
     count = partial(_count_tile, reader=reader, comparison=comparison)
     return (
         count(
+            "commits",
             "Commits",
             address("/commits", author="me", by="author", only="counted", **window),
-            days=counts.get("commit", {}),
-            before=previous.commits if previous else None,
+            counted=(counts.get("commit", {}), previous.commits if previous else None),
         ),
         count(
+            "merged",
             "Pull requests merged",
             address("/pulls", list="merged", author="me", **window),
-            days=counts.get("merged", {}),
-            before=previous.merged if previous else None,
+            counted=(counts.get("merged", {}), previous.merged if previous else None),
         ),
         count(
+            "reviews",
             "Reviews given",
             address("/activity", kind="review", who="me", **window),
-            days=counts.get("review", {}),
-            before=previous.reviews if previous else None,
+            counted=(counts.get("review", {}), previous.reviews if previous else None),
         ),
         _merge_tile(overview.merges, reader, comparison),
         _streak_tile(contributions(overview, ""), reader),
@@ -155,24 +157,26 @@ def tiles(overview: Overview, reader: Reader, comparison: Comparison) -> tuple[T
 
 
 def _count_tile(
+    meaning: str,
     title: str,
     href: str,
     *,
-    days: Mapping[date, int],
-    before: int | None,
+    counted: tuple[Mapping[date, int], int | None],
     reader: Reader,
     comparison: Comparison,
 ) -> Tile:
+    """`counted` are the days, and what the window before adds up to."""
+    days, before = counted
     now = sum_between(days, comparison.current, reader)
     chart = charts.sparkline(per_week(days, reader))
     if before is None:
-        return Tile(title, href, words.number(now), "", "since the first one", chart)
+        return Tile(meaning, title, href, words.number(now), "", "since the first one", chart)
     meta = f"{before:,} in the {comparison.days} days before"
     percent = change_percent(now, before)
     if not percent:
-        return Tile(title, href, words.number(now), "", meta, chart)
+        return Tile(meaning, title, href, words.number(now), "", meta, chart)
     arrow, mood = ("up", "good") if percent > 0 else ("down", "")
-    return Tile(title, href, words.number(now), "", meta, chart, f"{abs(percent)}%", arrow, mood)
+    return Tile(meaning, title, href, words.number(now), "", meta, chart, f"{abs(percent)}%", arrow, mood)
 
 
 def _merge_tile(merges: Sequence[Merge], reader: Reader, comparison: Comparison) -> Tile:
@@ -186,7 +190,19 @@ def _merge_tile(merges: Sequence[Merge], reader: Reader, comparison: Comparison)
     meta = f"p90 {words.duration(now.p90)} · {now.n:,} merged" if now.n else "Nothing merged"
     href = address("/pulls", list="merged", author="me", **days_of(comparison.current, reader.zone))
     chart = charts.sparkline(medians_per_week(merges, reader))
-    return Tile("Median time to merge", href, value, unit, meta, chart, delta, arrow, mood, now.is_few)
+    return Tile(
+        "time-to-merge",
+        "Median time to merge",
+        href,
+        value,
+        unit,
+        meta,
+        chart,
+        delta,
+        arrow,
+        mood,
+        now.is_few,
+    )
 
 
 def _streak_tile(days: Mapping[date, int], reader: Reader) -> Tile:
@@ -195,6 +211,7 @@ def _streak_tile(days: Mapping[date, int], reader: Reader) -> Tile:
     last = [today - timedelta(days=back) for back in reversed(range(STREAK_CELLS))]
     grade = levels(days.get(today - timedelta(days=back), 0) for back in reversed(range(365)))
     return Tile(
+        "streak",
         "Current streak",
         "/calendar",
         words.number(found.current),

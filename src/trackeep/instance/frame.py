@@ -18,20 +18,25 @@ from starlette.responses import Response
 from trackeep import __version__, web
 from trackeep.errors import UsageError
 from trackeep.instance import words
+from trackeep.instance.explanations import EXPLANATIONS
 from trackeep.instance.sessions import Viewer
 from trackeep.instance.site import Site, site_of
 from trackeep.metrics.pulls import size
-from trackeep.metrics.windows import PERIODS, Window, day_of, midnight
+from trackeep.metrics.windows import CUSTOM, PERIODS, Comparison, Window, between, compare, day_of, midnight
 from trackeep.store.reports_access import Reader
 from trackeep.store.reports_sync import Freshness
 
 PERIOD = "30d"
+LONGEST_PERIOD_DAYS = 100 * 366
+# Times are seconds since 1970, and a window that begins with 0 is all time.
+FIRST_YEAR = 1971
 PERIOD_WORDS = {
     "7d": "the last 7 days",
     "30d": "the last 30 days",
     "90d": "the last 90 days",
     "12m": "the last 12 months",
     "all": "all time",
+    CUSTOM: "the chosen days",
 }
 
 
@@ -50,7 +55,7 @@ def prepare(pages: web.Pages) -> None:
         long_day=_in_style(words.day),
     )
     pages.globals.update(version=__version__, period_words=PERIOD_WORDS, address=address)
-    pages.globals.update(pull_size=size, live_state=live_state)
+    pages.globals.update(pull_size=size, live_state=live_state, explanations=EXPLANATIONS)
 
 
 def _in_style(write: Callable[[date, str], str]) -> Callable[[Context, date], str]:
@@ -123,6 +128,45 @@ def zone_of(viewer: Viewer) -> ZoneInfo:
 def period_of(request: Request, usual: str = PERIOD) -> str:
     period = request.query_params.get("period", usual)
     return period if period in PERIODS else usual
+
+
+def comparison_in(request: Request, reader: Reader, usual: str = PERIOD) -> Comparison:
+    """The period that `?period=` names, or the days `?period=custom&since=&until=`, and the one before it.
+
+    Without `until` the days end today; raises UsageError for days that are no period.
+    """
+    if request.query_params.get("period") != CUSTOM:
+        return compare(period_of(request, usual), reader.now, reader.zone)
+    today = day_of(reader.now, reader.zone)
+    since, until = day_in(request, "since"), day_in(request, "until") or today
+    if since is None:
+        raise UsageError("A period of your own needs its first day.", "Write it as 2026-11-23.")
+    if until < since:
+        raise UsageError("The last day is before the first one.", "Exchange the two days.")
+    if since.year < FIRST_YEAR:
+        raise UsageError(f"{since} is too long ago.", f"Choose a first day from {FIRST_YEAR} on.")
+    if since > today:
+        raise UsageError(f"{since} has not come yet.", "Choose a first day up to today.")
+    if (until - since).days >= LONGEST_PERIOD_DAYS:
+        raise UsageError("That is too long for a period.", "Choose at most 100 years.")
+    return between(since, until, reader.now, reader.zone)
+
+
+def asked_again(comparison: Comparison, zone: ZoneInfo) -> dict[str, str]:
+    """The query that asks for the same period, for links to other views of it."""
+    days = days_of(comparison.current, zone) if comparison.period == CUSTOM else {}
+    return {"period": comparison.period, **days}
+
+
+def span_words(comparison: Comparison, reader: Reader, style: str = "") -> str:
+    """A period as the end of a sentence: in "the last 30 days", in "the 9 days from ... to ..."."""
+    if comparison.period != CUSTOM:
+        return PERIOD_WORDS[comparison.period]
+    first, last = (
+        words.day(day_of(at, reader.zone), style)
+        for at in (comparison.current.start, comparison.current.end - 1)
+    )
+    return f"the day of {first}" if first == last else f"the {comparison.days} days from {first} to {last}"
 
 
 def day_in(request: Request, name: str) -> date | None:
@@ -234,6 +278,14 @@ class Here:
     def local(self, **changes: str | None) -> str:
         """Below the base path, as `?next=` and redirects want it."""
         return address(self._path, **{**self._query, **changes})
+
+    def rest(self, *without: str) -> dict[str, str]:
+        """What the query has beside `without`, for a form that must keep it."""
+        return {name: value for name, value in self._query.items() if name not in without}
+
+    def asked(self, name: str) -> str:
+        """What the query has as `name`."""
+        return self._query.get(name, "")
 
     def __call__(self, **changes: str | None) -> str:
         return self._pages.url(self.local(**changes))

@@ -1,8 +1,8 @@
-"""The lists behind the numbers: commits, activity, and what is asked of pull requests; paged by key."""
+"""The lists behind the numbers: commits, and what is asked of pull requests; paged by key."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from itertools import groupby
 from typing import TypeVar
@@ -10,34 +10,22 @@ from typing import TypeVar
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trackeep.errors import UsageError
-from trackeep.instance import visits
 from trackeep.instance.frame import (
     address,
     bounds_in,
-    day_in,
     key_in,
     reader_of,
     repository_in,
     show,
 )
 from trackeep.instance.site import site_of
-from trackeep.metrics.windows import day_of, midnight
-from trackeep.store import reports_commits, reports_events, reports_pulls, reports_sync
+from trackeep.metrics.windows import day_of
+from trackeep.store import reports_commits, reports_pulls, reports_sync
 from trackeep.store.reports_access import Reader
 from trackeep.store.reports_events import Event
 
 T = TypeVar("T")
 PULL_LISTS = {"open": "Open", "opened": "Opened", "merged": "Merged", "closed": "Closed", "all": "All"}
-EVENT_KINDS = {
-    "": "Everything",
-    "commit": "Commits",
-    "pull": "Pull requests",
-    "review": "Reviews",
-    "issue": "Issues",
-    "release": "Releases",
-    "branch": "Branches",
-}
 
 
 async def commits(request: Request) -> Response:
@@ -97,61 +85,6 @@ def pulls_wanted(request: Request, reader: Reader) -> reports_pulls.Wanted:
     )
 
 
-async def activity(request: Request) -> Response:
-    """GET /activity: everybody's, or with `day=` one's own contributions of that day."""
-    reader = reader_of(request)
-    wanted, day = events_wanted(request, reader)
-    async with site_of(request).db.read() as conn:
-        found = await reports_events.recent(conn, reader, wanted)
-        freshness = await reports_sync.freshness(conn, reader)
-    kind = wanted.kind
-    last_visit = await visits.note(site_of(request), reader, freshness)
-    return show(
-        request,
-        "activity.html",
-        "activity",
-        last_visit=last_visit,
-        found=found,
-        days=by_day(found.rows, reader, lambda event: event.at),
-        day=day,
-        wanted=wanted,
-        kind=kind,
-        kinds=EVENT_KINDS,
-        total=contributions_in(found.rows) if day else None,
-        freshness=freshness,
-        event_commits=commits_link(request, reader),
-    )
-
-
-def events_wanted(request: Request, reader: Reader) -> tuple[reports_events.Wanted, date | None]:
-    """What the query asks for: kind, who=me, repo, since, until, day, before."""
-    query = request.query_params
-    kind, before, day = query.get("kind", ""), query.get("before", ""), day_in(request, "day")
-    if before and not (before.isdecimal() and len(before) < 12):
-        raise UsageError("This page number is not one of ours.", "Go back to the start of the list.")
-    since, until = bounds_in(request, reader.zone)
-    if day is not None:
-        since, until = _bounds_of(day, reader)
-    return (
-        reports_events.Wanted(
-            kind=kind if kind in EVENT_KINDS else "",
-            repository=repository_in(request),
-            mine=query.get("who") == "me" or day is not None,
-            contributions=day is not None,
-            since=since,
-            until=until,
-            before=int(before) if before else None,
-        ),
-        day,
-    )
-
-
-def contributions_in(events: Iterable[Event]) -> int:
-    """How many contributions these events are: commits counted singly, a pull request reviewed once a day."""
-    reviewed = {(event.owner, event.repository, event.number) for event in events if event.kind == "review"}
-    return len(reviewed) + sum(event.count for event in events if event.kind != "review")
-
-
 def commits_link(request: Request, reader: Reader) -> Callable[[Event], str]:
     """The address of the commits that one line of the activity stands for."""
     url = site_of(request).pages.url
@@ -170,11 +103,6 @@ def commits_link(request: Request, reader: Reader) -> Callable[[Event], str]:
 def by_day(rows: Sequence[T], reader: Reader, at: Callable[[T], int]) -> list[tuple[date, list[T]]]:
     """Rows in their order, grouped by the reader's days."""
     return [(day, list(group)) for day, group in groupby(rows, lambda row: day_of(at(row), reader.zone))]
-
-
-def _bounds_of(day: date, reader: Reader) -> tuple[int, int]:
-    following = date.fromordinal(day.toordinal() + 1)
-    return midnight(day, reader.zone), midnight(following, reader.zone)
 
 
 def next_page(request: Request, after: tuple[object, ...] | None) -> str:

@@ -12,9 +12,8 @@ from starlette.responses import Response
 
 from trackeep.errors import UsageError
 from trackeep.instance import charts
-from trackeep.instance.frame import days_of, period_of, reader_of, show, viewer_of
+from trackeep.instance.frame import comparison_in, days_of, reader_of, show, viewer_of
 from trackeep.instance.site import site_of
-from trackeep.metrics.windows import compare
 from trackeep.store import reports_repositories, reports_sync, schedule
 from trackeep.store.reports_repositories import RepositoryRow
 
@@ -63,7 +62,7 @@ def state_of(row: RepositoryRow, now: int) -> str:
 async def table(request: Request) -> Response:
     """GET /repos"""
     reader, query = reader_of(request), request.query_params
-    comparison = compare(period_of(request), reader.now, reader.zone)
+    comparison = comparison_in(request, reader)
     async with site_of(request).db.read() as conn:
         every = await reports_repositories.table(conn, reader, comparison.current)
         freshness = await reports_sync.freshness(conn, reader)

@@ -1,8 +1,7 @@
-"""One repository: its pulse, its pull requests, its commits, its branches."""
+"""One repository: its pulse, its pull requests, its commits; and the frame of all its tabs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,70 +10,95 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trackeep.errors import NotFound, UsageError
-from trackeep.instance import charts, words
+from trackeep.errors import NotFound
+from trackeep.instance import charts, charts_lines, words
 from trackeep.instance.charts import Caption
-from trackeep.instance.frame import PERIOD_WORDS, address, days_of, period_of, reader_of, show
+from trackeep.instance.frame import address, asked_again, comparison_in, days_of, reader_of, show, span_words
 from trackeep.instance.lists import PULL_LISTS, by_day, commits_wanted, next_page, pulls_wanted
 from trackeep.instance.site import site_of
-from trackeep.metrics import branches as branch_metrics
 from trackeep.metrics.contributions import levels
 from trackeep.metrics.people import absence_factor
-from trackeep.metrics.windows import compare, weeks_back
-from trackeep.store import reports_commits, reports_pulls, reports_repositories, reports_repository
+from trackeep.metrics.windows import Comparison, Window, weeks_back
+from trackeep.store import (
+    reports_commits,
+    reports_pulls,
+    reports_pulse,
+    reports_repositories,
+    reports_repository,
+)
 from trackeep.store.reports_access import Reader
+from trackeep.store.reports_pulse import Issues, Language, Release
 from trackeep.store.reports_repositories import RepositoryRow
-from trackeep.store.reports_repository import Author, AuthorKey
+from trackeep.store.reports_repository import Author, Pulse
 
 WEEKS = 12
-PEOPLE_SHOWN = 6
+TOP_COMMITTERS = 15
+LANGUAGES_SHOWN = 6
 PERIOD = "90d"
-BRANCHES_SHOWN = 100
-VIEWS = {"": "All", "active": "Active", "stale": "Stale", "merged": "Merged"}
 
 
 @dataclass(frozen=True)
-class Contributor:
-    author: Author
-    chart: Markup
-    href: str
+class Facts:
+    """Everything the overview shows of one window."""
+
+    pulse: Pulse
+    authors: tuple[Author, ...]
+    merged: tuple[int, float | None]
+    pull_weeks: list[tuple[int, int]]
+    hours: list[list[int]]
+    issues: Issues
+    released: int
+    releases: tuple[Release, ...]
+    languages: tuple[Language, ...]
 
 
 async def overview(request: Request) -> Response:
     """GET /r/{owner}/{name}"""
     reader = reader_of(request)
-    comparison = compare(period_of(request, PERIOD), reader.now, reader.zone)
-    window, weeks = comparison.current, weeks_back(WEEKS, reader.now, reader.zone)
-    people_since = weeks_back(reports_repository.WEEKS_OF_PEOPLE, reader.now, reader.zone)[0]
+    comparison = comparison_in(request, reader, PERIOD)
+    weeks = weeks_back(WEEKS, reader.now, reader.zone)
     async with site_of(request).db.read() as conn:
         found = await find(conn, request, reader)
-        pulse = await reports_repository.pulse(conn, reader, found.id, window)
-        authors = await reports_repository.authors(conn, reader, found.id, window)
-        medians = await reports_repositories.medians(conn, reader, window, [found.id])
-        pull_weeks = await reports_repository.pull_weeks(conn, reader, found.id, weeks[0], WEEKS)
-        hours = await reports_repository.hours(conn, reader, found.id, window)
-        by_week = await reports_repository.author_weeks(conn, reader, found.id, people_since)
-    people = [author for author in authors if not author.is_bot]
+        facts = await _facts(conn, reader, found.id, comparison.current)
+    people = [author for author in facts.authors if not author.is_bot]
+    top = people[:TOP_COMMITTERS]
     return show_repository(
         request,
         "repository.html",
         found,
         tab="overview",
-        period=comparison.period,
-        span=PERIOD_WORDS[comparison.period],
-        window=days_of(window, reader.zone),
-        pulse=pulse,
+        **of_period(comparison, reader),
+        facts=facts,
+        pulse=facts.pulse,
         people=people,
-        bots=len(authors) - len(people),
-        bot_commits=sum(author.commits for author in authors if author.is_bot),
-        commits=sum(author.commits for author in authors),
+        bots=len(facts.authors) - len(people),
+        commits=sum(author.commits for author in facts.authors),
         carried_by=absence_factor(author.commits for author in people),
-        merged=medians.get(found.id, (0, None)),
         weeks=WEEKS,
-        weeks_total=tuple(map(sum, zip(*pull_weeks, strict=True))),
-        bars=_bars(weeks, pull_weeks),
-        punch=_punch(hours, reader),
-        contributors=_contributors(people, by_week, found, days_of(window, reader.zone)),
+        weeks_total=tuple(map(sum, zip(*facts.pull_weeks, strict=True))),
+        bars=_bars(weeks, facts.pull_weeks),
+        punch=_punch(facts.hours, reader),
+        top=[(author, charts_lines.bar(author.commits, top[0].commits)) for author in top],
+        author_link=author_link(found, days_of(comparison.current, reader.zone)),
+        **_languages(facts.languages),
+    )
+
+
+async def _facts(conn: AsyncConnection, reader: Reader, repository_id: int, window: Window) -> Facts:
+    """Ten queries."""
+    first = weeks_back(WEEKS, reader.now, reader.zone)[0]
+    medians = await reports_repositories.medians(conn, reader, window, [repository_id])
+    released, releases = await reports_pulse.releases(conn, reader, repository_id, window)
+    return Facts(
+        pulse=await reports_repository.pulse(conn, reader, repository_id, window),
+        authors=await reports_repository.authors(conn, reader, repository_id, window),
+        merged=medians.get(repository_id, (0, None)),
+        pull_weeks=await reports_repository.pull_weeks(conn, reader, repository_id, first, WEEKS),
+        hours=await reports_repository.hours(conn, reader, repository_id, window),
+        issues=await reports_pulse.issues(conn, reader, repository_id, window),
+        released=released,
+        releases=releases,
+        languages=await reports_pulse.languages(conn, reader, repository_id),
     )
 
 
@@ -122,40 +146,6 @@ async def commits(request: Request) -> Response:
     )
 
 
-async def branches(request: Request) -> Response:
-    """GET /r/{owner}/{name}/branches"""
-    reader = reader_of(request)
-    after, view = request.query_params.get("after", ""), request.query_params.get("view", "")
-    if len(after) > 300:
-        raise UsageError("This page number is not one of ours.", "Go back to the start of the list.")
-    async with site_of(request).db.read() as conn:
-        found = await find(conn, request, reader)
-        listed = await reports_repository.branches(conn, reader, found.id, after=after, limit=BRANCHES_SHOWN)
-    shown = [
-        (
-            branch,
-            branch_metrics.state(
-                is_default=branch.is_default,
-                is_merged=branch.is_merged,
-                committed_at=branch.committed_at,
-                now=reader.now,
-            ),
-        )
-        for branch in listed[:BRANCHES_SHOWN]
-    ]
-    last = listed[BRANCHES_SHOWN - 1].name if len(listed) > BRANCHES_SHOWN else ""
-    return show_repository(
-        request,
-        "repository_branches.html",
-        found,
-        tab="branches",
-        rows=[(branch, state) for branch, state in shown if view in ("", state)],
-        view=view if view in VIEWS else "",
-        views=VIEWS,
-        next=address(request.scope["path"], view=view, after=last) if last else "",
-    )
-
-
 async def find(conn: AsyncConnection, request: Request, reader: Reader) -> RepositoryRow:
     """The repository of the address; raises NotFound where this account cannot read it."""
     owner, name = request.path_params["owner"], request.path_params["name"]
@@ -175,8 +165,53 @@ def show_repository(request: Request, template: str, repository: RepositoryRow, 
         ("pulls", "/pulls", "Pull requests", repository.open_pulls),
         ("commits", "/commits", "Commits", 0),
         ("branches", "/branches", "Branches", repository.branches),
+        ("contributors", "/contributors", "Contributors", 0),
+        ("frequency", "/frequency", "Code frequency", 0),
+        ("activity", "/activity", "Activity", 0),
     )
     return show(request, template, "repositories", repository=repository, tabs=tabs, **values)
+
+
+def of_period(comparison: Comparison, reader: Reader) -> dict[str, Any]:
+    """What every tab with a period tells its template: its key, its words, its days, its own query."""
+    return {
+        "period": comparison.period,
+        "span": span_words(comparison, reader),
+        "window": days_of(comparison.current, reader.zone),
+        "again": asked_again(comparison, reader.zone),
+    }
+
+
+def author_link(repository: RepositoryRow, window: dict[str, str]) -> Any:
+    """A function that gives the address of an author's counted commits."""
+
+    def link(author: Author) -> str:
+        who = author.login or author.name
+        return address("/commits", repo=repository.full_name, author=who, only="counted", **window)
+
+    return link
+
+
+def _languages(languages: tuple[Language, ...]) -> dict[str, Any]:
+    """The stacked bar and its list: the largest ones, and the others as one."""
+    total = sum(one.bytes for one in languages)
+    shown = [
+        (one.name, one.bytes, charts_lines.colour_of(place, one.color))
+        for place, one in enumerate(languages[:LANGUAGES_SHOWN])
+    ]
+    others = languages[LANGUAGES_SHOWN:]
+    if others:
+        shown.append((f"{len(others)} others", sum(one.bytes for one in others), "k-l0"))
+    parts = [f"{name} {100 * count / total:.1f}%" for name, count, _ in shown] if total else []
+    caption = Caption("lg", "Languages", f"{', '.join(parts)}." if parts else "None measured.")
+    return {
+        "language_bar": charts_lines.stacked([(count / total, colour) for _, count, colour in shown], caption)
+        if total
+        else Markup(""),
+        "languages": [
+            (name, count, 100 * count / total, charts_lines.swatch(colour)) for name, count, colour in shown
+        ],
+    }
 
 
 def _bars(weeks: tuple[Any, ...], counts: list[tuple[int, int]]) -> Markup:
@@ -198,23 +233,3 @@ def _punch(hours: list[list[int]], reader: Reader) -> Markup:
 def _hour(cell: tuple[int, int, int]) -> str:
     count, weekday, hour = cell
     return f"on {charts.WEEKDAYS[weekday]} between {hour:02} and {hour + 1:02}, {count:,}"
-
-
-def _contributors(
-    people: list[Author],
-    by_week: Mapping[AuthorKey, list[int]],
-    repository: RepositoryRow,
-    window: dict[str, str],
-) -> list[Contributor]:
-    shown = people[:PEOPLE_SHOWN]
-    empty = [0] * reports_repository.WEEKS_OF_PEOPLE
-    weeks = [by_week.get(author.key, empty) for author in shown]
-    top = max((max(counts) for counts in weeks), default=0) or 1
-    found = []
-    for place, (author, counts) in enumerate(zip(shown, weeks, strict=True)):
-        who = author.login or author.name
-        text = f"{words.counted(sum(counts), 'commit')} in 13 weeks, at most {max(counts)} in a week."
-        chart = charts.area(counts, top, Caption(f"p{place}", f"{who}, commits per week", text))
-        href = address("/commits", repo=repository.full_name, author=who, only="counted", **window)
-        found.append(Contributor(author, chart, href))
-    return found

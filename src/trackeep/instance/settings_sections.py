@@ -26,7 +26,10 @@ SECTIONS = (
     Section("github", "/settings/github", "GitHub"),
     Section("sessions", "/settings/sessions", "Sessions"),
     Section("tokens", "/settings/tokens", "API tokens"),
+    Section("feeds", "/settings/feeds", "Feeds"),
+    Section("badges", "/settings/badges", "Badges"),
     Section("users", "/settings/users", "Users", is_owners=True),
+    Section("system", "/settings/system", "System", is_owners=True),
     Section("export", "/settings/export", "Export"),
     Section("danger", "/settings/danger", "Danger zone"),
 )

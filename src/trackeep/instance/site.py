@@ -17,6 +17,9 @@ from trackeep.database import Database
 from trackeep.environment import InstanceSettings, is_loopback_host
 from trackeep.errors import UsageError
 from trackeep.handshake.token import VerifyingKey
+from trackeep.instance.badge_pictures import Picture
+from trackeep.instance.kept import Kept
+from trackeep.instance.request_times import Requests
 from trackeep.instance.tries import Tries
 from trackeep.store.people import Admission
 from trackeep.vault import Vault
@@ -54,6 +57,11 @@ class Site:
     delivery_tries: Tries = field(default_factory=lambda: Tries(most=60, per_s=60))
     long_deliveries: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
     token_tries: Tries = field(default_factory=lambda: Tries(most=10, per_s=600))
+    # Strangers look at badges: they share this much of the database, whatever they do.
+    badge_looks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    pictures: Kept[Picture] = field(default_factory=lambda: Kept(most=500, for_s=300))
+    requests: Requests = field(default_factory=Requests)
+    metrics_tries: Tries = field(default_factory=lambda: Tries(most=10, per_s=60))
     # Each takes a moment of the processor and, until it is fetched, its size on the disk.
     exports_begun: Tries = field(default_factory=lambda: Tries(most=12, per_s=600))
     exports_at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 PERIOD_DAYS = {"7d": 7, "30d": 30, "90d": 90, "12m": 365}
 PERIODS = (*PERIOD_DAYS, "all")
+CUSTOM = "custom"
 WEEK_S = 7 * 86_400
+# More points than this would not be seen in a chart.
+MOST_STEPS = 110
+_SPANS = (7, 28, 91, 364)
+_SINGLE_DAYS = 14
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +31,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A window of whole days that ends today, and the equal one before it (None for all time)."""
+    """A window of whole days, and the equal one before it (None for all time)."""
 
     period: str
     days: int
@@ -49,15 +55,55 @@ def compare(period: str, now: float, zone: ZoneInfo) -> Comparison:
     Today is still running, so the window before ends at the same time of day: like is compared with like.
     """
     today = day_of(now, zone)
-    end = midnight(today + timedelta(days=1), zone)
     days = PERIOD_DAYS.get(period)
     if days is None:
-        return Comparison("all", 0, Window(0, end), None)
-    start = midnight(today - timedelta(days=days - 1), zone)
-    clock = datetime.fromtimestamp(now, zone).time()
-    last = datetime.combine(today - timedelta(days=days), clock, zone)
-    previous = Window(midnight(today - timedelta(days=2 * days - 1), zone), int(last.timestamp()))
-    return Comparison(period, days, Window(start, end), previous)
+        return Comparison("all", 0, Window(0, midnight(today + _DAY, zone)), None)
+    return replace(between(today - timedelta(days=days - 1), today, now, zone), period=period)
+
+
+def between(first: date, last: date, now: float, zone: ZoneInfo) -> Comparison:
+    """The days from `first` to `last`, and as many days immediately before.
+
+    While the last days are still to come, both are as long as what has passed of them. Raises ValueError
+    when `last` is before `first`.
+    """
+    if last < first:
+        raise ValueError(f"{last} is before {first}")
+    days = (last - first).days + 1
+    length = timedelta(days=days)
+    current = Window(midnight(first, zone), midnight(last + _DAY, zone))
+    until = current.start
+    if current.holds(int(now)):
+        elapsed = datetime.combine(day_of(now, zone) - length, datetime.fromtimestamp(now, zone).time(), zone)
+        until = int(elapsed.timestamp())
+    return Comparison(CUSTOM, days, current, Window(midnight(first - length, zone), until))
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Spans of `days` days each, by their first days; together they cover a window and end with it."""
+
+    days: int
+    starts: tuple[date, ...]
+
+    @property
+    def word(self) -> str:
+        """What one span is called: day, week, 4 weeks, 13 weeks or 52 weeks."""
+        if self.days % 7:
+            return "day"
+        return "week" if self.days == 7 else f"{self.days // 7} weeks"
+
+
+def steps(first: date, last: date, *, most: int = MOST_STEPS) -> Steps:
+    """Days up to two weeks, then weeks, and longer spans where there would be more than `most` of them.
+
+    The oldest span may begin before `first`, so that the newest one is whole.
+    """
+    length = max(1, (last - first).days + 1)
+    spans = (1, *_SPANS) if length <= _SINGLE_DAYS else _SPANS
+    days = next((span for span in spans if -(-length // span) <= most), _SPANS[-1])
+    count = -(-length // days)
+    return Steps(days, tuple(last - timedelta(days=days * back - 1) for back in range(count, 0, -1)))
 
 
 def weeks_back(count: int, now: float, zone: ZoneInfo) -> tuple[date, ...]:

@@ -24,13 +24,14 @@ from trackeep.store.tables import (
     seen_token,
     session,
 )
+from trackeep.store.tables_sharing import badge, feed_token
 from trackeep.store.tables_sync import schedule
 from trackeep.store.tables_tokens import api_token
 from trackeep.vault import Vault
 
 BY_COMMAND, BY_SETTING, BY_ORGANISATION = "command", "setting", "organisation"
 # Every table whose rows let somebody in; a test holds it against all tables that belong to an account.
-WAYS_IN = (session, pending_arrival, api_token)
+WAYS_IN = (session, pending_arrival, api_token, feed_token)
 
 
 @dataclass(frozen=True)
@@ -319,6 +320,8 @@ async def end_ways_in(conn: AsyncConnection, account_id: int) -> int:
     ended = 0
     for table in WAYS_IN:
         ended += (await conn.execute(delete(table).where(table.c.account_id == account_id))).rowcount
+    # Not a way in, but what they gave out must not come back with them either.
+    await conn.execute(delete(badge).where(badge.c.account_id == account_id))
     return ended
 
 

@@ -47,7 +47,7 @@ class Reader:
     """The account that reads, the moment it reads at (unix seconds) and the zone its days are in.
 
     Its weeks begin on `week_start` (1 Monday to 7 Sunday), and an open pull request is stale after
-    `stale_days` without an event.
+    `stale_days` without an event. With `is_public` only what everybody at GitHub may read is there.
     """
 
     account_id: int
@@ -55,11 +55,13 @@ class Reader:
     zone: ZoneInfo
     week_start: int = 1
     stale_days: int = 14
+    is_public: bool = False
 
 
 def readable(reader: Reader) -> Select[Any]:
     """Ids of the repositories this account has proved to read; a private one needs proof of the last day."""
-    proved = or_(repository.c.private.is_(False), access.c.checked_at >= reader.now - PROOF_HOLDS_S)
+    is_open = repository.c.private.is_(False)
+    proved = is_open if reader.is_public else or_(is_open, access.c.checked_at >= reader.now - PROOF_HOLDS_S)
     return (
         select(repository.c.id)
         .join(access, access.c.repository_id == repository.c.id)

@@ -20,6 +20,7 @@ from trackeep.store.reports_access import (
     beginning_of,
     followed,
     is_mine,
+    known_authors,
     local_day,
     named,
 )
@@ -27,6 +28,17 @@ from trackeep.store.tables import person, repository
 from trackeep.store.tables_fetched import commit, issue, pull_request, ref_change, release, review
 
 KINDS = ("commit", "pull", "review", "issue", "release", "branch")
+# What a kind is made of, by the name that a list asks for: the kind, and what its events are called.
+PARTS = {
+    "opened": ("pull", "opened"),
+    "merged": ("pull", "merged"),
+    "closed": ("pull", "closed"),
+    "issue-opened": ("issue", "issue"),
+    "issue-closed": ("issue", "issue-closed"),
+    "created": ("branch", "created"),
+    "deleted": ("branch", "deleted"),
+    "forced": ("branch", "forced"),
+}
 
 
 @dataclass(frozen=True)
@@ -49,11 +61,14 @@ class Event:
     detail: str
     count: int = 1
     first_at: int = 0
+    repository_id: int = 0
 
 
 @dataclass(frozen=True)
 class Wanted:
     """Which events a list shows; `since` and `until` bound their time, `before` is where the page begins.
+
+    `kind` is one of `KINDS` or of `PARTS`; `who` is the login of the one person whose events they are.
 
     With `contributions` only what the calendar counts: by author date, no merges, no forks, own work alone.
     """
@@ -61,6 +76,7 @@ class Wanted:
     kind: str = ""
     repository: tuple[str, str] | None = None
     mine: bool = False
+    who: str = ""
     contributions: bool = False
     since: int | None = None
     until: int | None = None
@@ -100,7 +116,7 @@ async def _page(conn: AsyncConnection, reader: Reader, wanted: Wanted, limit: in
     parts = [
         part
         for kind, maker in _SOURCES
-        if not wanted.kind or wanted.kind == kind
+        if not wanted.kind or PARTS.get(wanted.kind, (wanted.kind,))[0] == kind
         for part in maker(reader, wanted, most)
     ]
     limited = [_bounded(part, wanted, most) for part in parts]
@@ -196,6 +212,8 @@ def _event(row: Any) -> Event:
 def _bounded(part: Select[Any], wanted: Wanted, most: int) -> Any:
     rows = part.subquery()
     statement = select(rows).where(*_within(rows.c.at, wanted))
+    if wanted.kind in PARTS:
+        statement = statement.where(rows.c.kind == PARTS[wanted.kind][1])
     return statement.order_by(rows.c.at.desc()).limit(most).subquery()
 
 
@@ -213,6 +231,7 @@ def _columns(kind: Any, at: Any, mine: Any, **more: Any) -> list[Any]:
         mine.label("mine"),
         repository.c.owner,
         repository.c.name.label("repository"),
+        repository.c.id.label("repository_id"),
         more.get("number", literal(0)).label("number"),
         more.get("title", literal("", String)).label("title"),
         more.get("detail", literal("", String)).label("detail"),
@@ -232,6 +251,10 @@ def _commits(reader: Reader, wanted: Wanted, most: int | None) -> list[Select[An
     if wanted.mine or wanted.contributions:
         # Plus nothing: one person's commits are sorted by time, rather than looked for among everybody's.
         keys, order = keys.where(mine), (at + 0).desc()
+    elif wanted.who:
+        known = known_authors(reader.account_id)
+        theirs = select(known.c.email).where(known.c.person_id.in_(_people(wanted)))
+        keys, order = keys.where(func.lower(commit.c.author_email).in_(theirs)), (at + 0).desc()
     else:
         order = at.desc()
     found = keys.order_by(order).limit(most).subquery() if most else keys.subquery()
@@ -281,7 +304,18 @@ def _numbered(
     )
     columns = _columns(kind, at, mine, number=table.c.number, title=table.c.title)
     found = select(*columns).select_from(tables).where(_in_sight(table, reader, wanted))
-    return found.where(actor == reader.account_id) if wanted.mine else found
+    return found.where(*_by(actor, reader, wanted))
+
+
+def _by(actor: Any, reader: Reader, wanted: Wanted) -> list[ColumnElement[bool]]:
+    """The condition that somebody did it, where a list is of one person."""
+    if wanted.mine:
+        return [actor == reader.account_id]
+    return [actor.in_(_people(wanted))] if wanted.who else []
+
+
+def _people(wanted: Wanted) -> Select[Any]:
+    return select(person.c.id).where(func.lower(person.c.login) == wanted.who.lower())
 
 
 def _reviews(reader: Reader, wanted: Wanted, _most: int) -> list[Select[Any]]:
@@ -305,7 +339,7 @@ def _reviews(reader: Reader, wanted: Wanted, _most: int) -> list[Select[Any]]:
     by_others = func.coalesce(pull_request.c.author_id, 0) != func.coalesce(review.c.author_id, -1)
     found = select(*columns).select_from(tables).where(_in_sight(review, reader, wanted))
     found = found.where(review.c.submitted_at.is_not(None), by_others)
-    return [found.where(review.c.author_id == reader.account_id) if wanted.mine else found]
+    return [found.where(*_by(review.c.author_id, reader, wanted))]
 
 
 def _releases(reader: Reader, wanted: Wanted, _most: int) -> list[Select[Any]]:
@@ -318,11 +352,11 @@ def _releases(reader: Reader, wanted: Wanted, _most: int) -> list[Select[Any]]:
     columns = _columns("release", release.c.published_at, mine, title=release.c.name, detail=release.c.tag)
     found = select(*columns).select_from(tables).where(_in_sight(release, reader, wanted))
     found = found.where(release.c.draft.is_(False), release.c.published_at.is_not(None))
-    return [found.where(release.c.author_id == reader.account_id) if wanted.mine else found]
+    return [found.where(*_by(release.c.author_id, reader, wanted))]
 
 
 def _branches(reader: Reader, wanted: Wanted, _most: int) -> list[Select[Any]]:
-    if wanted.contributions or wanted.mine:
+    if wanted.contributions or wanted.mine or wanted.who:
         return []  # nobody's: a ref does not say who moved it
     tables = ref_change.join(repository, repository.c.id == ref_change.c.repository_id).outerjoin(
         person, literal(False)

@@ -9,23 +9,25 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from trackeep.metrics.windows import Window, day_number, midnight
+from trackeep.metrics.windows import Steps, Window, day_number, midnight
 from trackeep.store.reports_access import (
     Reader,
     author_of,
     beginning_of,
     count_if,
     is_counted,
+    is_machine,
     local_day,
     local_seconds,
     readable,
     with_authors,
 )
+from trackeep.store.reports_branches import is_merged_head
+from trackeep.store.reports_pulse import step_of, within_steps
 from trackeep.store.tables import person, repository
 from trackeep.store.tables_fetched import commit, pull_request, ref, review
 
 BRANCH_PREFIX = "refs/heads/"
-WEEKS_OF_PEOPLE = 13
 # (login, name), one of them "": who calls themselves like somebody's login is somebody else.
 AuthorKey = tuple[str, str]
 
@@ -101,7 +103,7 @@ async def authors(
         select(
             func.coalesce(func.max(person.c.login), "").label("login"),
             func.max(commit.c.author_name).label("name"),
-            func.coalesce(func.max(person.c.kind), "").label("kind"),
+            func.max(case((is_machine(reader), 1), else_=0)).label("machine"),
             func.count().label("commits"),
             func.coalesce(func.sum(commit.c.additions), 0).label("additions"),
             func.coalesce(func.sum(commit.c.deletions), 0).label("deletions"),
@@ -116,7 +118,7 @@ async def authors(
         Author(
             row.login,
             row.name,
-            row.kind == "Bot" or (row.login or row.name).endswith("[bot]"),
+            bool(row.machine) or (row.login or row.name).endswith("[bot]"),
             row.commits,
             int(row.additions),
             int(row.deletions),
@@ -126,27 +128,23 @@ async def authors(
     )
 
 
-async def author_weeks(
-    conn: AsyncConnection, reader: Reader, repository_id: int, first: date
+async def author_steps(
+    conn: AsyncConnection, reader: Reader, repository_id: int, window: Window, steps: Steps
 ) -> dict[AuthorKey, list[int]]:
-    """Counted commits per span of seven days from `first` on, by the author's key; one query."""
-    start = day_number(first)
+    """Counted commits per step of a window, by the author's key; one query."""
     login, name = _who()
-    since = midnight(first, reader.zone)
-    day = local_day(commit.c.committed_at, reader, since=since)
+    limited = within_steps(window, steps, reader)
     rows = (
-        select(login.label("login"), name.label("name"), ((day - start) // 7).label("week"))
+        select(login.label("login"), name.label("name"), step_of(steps, reader).label("step"))
         .select_from(with_authors(reader))
-        .where(*_within(reader, repository_id, Window(since, reader.now + 86_400)), is_counted())
+        .where(*_within(reader, repository_id, limited), is_counted())
         .subquery()
     )
-    by = (rows.c.login, rows.c.name, rows.c.week)
-    weeks: dict[AuthorKey, list[int]] = {}
+    by = (rows.c.login, rows.c.name, rows.c.step)
+    found: dict[AuthorKey, list[int]] = {}
     for row in (await conn.execute(select(*by, func.count()).group_by(*by))).all():
-        who, (week, count) = (row[0], row[1]), row[2:]
-        if week < WEEKS_OF_PEOPLE:
-            weeks.setdefault(who, [0] * WEEKS_OF_PEOPLE)[week] = count
-    return weeks
+        found.setdefault((row[0], row[1]), [0] * len(steps.starts))[row[2]] = row[3]
+    return found
 
 
 async def hours(conn: AsyncConnection, reader: Reader, repository_id: int, window: Window) -> list[list[int]]:
@@ -212,9 +210,7 @@ async def branches(
             func.coalesce(person.c.login, "").label("author"),
             func.coalesce(commit.c.author_name, "").label("author_name"),
             is_default.label("is_default"),
-            or_(
-                func.coalesce(commit.c.on_default, False), func.coalesce(latest.c.state, "") == "merged"
-            ).label("is_merged"),
+            or_(func.coalesce(commit.c.on_default, False), is_merged_head(latest)).label("is_merged"),
             latest.c.number.label("pull"),
             func.coalesce(latest.c.state, "").label("pull_state"),
         )
@@ -253,7 +249,7 @@ def _pulls(reader: Reader, repository_id: int, window: Window) -> Any:
             review.c.repository_id == pull.repository_id,
             review.c.number == pull.number,
             func.coalesce(review.c.author_id, 0) != func.coalesce(pull.author_id, -1),
-            func.coalesce(person.c.kind, "") != "Bot",
+            ~is_machine(reader),
         )
         .exists()
     )

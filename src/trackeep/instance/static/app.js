@@ -37,15 +37,15 @@
   const hint = one("[data-zone-hint]");
   if (hint && zone.includes("/")) hint.textContent = `This browser says ${zone}.`;
 
-  // ---- copy what is shown once
-  const copy = one("[data-copy]");
-  if (copy && navigator.clipboard) {
+  // ---- copy what is shown once, or the field that the button names
+  if (navigator.clipboard) all("[data-copy]").forEach((copy) => {
     copy.hidden = false;
     copy.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(one("[data-copy-from]").value);
+      const from = copy.dataset.copy ? document.getElementById(copy.dataset.copy) : one("[data-copy-from]");
+      await navigator.clipboard.writeText(from.value);
       copy.textContent = "Copied";
     });
-  }
+  });
 
   // ---- menus close when the attention leaves them
   const close = (except) => all("details.menu[open], .more details[open]").forEach((menu) => {
@@ -68,16 +68,16 @@
   }
 
   // ---- keys
-  const places = { d: "", r: "repos", p: "pulls", c: "commits", a: "activity", s: "sync" };
+  const places = { d: "", r: "repos", p: "pulls", c: "commits", b: "branches", a: "activity", s: "sync" };
   let leader = 0;
   let row = -1;
-  const rows = all("[data-rows] > li");
+  const rows = all("[data-rows] > li:not(.day-div), [data-rows] > tr");
   const select = (step) => {
     if (!rows.length) return;
     if (rows[row]) rows[row].classList.remove("on");
     row = Math.max(0, Math.min(rows.length - 1, row + step));
     rows[row].classList.add("on");
-    const link = one("a", rows[row]);
+    const link = one("summary, a", rows[row]);
     if (link) link.focus({ preventScroll: true });
     rows[row].scrollIntoView({ block: "nearest" });
   };
