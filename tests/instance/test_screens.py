@@ -53,6 +53,14 @@ PAGES = [
     "/pulls",
     "/pulls?list=open",
     "/pulls?q=pull",
+    "/pulls?q=involves:me+-is:draft+since:30d",
+    "/pulls?section=review",
+    "/pulls/insights",
+    "/pulls/insights?period=12m&bots=1&repo=fernhill/atlas&author=alice",
+    "/pulls/insights/weeks",
+    "/pulls/insights/cycle?period=7d",
+    "/pulls/insights/sizes",
+    "/pulls/insights/load?bots=1",
     "/commits",
     "/commits?q=change&author=me&only=counted&by=author",
     "/activity",
@@ -334,7 +342,16 @@ async def test_pages_cost_a_fixed_number_of_queries(tmp_path: Path) -> None:
     async with visit(tmp_path) as (instance, alice), Guest(instance.url, "") as mallory:
         await enter(instance, mallory, MALLORY)
         event.listen(instance.site.db.engine.sync_engine, "before_cursor_execute", note)
-        for path in ("/repos", "/pulls", "/pulls?list=all", "/commits", "/activity", "/sync", "/settings"):
+        for path in (
+            "/repos",
+            "/pulls",
+            "/pulls?list=all",
+            "/pulls/insights",
+            "/commits",
+            "/activity",
+            "/sync",
+            "/settings",
+        ):
             counts = []
             for guest in (alice, mallory):
                 asked.clear()
@@ -451,6 +468,7 @@ def test_every_screen_is_in_the_list() -> None:
         "/feeds/{token}/pulls.atom",
         "/feeds/{token}/r/{owner}/{name}/activity.atom",
         "/r/{owner}/{name}/charts/{chart}.csv",
+        "/pulls/insights/{chart}.csv",
     }
     pages = {route.path for route in ROUTES if route.methods and "GET" in route.methods}
     assert pages - signing - machines <= known

@@ -1,4 +1,4 @@
-"""Every figure has a definition, every definition a function, and docs/metrics.md holds them all."""
+"""Every figure has a definition, every definition a function, and docs/formulas.md holds them all."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rules.source import ROOT, package
 
 from trackeep.metrics.definitions import DEFINITIONS
 
-PAGE = (ROOT / "docs" / "metrics.md").read_text()
+PAGE = (ROOT / "docs" / "formulas.md").read_text()
 # Time itself and the words are no figures.
 NO_FIGURES = {"windows", "definitions", "__init__"}
 
@@ -38,6 +38,6 @@ def test_titles_are_not_used_twice() -> None:
 
 
 def test_the_page_says_what_the_program_says() -> None:
-    """docs/metrics.md has one row per definition: title, sentence and function, word for word."""
+    """docs/formulas.md has one row per definition: title, sentence and function, word for word."""
     rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \| `([a-z_.]+)` \|$", PAGE, re.M)
     assert rows == [(each.title, each.sentence, each.key) for each in DEFINITIONS]

@@ -166,7 +166,8 @@ class PullNode(Camel):
     additions: int
     deletions: int
     changed_files: int
-    reviews: Reviews
+    # Null, each of these, where the token may not see that part of it; so says an error beside the answer.
+    reviews: Reviews | None
     review_requests: Requests | None
     labels: Labels | None
     author: Who | None = None
@@ -175,7 +176,7 @@ class PullNode(Camel):
     merged_by: Who | None = None
     merge_commit: Oid | None = None
     review_decision: str | None = None
-    mergeable: str = ""
+    mergeable: str | None = ""
     status_check_rollup: Rollup | None = None
     comments: Total | None = None
     commits: PullCommits | None = None
@@ -184,7 +185,9 @@ class PullNode(Camel):
 
     def parsed(self) -> ParsedPull:
         labels, requests = self.labels or Labels(0, []), self.review_requests or Requests(0, [])
-        connections = (self.reviews, labels, requests)
+        # REST may show what GraphQL withholds, so that it counts as cut off.
+        reviews = self.reviews or Reviews(1, [])
+        connections = (reviews, labels, requests)
         pull = PullRequest(
             id=int(self.full_database_id),
             node_id=self.id,
@@ -207,14 +210,14 @@ class PullNode(Camel):
             changed_files=self.changed_files,
             comments=self.comments.total_count if self.comments else None,
             review_decision=self.review_decision or "",
-            mergeable=self.mergeable,
+            mergeable=self.mergeable or "",
             checks=self.status_check_rollup.state if self.status_check_rollup else "",
             ready_at=self._ready_at(),
             first_commit_at=self._first_commit_at(),
             threads=self.review_threads.total_count if self.review_threads else None,
             unresolved_threads=self._unresolved(),
             labels=labels_of(_present(labels.nodes)),
-            reviews=tuple(node.noun() for node in _present(self.reviews.nodes)),
+            reviews=tuple(node.noun() for node in _present(reviews.nodes)),
             review_requests=tuple(self._requests(requests)),
             asked=self._asked(),
         )
@@ -227,7 +230,7 @@ class PullNode(Camel):
         events, labels = self.timeline_items or Events(), self.labels or Labels(0, [])
         requests = self.review_requests or Requests(0, [])
         came = (
-            *((self.reviews, 40), (labels, 20), (requests, 20)),
+            *((self.reviews or Reviews(0, []), 40), (labels, 20), (requests, 20)),
             *((commits, 1), (threads, 80)),
         )
         return (events.page_info.has_previous_page and len(events.nodes) < 20) or any(

@@ -16,7 +16,10 @@ _BIG = ("XL", "XXL")
 
 
 def stack(parts: Sequence[float | None], p90: float | None, longest: float, caption: Caption) -> Markup:
-    """Three durations in a row and a tick where nine in ten are done; `longest` is the scale of all rows."""
+    """Three durations in a row and a tick where nine in ten are done; `longest` is the scale of all rows.
+
+    Where the tick would be beyond the scale, the line to it runs to the edge.
+    """
     drawn, x = [], 0.0
     for cls, seconds in zip(PART_CLASSES, parts, strict=True):
         width = 90 * (seconds or 0) / longest if longest else 0
@@ -25,11 +28,13 @@ def stack(parts: Sequence[float | None], p90: float | None, longest: float, capt
             drawn.append(Markup(bar).format(cls, f"{x:.1f}", f"{max(0.4, width):.1f}"))
             x += max(0.4, width) + GAP
     if p90 is not None and longest:
-        tick = f"{90 * p90 / longest:.1f}"
-        if 90 * p90 / longest > x:
+        at = 90 * p90 / longest
+        if at > x:
             whisker = '<line class="whisk" x1="{}%" x2="{}%" y1="14" y2="14"/>'
-            drawn.append(Markup(whisker).format(f"{x:.1f}", tick))
-        drawn.append(Markup('<line class="p90" x1="{0}%" x2="{0}%" y1="0" y2="28"/>').format(tick))
+            drawn.append(Markup(whisker).format(f"{x:.1f}", f"{min(at, 100):.1f}"))
+        if p90 <= longest:
+            tick = '<line class="p90" x1="{0}%" x2="{0}%" y1="0" y2="28"/>'
+            drawn.append(Markup(tick).format(f"{at:.1f}"))
     return figure(28, caption, Markup("").join(drawn))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from math import ceil
 
 from trackeep.metrics import durations, reviews
 from trackeep.metrics.durations import Spread, spread
@@ -13,8 +14,8 @@ from trackeep.metrics.windows import Comparison, Window, midnight, weeks_back
 from trackeep.store.reports_access import Reader
 from trackeep.store.reports_insights import Pull
 
-# How many spans of seven days are drawn for a period.
-WEEKS = {"7d": 12, "30d": 12, "90d": 13, "12m": 52, "all": 52}
+# A chart shows at least and at most so many spans of seven days.
+FEWEST_WEEKS, MOST_WEEKS = 12, 52
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ def times(merged: Sequence[Pull]) -> Times:
 
 def week_starts(comparison: Comparison, reader: Reader) -> tuple[date, ...]:
     """The first days of the weeks that are drawn; the newest one ends with today."""
-    return weeks_back(WEEKS[comparison.period], reader.now, reader.zone)
+    needed = ceil(comparison.days / 7) if comparison.days else MOST_WEEKS
+    return weeks_back(min(MOST_WEEKS, max(FEWEST_WEEKS, needed)), reader.now, reader.zone)
 
 
 def weeks(pulls: Iterable[Pull], starts: Sequence[date], reader: Reader) -> list[Throughput]:

@@ -15,14 +15,14 @@ from trackeep.instance.frame import PERIOD_WORDS, address, period_of, reader_of,
 from trackeep.instance.insights_parts import Links
 from trackeep.instance.lists import PULL_LISTS
 from trackeep.instance.site import site_of
-from trackeep.metrics import durations, reviews
+from trackeep.metrics import durations
 from trackeep.metrics.durations import Spread, spread
-from trackeep.metrics.reviews import Given, Load
+from trackeep.metrics.reviews import Load
 from trackeep.metrics.windows import Comparison, Window, compare
-from trackeep.store import reports_insights, searches
+from trackeep.store import kept_searches, reports_insights
+from trackeep.store.kept_searches import Saved
 from trackeep.store.reports_access import Reader
 from trackeep.store.reports_insights import Person, Pull, Waits, Wanted
-from trackeep.store.searches import Saved
 
 PERIOD = "90d"
 PEOPLE_SHOWN = 8
@@ -37,8 +37,7 @@ class Found:
     comparison: Comparison
     wanted: Wanted
     pulls: tuple[Pull, ...]
-    given: tuple[Given, ...]
-    people: dict[int, Person]
+    load: tuple[tuple[Person, Load], ...]
     asked: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]
     waiting: tuple[int, tuple[Waits, ...]]
     kept: tuple[Saved, ...]
@@ -55,13 +54,6 @@ class Found:
     @property
     def turnaround(self) -> Spread:
         return spread(durations.review_turnaround(asked, given) for asked, given in self.asked)
-
-    @property
-    def load(self) -> list[tuple[Person, Load]]:
-        """Who reviewed, the busiest first; of accounts that are gone nobody knows whose they were."""
-        by_id = reviews.load(self.given, bots=self.wanted.bots)
-        named = [(self.people[who], load) for who, load in by_id.items() if who in self.people]
-        return sorted(named, key=lambda one: (-one[1].pulls, one[0].login))
 
 
 async def page(request: Request) -> Response:
@@ -149,17 +141,15 @@ async def _read(request: Request) -> Found:
     window = insights.read_from(comparison, insights.week_starts(comparison, reader), reader)
     current: Window = comparison.current
     async with site_of(request).db.read() as conn:
-        given, people = await reports_insights.reviews(conn, reader, current, wanted)
         return Found(
             reader=reader,
             comparison=comparison,
             wanted=wanted,
             pulls=await reports_insights.pulls(conn, reader, window, wanted),
-            given=given,
-            people=people,
+            load=await reports_insights.load(conn, reader, current, wanted),
             asked=await reports_insights.turnarounds(conn, reader, current, wanted),
             waiting=await reports_insights.unreviewed(conn, reader, wanted, limit=LISTED),
-            kept=await searches.kept(conn, reader.account_id, searches.PULLS),
+            kept=await kept_searches.kept(conn, reader.account_id, kept_searches.PULLS),
         )
 
 

@@ -22,6 +22,8 @@ from trackeep.metrics.windows import Window
 from trackeep.store.reports_insights import Person, Wanted
 
 HOUR_S = 3_600
+# A tick further out than this many times the medians would make them too small to see.
+FURTHEST = 5
 # Of many weeks every eighth is named, and of few every second.
 MANY_WEEKS, SELDOM = 20, 8
 LINES_OF = (
@@ -127,7 +129,7 @@ def tiles(now: Figures, before: Figures | None, turnaround: Spread, links: Links
             links.merged,
             words.NOTHING if now.depth is None else f"{now.depth:.1f}",
             "",
-            "reviews and comments per merged one",
+            "reviews and comments each",
             is_few=now.times.merged < 5,
         ),
         _duration("Your review turnaround", links.reviewed_by("me"), turnaround, None),
@@ -162,9 +164,10 @@ def _percent(share: float | None) -> tuple[str, str]:
 
 
 def cycle_rows(now: Times, before: Times | None) -> tuple[CycleRow, ...]:
-    """This window and the one before it, on one scale."""
+    """This window and the one before it, on one scale, at which the medians can be told apart."""
     both = [("This period", now)] + ([("Period before", before)] if before else [])
-    longest = max(max(sum(part or 0 for part in _parts(each)), each.cycle.p90 or 0) for _, each in both)
+    medians = max(sum(part or 0 for part in _parts(each)) for _, each in both)
+    longest = max(medians, min(FURTHEST * medians, max(each.cycle.p90 or 0 for _, each in both)))
     return tuple(
         CycleRow(title, each.merged, _stack(f"ct{place}", title, each, longest), each.cycle)
         for place, (title, each) in enumerate(both)
@@ -215,6 +218,7 @@ def share_of_big(sizes: Mapping[str | None, int]) -> int | None:
 
 
 def weeks_table(starts: Sequence[date], weeks: Sequence[Throughput]) -> TableOf:
+    """A row per week, the oldest first."""
     rows = tuple(
         (day.isoformat(), (each.opened, each.merged, each.closed))
         for day, each in zip(starts, weeks, strict=True)
@@ -250,6 +254,7 @@ def sizes_table(sizes: Mapping[str | None, int], span: str) -> TableOf:
 
 
 def load_table(load: Sequence[tuple[Person, Load]], span: str) -> TableOf:
+    """A row per person, the busiest first."""
     rows = tuple((person.login, (each.pulls, each.reviews)) for person, each in load)
     return TableOf(f"Reviews given, {span}", "Person", ("Pull requests", "Reviews"), rows)
 

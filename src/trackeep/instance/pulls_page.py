@@ -13,7 +13,7 @@ from trackeep.instance.frame import address, reader_of, show, viewer_of
 from trackeep.instance.lists import PULL_LISTS, next_page, pulls_wanted
 from trackeep.instance.site import site_of
 from trackeep.metrics.pulls import SECTIONS
-from trackeep.store import pull_words, reports_pulls, reports_sync, searches
+from trackeep.store import kept_searches, pull_words, reports_pulls, reports_sync
 from trackeep.store.reports_access import Reader
 from trackeep.store.reports_pulls import PullPage, PullRow
 from trackeep.store.reports_sync import Freshness
@@ -28,6 +28,7 @@ SECTION_WORDS = {
 }
 SECTION_SHOWN = 15
 MOST_IN_SECTION = 100
+ROWS = 40
 # While nobody looks the worker asks five times more rarely; three of those may fail before a list is old.
 LATE_AFTER_POLLS = 15
 
@@ -51,7 +52,7 @@ async def pulls(request: Request) -> Response:
     async with site_of(request).db.read() as conn:
         queue = await reports_pulls.queue(conn, reader)
         freshness = await reports_sync.freshness(conn, reader)
-        kept = await searches.kept(conn, reader.account_id, searches.PULLS)
+        kept = await kept_searches.kept(conn, reader.account_id, kept_searches.PULLS)
     only = request.query_params.get("section", "")
     mine = [pull for pull in queue if pull.needs_me]
     return show(
@@ -107,9 +108,11 @@ async def _list(request: Request, reader: Reader) -> Response:
     except UsageError as error:
         wrong = error
     async with site_of(request).db.read() as conn:
-        found = PullPage((), 0, None) if wrong else await reports_pulls.search(conn, reader, wanted)
+        found = (
+            PullPage((), 0, None) if wrong else await reports_pulls.search(conn, reader, wanted, limit=ROWS)
+        )
         freshness = await reports_sync.freshness(conn, reader)
-        kept = await searches.kept(conn, reader.account_id, searches.PULLS)
+        kept = await kept_searches.kept(conn, reader.account_id, kept_searches.PULLS)
     return show(
         request,
         "pulls.html",
@@ -137,7 +140,7 @@ async def keep_search(request: Request) -> Response:
         raise UsageError("There is no search to keep.", "Write one, look at what it finds, and keep it then.")
     async with site.db.write() as conn:
         named = (str(form.get("name", "")), query)
-        await searches.keep(conn, viewer.account_id, searches.PULLS, named, site.now())
+        await kept_searches.keep(conn, viewer.account_id, kept_searches.PULLS, named, site.now())
     return site.go(address("/pulls", q=query))
 
 
@@ -149,7 +152,7 @@ async def change_search(request: Request) -> Response:
         raise UsageError("That is no search of ours.", "Use the form of the page.")
     async with site.db.write() as conn:
         if form.get("remove"):
-            await searches.forget(conn, viewer.account_id, searches.PULLS, int(number))
+            await kept_searches.forget(conn, viewer.account_id, kept_searches.PULLS, int(number))
             return site.go("/pulls")
-        found = await searches.rename(conn, viewer.account_id, searches.PULLS, int(number), name)
+        found = await kept_searches.rename(conn, viewer.account_id, kept_searches.PULLS, int(number), name)
     return site.go(address("/pulls", q=found.query))

@@ -17,7 +17,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from trackeep.sandbox.requestlog import entry_of
 
-KINDS = ("status", "json", "html", "timeout", "cut", "slow", "short", "secondary", "graphql-errors")
+KINDS = (
+    *("status", "json", "html", "timeout", "cut", "slow", "short"),
+    *("secondary", "graphql-errors", "withheld"),
+)
 MESSAGES = {
     401: "Bad credentials",
     403: "Resource not accessible by personal access token",
@@ -41,6 +44,7 @@ GRAPHQL_MESSAGE = (
     "Something went wrong while executing your query. This may be the result of a timeout, or it could be "
     "a GitHub bug. Please include `{request_id}` when reporting this issue."
 )
+WITHHELD_MESSAGE = "Resource not accessible by personal access token"
 HANG_S = 30.0
 
 
@@ -50,7 +54,8 @@ class Fault:
 
     `status` and `retry_after` (seconds) belong to the kinds that answer, `delay_s` to slow and timeout,
     `error_type` (such as RATE_LIMITED) to graphql-errors, `most_nodes` to short: a GraphQL answer from which
-    every further node is left out, while totals and page cursors stay as they are. `message` replaces the
+    every further node is left out, while totals and page cursors stay as they are. Of the kind withheld every
+    field called `withheld` is null, with an error of type FORBIDDEN for each. `message` replaces the
     words of a status; `headers` are added to an answer of our own; `used` counts how often it struck.
     """
 
@@ -64,6 +69,7 @@ class Fault:
     error_type: str | None = None
     message: str | None = None
     most_nodes: int = 6000
+    withheld: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     used: int = 0
 
@@ -127,6 +133,8 @@ class FaultMiddleware:
                 await self._app(scope, receive, send)
             case "short":
                 await self._app(scope, receive, _Short(send, fault.most_nodes))
+            case "withheld":
+                await self._app(scope, receive, _Withheld(send, fault.withheld))
             case "timeout":
                 await _hang(receive, HANG_S if fault.delay_s is None else fault.delay_s)
                 await _broken(fault)(scope, receive, send)
@@ -193,6 +201,35 @@ class _Short(_Changed):
         elif isinstance(found, list):
             for each in found:
                 self._thin(each)
+
+
+class _Withheld(_Changed):
+    """Says of one field, wherever it stands, that the token may not see it."""
+
+    def __init__(self, send: Send, name: str) -> None:
+        super().__init__(send)
+        self._name = name
+        self._errors: list[dict[str, Any]] = []
+
+    async def _send_changed(self) -> None:
+        answer = json.loads(self._body)
+        self._withhold(answer.get("data"), [])
+        if self._errors:
+            answer["errors"] = [*answer.get("errors", ()), *self._errors]
+        body = json.dumps(answer).encode()
+        await self._begin(len(body))
+        await self._send({"type": "http.response.body", "body": body})
+
+    def _withhold(self, found: Any, path: list[str | int]) -> None:
+        items = (
+            found.items() if isinstance(found, dict) else enumerate(found) if isinstance(found, list) else ()
+        )
+        for name, each in list(items):
+            if name == self._name:
+                found[name] = None
+                self._errors.append({"type": "FORBIDDEN", "path": [*path, name], "message": WITHHELD_MESSAGE})
+            else:
+                self._withhold(each, [*path, name])
 
 
 async def _hang(receive: Receive, seconds: float) -> None:

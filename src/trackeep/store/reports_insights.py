@@ -8,13 +8,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from trackeep.metrics.people import is_bot
 from trackeep.metrics.pulls import Moments
-from trackeep.metrics.reviews import Given
+from trackeep.metrics.reviews import Load
 from trackeep.metrics.windows import Window
 from trackeep.store.reports_access import Reader, among, followed, is_machine, my_ids
 from trackeep.store.search_pulls import counting_review
-from trackeep.store.tables import account_bot, person, repository
+from trackeep.store.tables import person, repository
 from trackeep.store.tables_fetched import pull_request, review, review_asked, review_comment
 
 WAITING_COUNTED_UP_TO = 10_000
@@ -118,43 +117,42 @@ async def unreviewed(
     return int(total), tuple(Waits(**row._mapping) for row in oldest)
 
 
-async def reviews(
+async def load(
     conn: AsyncConnection, reader: Reader, window: Window, wanted: Wanted
-) -> tuple[tuple[Given, ...], dict[int, Person]]:
-    """Reviews given in `window`, those of one's own too, and who gave them; two queries.
+) -> tuple[tuple[Person, Load], ...]:
+    """What each person reviewed of others in `window`, the busiest first; one query.
 
-    `wanted.author` is who gave them.
+    `wanted.author` is who gave the reviews. Of accounts that are gone nobody knows whose they were.
     """
     same = and_(
         pull_request.c.repository_id == review.c.repository_id, pull_request.c.number == review.c.number
     )
     tables = review.join(pull_request, same).join(repository, repository.c.id == pull_request.c.repository_id)
-    statement = (
-        select(
-            *(review.c.repository_id, review.c.number, pull_request.c.author_id.label("author")),
-            *(review.c.author_id.label("reviewer"), review.c.submitted_at),
-            func.coalesce(person.c.login, "").label("login"),
-            func.coalesce(person.c.name, "").label("name"),
-            func.coalesce(person.c.kind, "").label("kind"),
-        )
-        .select_from(tables.outerjoin(person, person.c.id == review.c.author_id))
+    each = (review.c.author_id, review.c.repository_id, review.c.number)
+    given = (
+        select(*each, func.count().label("reviews"))
+        .select_from(tables)
         .where(
             *_place(review.c.repository_id, reader, wanted),
             *_who(review.c.author_id, reader, wanted),
+            review.c.author_id != func.coalesce(pull_request.c.author_id, -1),
             review.c.submitted_at >= window.start,
             review.c.submitted_at < window.end,
         )
+        .group_by(*each)
+        .subquery()
     )
-    chosen = {login for (login,) in await conn.execute(_chosen_bots(reader))}
-    given, people = [], {}
-    for row in (await conn.execute(statement)).all():
-        machine = is_bot(row.kind, row.login, chosen)
-        given.append(
-            Given((row.repository_id, row.number), row.author, row.reviewer, machine, row.submitted_at)
-        )
-        if row.reviewer is not None:
-            people[row.reviewer] = Person(row.login, row.name)
-    return tuple(given), people
+    pulls_of = func.count().label("pulls")
+    statement = (
+        select(person.c.login, person.c.name, func.sum(given.c.reviews).label("reviews"), pulls_of)
+        .select_from(given.join(person, person.c.id == given.c.author_id))
+        .group_by(person.c.id, person.c.login, person.c.name)
+        .order_by(pulls_of.desc(), person.c.login)
+    )
+    if not wanted.bots:
+        statement = statement.where(~is_machine(reader))
+    rows = (await conn.execute(statement)).all()
+    return tuple((Person(row.login, row.name), Load(int(row.reviews), row.pulls)) for row in rows)
 
 
 async def turnarounds(
@@ -223,7 +221,3 @@ def _who(column: ColumnElement[Any], reader: Reader, wanted: Wanted) -> list[Col
 
 def _only(rows: Select[Any], counted: Any) -> Any:
     return rows.with_only_columns(counted).scalar_subquery()
-
-
-def _chosen_bots(reader: Reader) -> Select[Any]:
-    return select(account_bot.c.login).where(account_bot.c.account_id == reader.account_id)

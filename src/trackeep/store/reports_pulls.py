@@ -16,6 +16,7 @@ from trackeep.metrics.pulls import (
     RECENTLY_MERGED_S,
     SECTIONS,
     Standing,
+    is_stale,
     returned_because,
     section,
 )
@@ -62,6 +63,7 @@ class PullRow:
     updated_at: int
     merged_at: int | None
     closed_at: int | None
+    stale: bool = False
     section: str | None = None
     reason: str | None = None
     labels: tuple[str, ...] = ()
@@ -367,6 +369,7 @@ def _pull(
         updated_at=row.updated_at,
         merged_at=row.merged_at,
         closed_at=row.closed_at,
+        stale=is_stale(row.state, row.updated_at, reader.now, days=reader.stale_days),
         section=place,
         reason=reason,
         labels=tuple(label["name"] for label in labels),

@@ -24,8 +24,9 @@ from trackeep.store.reports_access import (
 )
 from trackeep.store.reports_branches import is_merged_head
 from trackeep.store.reports_pulse import step_of, within_steps
+from trackeep.store.search_pulls import counting_review
 from trackeep.store.tables import person, repository
-from trackeep.store.tables_fetched import commit, pull_request, ref, review
+from trackeep.store.tables_fetched import commit, pull_request, ref
 
 BRANCH_PREFIX = "refs/heads/"
 # (login, name), one of them "": who calls themselves like somebody's login is somebody else.
@@ -242,17 +243,7 @@ def _pulls(reader: Reader, repository_id: int, window: Window) -> Any:
     pull = pull_request.c
     merged = and_(pull.merged_at >= window.start, pull.merged_at < window.end)
     closed = and_(pull.closed_at >= window.start, pull.closed_at < window.end, pull.merged_at.is_(None))
-    reviewed = (
-        select(review.c.id)
-        .outerjoin(person, person.c.id == review.c.author_id)
-        .where(
-            review.c.repository_id == pull.repository_id,
-            review.c.number == pull.number,
-            func.coalesce(review.c.author_id, 0) != func.coalesce(pull.author_id, -1),
-            ~is_machine(reader),
-        )
-        .exists()
-    )
+    reviewed = counting_review(reader).exists()
     return select(
         count_if(and_(pull.created_at >= window.start, pull.created_at < window.end)),
         count_if(merged),

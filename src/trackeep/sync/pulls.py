@@ -176,7 +176,11 @@ async def _whole(work: Work, repository: Repository, parsed: ParsedPull) -> Pull
     pull = parsed.pull
     if not parsed.cut:
         return pull
-    full = await rest_pulls.whole(work.github, repository.full_name, pull.number)
+    try:
+        full = await rest_pulls.whole(work.github, repository.full_name, pull.number)
+    except GitHubNoAccess:
+        # What neither of GitHub's ways shows to this token is stored as far as it came.
+        return pull
     times = {_asked(each): each.requested_at for each in pull.review_requests}
     requests = tuple(replace(each, requested_at=times.get(_asked(each))) for each in full.review_requests)
     return replace(pull, reviews=full.reviews, labels=full.labels, review_requests=requests)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.github import graphql, rest
+from trackeep.github.graphql_asking import TooMuch
 from trackeep.github.parse import Listed
 from trackeep.github.parse_graphql import Pulse
 from trackeep.model import Release, Repository
@@ -75,11 +76,15 @@ async def first_look(work: Work, repositories: Sequence[Repository]) -> None:
     That start is the newest time GitHub tells of before anything is fetched: its own clock, not ours.
     """
 
+    def look(some: Sequence[Repository]) -> AsyncIterator[Looks]:
+        return repositories_rest.first_look(work, some)
+
     async def by_graphql() -> None:
-        await _begin(work, await _pulses(work, repositories, releases=True))
+        async for looks in _pulses(work, repositories, look, releases=True):
+            await _begin(work, looks)
 
     async def by_rest() -> None:
-        async for looks in repositories_rest.first_look(work, repositories):
+        async for looks in look(repositories):
             await _begin(work, looks)
 
     if repositories:
@@ -91,24 +96,48 @@ async def watch(
 ) -> dict[int, Pulse]:
     """What moved in these repositories, by id; those GitHub shows no more are hidden."""
 
-    async def by_graphql() -> dict[int, Pulse]:
-        return await _keep(work, repositories, await _pulses(work, repositories, releases=releases))
+    def look(some: Sequence[Repository]) -> AsyncIterator[Looks]:
+        return repositories_rest.watch(work, some, releases=releases)
 
-    async def by_rest() -> dict[int, Pulse]:
+    async def kept(seen: AsyncIterator[Looks]) -> dict[int, Pulse]:
         found: dict[int, Pulse] = {}
-        async for looks in repositories_rest.watch(work, repositories, releases=releases):
+        async for looks in seen:
             found |= await _keep(work, repositories, looks)
         return found
+
+    async def by_graphql() -> dict[int, Pulse]:
+        return await kept(_pulses(work, repositories, look, releases=releases))
+
+    async def by_rest() -> dict[int, Pulse]:
+        return await kept(look(repositories))
 
     return await either(work, by_graphql, by_rest) if repositories else {}
 
 
-async def _pulses(work: Work, repositories: Sequence[Repository], *, releases: bool) -> Looks:
-    nodes = [each.node_id for each in repositories]
-    pulses = await graphql.pulse(work.github, nodes, releases=releases)
+async def _pulses(
+    work: Work,
+    repositories: Sequence[Repository],
+    by_rest: Callable[[Sequence[Repository]], AsyncIterator[Looks]],
+    *,
+    releases: bool,
+) -> AsyncIterator[Looks]:
+    """All in one look, unless one is beyond GraphQL's ten seconds even alone: that one `by_rest`."""
+    try:
+        nodes = [each.node_id for each in repositories]
+        pulses = await graphql.pulse(work.github, nodes, releases=releases)
+    except TooMuch:
+        middle = len(repositories) // 2
+        if not middle:
+            async for looks in by_rest(repositories):
+                yield looks
+            return
+        for half in (repositories[:middle], repositories[middle:]):
+            async for looks in _pulses(work, half, by_rest, releases=releases):
+                yield looks
+        return
     gone = [each for each in repositories if each.node_id not in pulses]
     listed = await _releases(work, pulses.values()) if releases else {}
-    return Looks(list(pulses.values()), gone, listed)
+    yield Looks(list(pulses.values()), gone, listed)
 
 
 async def _begin(work: Work, looks: Looks) -> None:
