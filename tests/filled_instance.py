@@ -43,7 +43,6 @@ class Filled:
             with error:
                 return error.code, error.headers.get_content_type(), error.read().decode(errors="replace")
 
-
     def send(self, path: str, form: dict[str, str]) -> int:
         """POST a form of one of our pages; the answer's status."""
         headers = {"Accept": "text/html", "Cookie": self.header, "Sec-Fetch-Site": "same-origin"}
