@@ -11,7 +11,10 @@ from instance.test_screens import text_of, visit
 
 pytestmark = pytest.mark.anyio
 OWN = "period=custom&since=2026-11-18&until=2026-11-20"
-PAGES = ("/", "/repos", "/r/fernhill/atlas", "/r/fernhill/atlas/contributors", "/r/fernhill/atlas/frequency")
+PAGES = (
+    *("/", "/repos", "/pulls/insights", "/r/fernhill/atlas"),
+    *("/r/fernhill/atlas/contributors", "/r/fernhill/atlas/frequency"),
+)
 
 
 async def test_days_of_ones_own(tmp_path: Path) -> None:

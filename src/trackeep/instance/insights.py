@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from math import ceil
 
 from trackeep.metrics import durations, reviews
 from trackeep.metrics.durations import Spread, spread
 from trackeep.metrics.pulls import Throughput, merge_rate, sizes, throughput, weekly
-from trackeep.metrics.windows import Comparison, Window, midnight, weeks_back
+from trackeep.metrics.windows import CUSTOM, Comparison, Window, midnight, weeks_back
 from trackeep.store.reports_access import Reader
 from trackeep.store.reports_insights import Pull
 
-# A chart shows at least and at most so many spans of seven days.
-FEWEST_WEEKS, MOST_WEEKS = 12, 52
+# How many spans of seven days are drawn for a period.
+WEEKS = {"7d": 12, "30d": 12, "90d": 13, "12m": 52, "all": 52}
+MOST_WEEKS = 52
 
 
 @dataclass(frozen=True)
@@ -74,9 +74,11 @@ def times(merged: Sequence[Pull]) -> Times:
 
 
 def week_starts(comparison: Comparison, reader: Reader) -> tuple[date, ...]:
-    """The first days of the weeks that are drawn; the newest one ends with today."""
-    needed = ceil(comparison.days / 7) if comparison.days else MOST_WEEKS
-    return weeks_back(min(MOST_WEEKS, max(FEWEST_WEEKS, needed)), reader.now, reader.zone)
+    """The first days of the weeks that are drawn; the newest one ends with today, or with the chosen days."""
+    if comparison.period != CUSTOM:
+        return weeks_back(WEEKS[comparison.period], reader.now, reader.zone)
+    end = min(reader.now, comparison.current.end - 1)
+    return weeks_back(min(MOST_WEEKS, -(-comparison.days // 7)), end, reader.zone)
 
 
 def weeks(pulls: Iterable[Pull], starts: Sequence[date], reader: Reader) -> list[Throughput]:

@@ -11,14 +11,14 @@ from starlette.responses import Response
 from trackeep.errors import NotFound
 from trackeep.instance import insights, insights_parts
 from trackeep.instance.figures import TableOf, figure_csv, figure_page
-from trackeep.instance.frame import PERIOD_WORDS, address, period_of, reader_of, repository_in, show
+from trackeep.instance.frame import address, comparison_in, reader_of, repository_in, show, span_words
 from trackeep.instance.insights_parts import Links
 from trackeep.instance.lists import PULL_LISTS
 from trackeep.instance.site import site_of
 from trackeep.metrics import durations
 from trackeep.metrics.durations import Spread, spread
 from trackeep.metrics.reviews import Load
-from trackeep.metrics.windows import Comparison, Window, compare
+from trackeep.metrics.windows import Comparison, Window
 from trackeep.store import kept_searches, reports_insights
 from trackeep.store.kept_searches import Saved
 from trackeep.store.reports_access import Reader
@@ -68,7 +68,7 @@ async def page(request: Request) -> Response:
         "insights.html",
         "pulls",
         period=found.comparison.period,
-        span=PERIOD_WORDS[found.comparison.period],
+        span=span_words(found.comparison, found.reader),
         wanted=found.wanted,
         lists=PULL_LISTS,
         kept=found.kept,
@@ -117,7 +117,7 @@ async def _table(request: Request) -> TableOf:
     if name not in ("weeks", "cycle", "sizes", "load"):
         raise NotFound("There is no such chart.", "Open the insights of pull requests.")
     found = await _read(request)
-    span = PERIOD_WORDS[found.comparison.period]
+    span = span_words(found.comparison, found.reader)
     if name == "weeks":
         starts = insights.week_starts(found.comparison, found.reader)
         return insights_parts.weeks_table(starts, insights.weeks(found.pulls, starts, found.reader))
@@ -130,7 +130,7 @@ async def _table(request: Request) -> TableOf:
 
 async def _read(request: Request) -> Found:
     reader = reader_of(request)
-    comparison = compare(period_of(request, PERIOD), reader.now, reader.zone)
+    comparison = comparison_in(request, reader, PERIOD)
     query = request.query_params
     wanted = Wanted(
         repository_in(request),
@@ -154,5 +154,5 @@ async def _read(request: Request) -> Found:
 
 
 def _query(request: Request) -> dict[str, str]:
-    names = ("period", "repo", "author", "bots")
+    names = ("period", "since", "until", "repo", "author", "bots")
     return {name: request.query_params[name] for name in names if request.query_params.get(name)}

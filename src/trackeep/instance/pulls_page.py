@@ -26,8 +26,9 @@ SECTION_WORDS = {
     "draft": ("Drafts", "yours"),
     "merged": ("Recently merged", "last 7 days"),
 }
-SECTION_SHOWN = 15
-MOST_IN_SECTION = 100
+# A page has at most 1,500 nodes, and a row up to 27 of them.
+SECTION_SHOWN = 7
+MOST_IN_SECTION = 40
 ROWS = 40
 # While nobody looks the worker asks five times more rarely; three of those may fail before a list is old.
 LATE_AFTER_POLLS = 15
