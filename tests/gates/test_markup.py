@@ -16,6 +16,8 @@ from node_tools import HTML_VALIDATE
 # is a password to be kept, which a pasted token is not.
 TASTE = ("doctype-style", "long-title", "prefer-native-element")
 RULES = dict.fromkeys((*TASTE, "form-dup-name", "autocomplete-password"), "off")
+# The standard forbids sections there; what opens and closes is none: https://html.spec.whatwg.org/#the-dt-element
+FORGIVEN = "<details> element is not permitted as a descendant of <dt>"
 STRANGE = ("/nowhere", "/r/nobody/nothing", "/commits?since=yesterday", "/auth/callback?code=a&state=b")
 
 
@@ -57,5 +59,6 @@ def test_the_markup_is_valid(alice: Filled, validator: Path, tmp_path: Path) -> 
         f"{files[page['filePath']]}: {note['ruleId']}: {note['message']} {note['selector']}"
         for page in json.loads((tmp_path / "said.json").read_text())
         for note in page["messages"]
+        if not note["message"].endswith(FORGIVEN)
     }
     assert not found, "\n".join(sorted(found))
