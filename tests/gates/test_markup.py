@@ -16,8 +16,9 @@ from node_tools import HTML_VALIDATE
 # is a password to be kept, which a pasted token is not.
 TASTE = ("doctype-style", "long-title", "prefer-native-element")
 RULES = dict.fromkeys((*TASTE, "form-dup-name", "autocomplete-password"), "off")
-# The standard forbids sections there; what opens and closes is none: https://html.spec.whatwg.org/#the-dt-element
-FORGIVEN = "<details> element is not permitted as a descendant of <dt>"
+# The standard forbids sections there, and what opens and closes is none:
+# https://html.spec.whatwg.org/multipage/dom.html#sectioning-content
+FORGIVEN = tuple(f"<details> element is not permitted as a descendant of <{name}>" for name in ("dt", "th"))
 STRANGE = ("/nowhere", "/r/nobody/nothing", "/commits?since=yesterday", "/auth/callback?code=a&state=b")
 
 
