@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.database import chunked, upsert
 from trackeep.model import Issue, Label, Person, PullRequest, Release, Repository
+from trackeep.store import commit_words
 from trackeep.store.comments import counts
 from trackeep.store.tables import access, person, repository
 from trackeep.store.tables_branches import branch_distance
@@ -119,8 +120,9 @@ async def _make_way(conn: AsyncConnection, ids: Collection[int]) -> None:
         these = walked.c.repository_id.in_(some) & (walked.c.account_id == FROM_FILE)
         imported = set(await conn.scalars(select(walked.c.repository_id).distinct().where(these)))
         for repository_id in sorted(imported):
+            marked = select(walked.c.sha).where(walked.c.repository_id == repository_id, these)
+            await commit_words.forget(conn, [repository_id], only=commit.c.sha.in_(marked))
             for table in (commit, walked):
-                marked = select(walked.c.sha).where(walked.c.repository_id == repository_id, these)
                 place = table.c.repository_id == repository_id
                 await conn.execute(delete(table).where(place, table.c.sha.in_(marked)))
 
@@ -303,6 +305,7 @@ async def wanting_details(
 
 async def forget_activity(conn: AsyncConnection, ids: Collection[int]) -> None:
     """Delete everything fetched of these repositories; their names stay to be chosen again."""
+    await commit_words.forget(conn, ids)
     for table in FETCHED:
         for some in chunked(sorted(ids)):
             await conn.execute(delete(table).where(table.c.repository_id.in_(some)))
