@@ -9,7 +9,8 @@ from sqlalchemy.exc import IntegrityError
 
 from trackeep.database import Database, upsert
 from trackeep.errors import DatabaseError, DatabaseVersionError
-from trackeep.store.tables import metadata, person
+from trackeep.store.schema import metadata
+from trackeep.store.tables import person
 
 pytestmark = pytest.mark.anyio
 

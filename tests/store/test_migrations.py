@@ -18,7 +18,7 @@ from sqlalchemy import Connection, text
 
 from trackeep.database import MIGRATIONS, Database, known_versions
 from trackeep.errors import DatabaseError, DatabaseVersionError
-from trackeep.store.tables import metadata
+from trackeep.store.schema import metadata
 from trackeep.upgrades import scripts
 
 pytestmark = pytest.mark.anyio

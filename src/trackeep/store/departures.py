@@ -7,7 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.store import commit_words, ownership, people, walks
 from trackeep.store.schedule import unfollow_repositories
-from trackeep.store.tables import account, connection, follow, metadata, person, repository
+from trackeep.store.schema import metadata
+from trackeep.store.tables import account, connection, follow, person, repository
 from trackeep.store.tables_fetched import walked
 from trackeep.store.tables_sync import cursor, schedule, validator
 

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from trackeep.database import Database
 from trackeep.errors import DatabaseError, UsageError
 from trackeep.store import commit_words
-from trackeep.store.tables import metadata
+from trackeep.store.schema import metadata
 
 _ROWS_AT_ONCE = 2_000
 
