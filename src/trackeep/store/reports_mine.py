@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Select, and_, case, func, literal, or_, select, union_all
+from sqlalchemy import CompoundSelect, Select, and_, case, func, literal, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.metrics.durations import ready_at, time_to_merge
 from trackeep.metrics.windows import Window, day_from_number, midnight
-from trackeep.store.reports_access import Reader, among, followed, is_counted, is_mine, local_day
+from trackeep.store.reports_access import Reader, among, followed, is_counted, is_mine, local_day, my_ids
 from trackeep.store.tables import repository
 from trackeep.store.tables_fetched import commit, issue, pull_request, review
 
@@ -108,12 +108,13 @@ def my_commits(reader: Reader) -> Select[Any]:
 
 def my_pulls(reader: Reader) -> Select[Any]:
     return select(pull_request.c.number).where(
-        among(pull_request.c.repository_id, followed(reader)), pull_request.c.author_id == reader.account_id
+        among(pull_request.c.repository_id, followed(reader)), pull_request.c.author_id.in_(my_ids(reader.account_id))
     )
 
 
 def my_reviews(reader: Reader) -> Select[Any]:
     """Submitted reviews of other people's pull requests."""
+    me = my_ids(reader.account_id)
     same = and_(
         pull_request.c.repository_id == review.c.repository_id, pull_request.c.number == review.c.number
     )
@@ -122,16 +123,16 @@ def my_reviews(reader: Reader) -> Select[Any]:
         .join(pull_request, same)
         .where(
             among(review.c.repository_id, followed(reader)),
-            review.c.author_id == reader.account_id,
+            review.c.author_id.in_(me),
             review.c.submitted_at.is_not(None),
-            or_(pull_request.c.author_id.is_(None), pull_request.c.author_id != reader.account_id),
+            func.coalesce(pull_request.c.author_id, 0).not_in(me),
         )
     )
 
 
 def my_issues(reader: Reader) -> Select[Any]:
     return select(issue.c.number).where(
-        among(issue.c.repository_id, followed(reader)), issue.c.author_id == reader.account_id
+        among(issue.c.repository_id, followed(reader)), issue.c.author_id.in_(my_ids(reader.account_id))
     )
 
 
