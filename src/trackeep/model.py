@@ -131,6 +131,18 @@ class ReviewComment:
 
 
 @dataclass(frozen=True, slots=True)
+class Team:
+    """`combined_slug` is organisation/team, `name` what people call it."""
+
+    combined_slug: str
+    name: str
+
+
+# What a request for a team's review is called where the token may not read which team it is.
+SOME_TEAM = "a team"
+
+
+@dataclass(frozen=True, slots=True)
 class ReviewRequest:
     """Asked of a person or of a team; exactly one of the two is set."""
 

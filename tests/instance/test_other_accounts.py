@@ -18,6 +18,7 @@ from trackeep.store import claims, reports_durations, reports_events, reports_mi
 from trackeep.store import tables_fetched as fetched
 
 pytestmark = pytest.mark.anyio
+EMAIL = "carol@x.example"
 NOWHERE = "http://127.0.0.1:1"
 WINDOW = Window(at("2026-10-25 00:00"), NOW)
 
@@ -38,88 +39,43 @@ async def visit(folder: Path, database_url: str) -> AsyncIterator[tuple[LocalIns
 
 async def carols_work(instance: LocalInstance) -> None:
     """A commit, a merged pull request, an issue, reviews of others and of alice, a request for her review."""
-    pull = {"repository_id": ATLAS, "title": "Wider nests", "state": "merged", "updated_at": NOW}
-    rows: list[tuple[Any, list[dict[str, Any]]]] = [
-        (fetched.identity, [{"email": "carol@x.example", "person_id": CAROL, "source": "noreply"}]),
-        (
-            fetched.commit,
-            [
-                {
-                    "repository_id": ATLAS,
-                    "sha": "c1",
-                    "parent_count": 1,
-                    "author_name": "Carol",
-                    "author_email": "carol@x.example",
-                    "authored_at": at("2026-11-17 10:00"),
-                    "committer_email": "carol@x.example",
-                    "committed_at": at("2026-11-17 10:00"),
-                    "on_default": True,
-                }
-            ],
-        ),
-        (
-            fetched.pull_request,
-            [
-                {
-                    **pull,
-                    "number": 30,
-                    "author_id": CAROL,
-                    "created_at": at("2026-11-17 10:00"),
-                    "merged_at": at("2026-11-17 12:00"),
-                    "closed_at": at("2026-11-17 12:00"),
-                },
-                {
-                    **pull,
-                    "number": 32,
-                    "state": "open",
-                    "author_id": BOB,
-                    "created_at": at("2026-11-22 10:00"),
-                    "merged_at": None,
-                    "closed_at": None,
-                },
-            ],
-        ),
-        (
-            fetched.review,
-            [
-                {"repository_id": ATLAS, "id": key, "number": number, "author_id": who, "submitted_at": when}
-                for key, number, who, when in (
-                    (40, 4, CAROL, at("2026-11-21 15:00")),
-                    # One account's words about the other's work are no review of somebody else's.
-                    (41, 6, CAROL, at("2026-11-21 16:00")),
-                    (42, 30, ALICE, at("2026-11-17 11:00")),
-                )
-            ],
-        ),
-        (
-            fetched.review_request,
-            [
-                {
-                    "repository_id": ATLAS,
-                    "number": 32,
-                    "reviewer_id": CAROL,
-                    "requested_at": at("2026-11-22 11:00"),
-                }
-            ],
-        ),
-        (
-            fetched.issue,
-            [
-                {
-                    "repository_id": ATLAS,
-                    "number": 33,
-                    "title": "Wet",
-                    "state": "open",
-                    "author_id": CAROL,
-                    "created_at": at("2026-11-18 09:00"),
-                    "updated_at": at("2026-11-18 09:00"),
-                }
-            ],
-        ),
+    await put(instance, fetched.identity, [{"email": EMAIL, "person_id": CAROL, "source": "noreply"}])
+    wrote = {"author_name": "Carol", "author_email": EMAIL, "committer_email": EMAIL, "on_default": True}
+    when = at("2026-11-17 10:00")
+    made = {"sha": "c1", "parent_count": 1, "authored_at": when, "committed_at": when}
+    await put(instance, fetched.commit, [{**made, **wrote}])
+    merged_at = at("2026-11-17 12:00")
+    ended = {"state": "merged", "merged_at": merged_at, "closed_at": merged_at}
+    is_open = {"state": "open", "merged_at": None, "closed_at": None}
+    pulls = [
+        {"number": 30, "author_id": CAROL, "created_at": when, **ended},
+        {"number": 32, "author_id": BOB, "created_at": at("2026-11-22 10:00"), **is_open},
     ]
+    await put(
+        instance, fetched.pull_request, [{"title": "Wider nests", "updated_at": NOW, **one} for one in pulls]
+    )
+    reviews = [
+        {"id": 40, "number": 4, "author_id": CAROL, "submitted_at": at("2026-11-21 15:00")},
+        # One account's words about the other's work are no review of somebody else's.
+        {"id": 41, "number": 6, "author_id": CAROL, "submitted_at": at("2026-11-21 16:00")},
+        {"id": 42, "number": 30, "author_id": ALICE, "submitted_at": at("2026-11-17 11:00")},
+    ]
+    await put(instance, fetched.review, reviews)
+    asked = {"number": 32, "reviewer_id": CAROL, "requested_at": at("2026-11-22 11:00")}
+    await put(instance, fetched.review_request, [asked])
+    opened = {"created_at": at("2026-11-18 09:00"), "updated_at": at("2026-11-18 09:00")}
+    await put(
+        instance,
+        fetched.issue,
+        [{"number": 33, "title": "Wet", "state": "open", "author_id": CAROL, **opened}],
+    )
+
+
+async def put(instance: LocalInstance, table: Any, rows: list[dict[str, Any]]) -> None:
+    """These rows, of the repository atlas where they belong to one."""
+    where = {"repository_id": ATLAS} if "repository_id" in table.c else {}
     async with instance.site.db.write() as conn:
-        for table, some in rows:
-            await conn.execute(table.insert(), some)
+        await conn.execute(table.insert(), [{**where, **row} for row in rows])
 
 
 async def say_that_carol_is_me(instance: LocalInstance) -> None:
@@ -129,7 +85,9 @@ async def say_that_carol_is_me(instance: LocalInstance) -> None:
 
 def tiles(page: str) -> dict[str, tuple[str, str]]:
     """Title of each tile: its number, and the address of its list."""
-    found = re.findall(r'class="kpi"><h2><a href="([^"]+)">([^<]+)</a>.*?class="val[^"]*">([^<]+)', page, re.S)
+    found = re.findall(
+        r'class="kpi"><h2><a href="([^"]+)">([^<]+)</a>.*?class="val[^"]*">([^<]+)', page, re.S
+    )
     return {title: (number.strip(), html.unescape(href)) for href, title, number in found}
 
 

@@ -25,6 +25,7 @@ from trackeep.model import (
     ReviewComment,
     ReviewRequest,
     Signature,
+    Team,
 )
 
 T = TypeVar("T")
@@ -342,6 +343,15 @@ class RestTeam(msgspec.Struct):
     def combined_slug(self, base: RestEnd) -> str:
         """With the organisation, which owns the repository whose pull request the team is asked about."""
         return f"{base.repo.owner.login}/{self.slug}" if base.repo else self.slug
+
+
+class RestOwnTeam(msgspec.Struct):
+    slug: str
+    name: str
+    organization: RestOwner
+
+    def noun(self) -> Team:
+        return Team(f"{self.organization.login}/{self.slug}", self.name)
 
 
 class RestPull(msgspec.Struct):

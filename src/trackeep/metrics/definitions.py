@@ -230,7 +230,8 @@ DEFINITIONS = (
     Definition(
         "pulls.needs_review",
         "Needs your review",
-        "Open, no draft, your review is asked for, and you have not reviewed it since.",
+        "Open, no draft, a review is asked for of you or of a team you are in, and you have not reviewed it "
+        "since.",
     ),
     Definition(
         "pulls.is_returned",

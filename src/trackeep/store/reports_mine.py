@@ -108,7 +108,8 @@ def my_commits(reader: Reader) -> Select[Any]:
 
 def my_pulls(reader: Reader) -> Select[Any]:
     return select(pull_request.c.number).where(
-        among(pull_request.c.repository_id, followed(reader)), pull_request.c.author_id.in_(my_ids(reader.account_id))
+        among(pull_request.c.repository_id, followed(reader)),
+        pull_request.c.author_id.in_(my_ids(reader.account_id)),
     )
 
 

@@ -24,6 +24,7 @@ from trackeep.sync import (
     pulls,
     reconcile,
     repositories,
+    teams,
 )
 from trackeep.sync.commit_sources import fetch_commits
 from trackeep.sync.stopping import in_full
@@ -105,6 +106,7 @@ async def _pass(work: Work) -> None:
         await _fetch_missing(work, chosen)
     if not polled and not limits.reached:
         await issues.poll_changed(work, followed)
+    await teams.look(work)
     async with limits.put_off():
         await pulls.details(work, chosen)
     async with limits.put_off():
