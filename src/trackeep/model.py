@@ -151,6 +151,10 @@ class ReviewRequest:
     requested_at: int | None = None
 
 
+# The state of checks that GitHub does not tell; "" is that of a pull request without any.
+UNKNOWN_CHECKS = "UNKNOWN"
+
+
 @dataclass(frozen=True, slots=True)
 class PullRequest:
     """`state` is open, closed or merged; None means that GitHub has not been asked yet.

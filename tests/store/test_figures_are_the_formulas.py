@@ -439,6 +439,7 @@ async def test_contributors_with_their_co_authors(db: Database) -> None:
     expected = people.contributors(authors, others, bots=[BOT])
     async with db.read() as conn:
         found = await reports_contributors.contributors(conn, reader(), ATLAS, window)
+        named = await reports_contributors.co_authors(conn, reader(), ATLAS, window)
         nothing = await reports_contributors.contributors(conn, reader(MALLORY), ATLAS, window)
     assert {each.id for each in found} == expected == {ALICE, BOB}
     assert {each.id for each in found if each.wrote} == {ALICE}

@@ -1,4 +1,4 @@
-"""Teams of organisations: a review asked of one's team waits for oneself, and nobody learns of others' teams."""
+"""Teams of organisations: a review asked of one's team waits for oneself; others' teams have no name."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ import msgspec
 from trackeep.errors import GitHubError
 from trackeep.github.gitobjects import co_authors_of, plain_message, plain_signature
 from trackeep.model import (
+    UNKNOWN_CHECKS,
     Commit,
     Email,
     Issue,
@@ -421,6 +422,7 @@ class RestFullPull(RestPull):
             # As many as there are comments, of which each thread has at least one.
             threads=self.review_comments,
             mergeable=_MERGEABLE[self.mergeable],
+            checks=UNKNOWN_CHECKS,
         )
 
 

@@ -58,7 +58,8 @@ EXPLANATIONS = {
     "absence": _explained("Half of the work", "people.absence_factor"),
     "contributors": _explained(
         "Contributors",
-        "Authors of commits on the default branch, merges left out, by committer date.",
+        "By committer date; also authors whose account nobody knows, by their name.",
+        "people.contributors",
         "people.is_bot",
     ),
     "code-frequency": _explained(

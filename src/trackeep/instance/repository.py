@@ -21,12 +21,14 @@ from trackeep.metrics.people import absence_factor
 from trackeep.metrics.windows import Comparison, Window, weeks_back
 from trackeep.store import (
     reports_commits,
+    reports_contributors,
     reports_pulls,
     reports_pulse,
     reports_repositories,
     reports_repository,
 )
 from trackeep.store.reports_access import Reader
+from trackeep.store.reports_contributors import Contributor
 from trackeep.store.reports_pulse import Issues, Language, Release
 from trackeep.store.reports_repositories import RepositoryRow
 from trackeep.store.reports_repository import Author, Pulse
@@ -43,6 +45,7 @@ class Facts:
 
     pulse: Pulse
     authors: tuple[Author, ...]
+    co_authors: tuple[Contributor, ...]
     merged: tuple[int, float | None]
     pull_weeks: list[tuple[int, int]]
     hours: list[list[int]]
@@ -71,6 +74,7 @@ async def overview(request: Request) -> Response:
         facts=facts,
         pulse=facts.pulse,
         people=people,
+        co_authors=facts.co_authors,
         bots=len(facts.authors) - len(people),
         commits=sum(author.commits for author in facts.authors),
         carried_by=absence_factor(author.commits for author in people),
@@ -85,13 +89,14 @@ async def overview(request: Request) -> Response:
 
 
 async def _facts(conn: AsyncConnection, reader: Reader, repository_id: int, window: Window) -> Facts:
-    """Ten queries."""
+    """Eleven queries."""
     first = weeks_back(WEEKS, reader.now, reader.zone)[0]
     medians = await reports_repositories.medians(conn, reader, window, [repository_id])
     released, releases = await reports_pulse.releases(conn, reader, repository_id, window)
     return Facts(
         pulse=await reports_repository.pulse(conn, reader, repository_id, window),
         authors=await reports_repository.authors(conn, reader, repository_id, window),
+        co_authors=await reports_contributors.co_authors(conn, reader, repository_id, window),
         merged=medians.get(repository_id, (0, None)),
         pull_weeks=await reports_repository.pull_weeks(conn, reader, repository_id, first, WEEKS),
         hours=await reports_repository.hours(conn, reader, repository_id, window),

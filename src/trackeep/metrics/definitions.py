@@ -248,7 +248,7 @@ DEFINITIONS = (
         "pulls.is_ready",
         "Ready to merge",
         "Your open pull request, no draft, approved or with no review required, its checks passing or "
-        "none, and no conflict known.",
+        "none, and no conflict known. Checks that GitHub does not tell are not passing.",
     ),
     Definition(
         "pulls.section",
