@@ -11,12 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trackeep.errors import NotFound
-from trackeep.instance import charts, charts_lines, words
+from trackeep.instance import charts, charts_lines, my_hours, words
 from trackeep.instance.charts import Caption
 from trackeep.instance.frame import address, asked_again, comparison_in, days_of, reader_of, show, span_words
 from trackeep.instance.lists import PULL_LISTS, by_day, commits_wanted, next_page, pulls_wanted
 from trackeep.instance.site import site_of
-from trackeep.metrics.contributions import levels
 from trackeep.metrics.people import absence_factor
 from trackeep.metrics.windows import Comparison, Window, weeks_back
 from trackeep.store import (
@@ -81,7 +80,7 @@ async def overview(request: Request) -> Response:
         weeks=WEEKS,
         weeks_total=tuple(map(sum, zip(*facts.pull_weeks, strict=True))),
         bars=_bars(weeks, facts.pull_weeks),
-        punch=_punch(facts.hours, reader),
+        punch=my_hours.drawn(facts.hours, f"in {reader.zone.key}"),
         top=[(author, charts_lines.bar(author.commits, top[0].commits)) for author in top],
         author_link=author_link(found, days_of(comparison.current, reader.zone)),
         **_languages(facts.languages),
@@ -225,16 +224,3 @@ def _bars(weeks: tuple[Any, ...], counts: list[tuple[int, int]]) -> Markup:
     text = f"Twelve weeks from {words.day(weeks[0])}: {opened:,} opened, {merged:,} merged."
     caption = Caption("om", "Pull requests opened and merged per week", text)
     return charts.paired_bars([(label, *pair) for label, pair in zip(labels, counts, strict=True)], caption)
-
-
-def _punch(hours: list[list[int]], reader: Reader) -> Markup:
-    grades = levels(count for row in hours for count in row)
-    busiest = max((count, row, hour) for row, counts in enumerate(hours) for hour, count in enumerate(counts))
-    most = f" Most were made {_hour(busiest)}." if busiest[0] else ""
-    caption = Caption("pc", "Punch card", f"Commits by weekday and hour in {reader.zone.key}.{most}")
-    return charts.punch_card([grades[row * 24 : row * 24 + 24] for row in range(7)], caption)
-
-
-def _hour(cell: tuple[int, int, int]) -> str:
-    count, weekday, hour = cell
-    return f"on {charts.WEEKDAYS[weekday]} between {hour:02} and {hour + 1:02}, {count:,}"

@@ -79,6 +79,29 @@ async def merges(conn: AsyncConnection, reader: Reader, since: int) -> tuple[Mer
     )
 
 
+async def hours(conn: AsyncConnection, reader: Reader, window: Window) -> list[list[int]]:
+    """This person's counted commits by weekday (Monday first) and hour of the author's clock; one query."""
+    at = commit.c.authored_at
+    made = (
+        my_commits(reader)
+        .where(at >= window.start, at < window.end)
+        .with_only_columns(commit.c.sha, (at + commit.c.author_offset_minutes * 60).label("local"))
+        .distinct()
+        .subquery()
+    )
+    cell = (
+        # 1 January 1970 was a Thursday.
+        select(
+            ((made.c.local // 86_400 + 3) % 7).label("weekday"), (made.c.local // 3_600 % 24).label("hour")
+        )
+    ).subquery()
+    statement = select(cell.c.weekday, cell.c.hour, func.count()).group_by(cell.c.weekday, cell.c.hour)
+    table = [[0] * 24 for _ in range(7)]
+    for weekday, hour, count in (await conn.execute(statement)).all():
+        table[weekday][hour] = count
+    return table
+
+
 async def busiest_repository(
     conn: AsyncConnection, reader: Reader, first: date, last: date
 ) -> tuple[str, str] | None:
