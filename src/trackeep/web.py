@@ -281,6 +281,17 @@ def is_same_origin(request: Request, origin: str) -> bool:
     return request.headers.get("origin") == origin
 
 
+def is_part_of_foreign_page(request: Request) -> bool:
+    """True when the browser says that a page from elsewhere asks, and not to be left for this address.
+
+    Even a frame is no window (https://web.dev/articles/fetch-metadata).
+    """
+    headers = request.headers
+    if headers.get("sec-fetch-site") not in ("same-site", "cross-site"):
+        return False
+    return (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) != ("navigate", "document")
+
+
 # ---- errors -------------------------------------------------------------------------------------
 
 

@@ -133,9 +133,11 @@ async def test_one_search_looks_at_everything(instance: LocalInstance) -> None:
     assert "Retry what fails" in seen and "with jitter" in seen
     _, page = await opened(instance, "/search?q=atlas")
     assert "Repositories 1" in text_of(page) and "/r/fernhill/atlas" in page
-    # What is about commits alone finds no pull requests.
+    # What is about commits alone finds no pull requests, and the other way round.
     _, page = await opened(instance, "/search?q=retry+is:merge")
     assert "Pull requests 1" not in text_of(page)
+    status, page = await opened(instance, "/search?q=retry+is:open")
+    assert status == 200 and "Commits" not in text_of(page).partition("Everything")[2].partition("Search")[0]
 
 
 async def test_the_box_in_the_header_searches_everything(instance: LocalInstance) -> None:

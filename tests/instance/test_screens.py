@@ -25,6 +25,7 @@ PAGES = [
     "/?period=12m&kind=review&year=2025",
     "/calendar",
     "/calendar?year=2026&kind=commit",
+    "/calendar/hours?year=2026",
     "/repos",
     "/repos?q=atlas&sort=push&visibility=public&done=pause.1",
     "/repos?state=lost",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 from fastapi import APIRouter
@@ -13,15 +11,15 @@ from starlette.responses import Response, StreamingResponse
 from trackeep.instance import api_models, api_models_figures
 from trackeep.instance.api_access import IS_HEAD, Guarded, caller_of, needs
 from trackeep.instance.api_models import instant, moment
+from trackeep.instance.export_sending import export_of
 from trackeep.instance.frame import reader_of
-from trackeep.instance.site import Site, site_of
-from trackeep.store import exports, reports_sync
-from trackeep.store.reports_access import Reader
+from trackeep.instance.site import site_of
+from trackeep.store import reports_sync
 from trackeep.store.reports_sync import RepositorySync
 from trackeep.store.schedule import PAUSED
 
 router = APIRouter(route_class=Guarded, tags=["You"])
-NDJSON = "application/x-ndjson"
+NDJSON, FILE = "application/x-ndjson", "trackeep.jsonl"
 EXPORTED: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "One JSON object per line: the name of a table, and one of its rows.",
@@ -95,19 +93,10 @@ async def sync(request: Request) -> api_models_figures.Sync:
 )
 async def export(request: Request) -> Response:
     """Everything you may read, as JSON lines; the same rows as `trackeep export` writes."""
-    headers = {"content-disposition": 'attachment; filename="trackeep.jsonl"', "cache-control": "no-store"}
     if IS_HEAD in request.scope:
+        headers = {"content-disposition": f'attachment; filename="{FILE}"', "cache-control": "no-store"}
         return Response(media_type=NDJSON, headers=headers)
-    lines = _lines(site_of(request), reader_of(request))
-    return StreamingResponse(lines, media_type=NDJSON, headers=headers)
-
-
-async def _lines(site: Site, reader: Reader) -> AsyncIterator[str]:
-    async with site.db.read() as conn:
-        for table in exports.EXPORTED:
-            async for block in exports.rows(conn, reader, table):
-                told = ({"table": table.name, "row": row} for row in block)
-                yield "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in told)
+    return await export_of(request, "lines", FILE, NDJSON)
 
 
 def _repository(one: RepositorySync) -> dict[str, Any]:

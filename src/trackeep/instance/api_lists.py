@@ -164,7 +164,9 @@ def pull_of(row: PullRow) -> models.Pull:
             "checks": row.checks,
             "unresolved_threads": row.unresolved,
             "labels": row.labels,
-            "reviewers": [{"login": one.login, "state": one.state} for one in row.reviewers],
+            "reviewers": [
+                {"login": one.login, "state": one.state} for one in row.reviewers if not one.is_team
+            ],
             "created_at": moment(row.created_at),
             "ready_at": moment(ready_at(row.created_at, row.ready_at)),
             "updated_at": moment(row.updated_at),

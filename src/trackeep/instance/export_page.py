@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import tempfile
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import structlog
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
-from trackeep.errors import DatabaseError, UsageError
-from trackeep.instance.frame import reader_of, viewer_of
+from trackeep.errors import UsageError
+from trackeep.instance.export_sending import export_of
+from trackeep.instance.frame import viewer_of
 from trackeep.instance.settings_sections import show_section
-from trackeep.instance.site import Site, site_of
-from trackeep.store import backups, export_files
-from trackeep.store.reports_access import Reader
-
-PIECE_BYTES = 256 * 1024
+from trackeep.instance.site import site_of
+from trackeep.store import backups
 
 log = structlog.get_logger()
 
@@ -81,28 +75,12 @@ async def page(request: Request) -> Response:
 
 
 async def download(request: Request) -> Response:
-    """POST /settings/export: the file in the `format` asked for, made first and sent then.
-
-    So an answer that begins is whole, and no slow reader holds a transaction of the database open.
-    """
-    site, wanted = site_of(request), str((await request.form()).get("format", ""))
+    """POST /settings/export: the file in the `format` asked for."""
+    wanted = str((await request.form()).get("format", ""))
     kind = next((each for each in FORMATS if each.key == wanted), None)
     if kind is None:
         raise UsageError("It is not said in which format.", "Use the buttons of the page.")
-    account = f"account {viewer_of(request).account_id}"
-    site.exports_begun.check(account, site.clock())
-    site.exports_begun.note(account, site.clock())
-    async with site.exports_at_once:
-        file = await _made(site, reader_of(request), kind)
-    return StreamingResponse(
-        _pieces(file),
-        media_type=kind.media_type,
-        headers={
-            "content-disposition": f'attachment; filename="{kind.file}"',
-            "content-length": str(os.fstat(file.fileno()).st_size),
-            "cache-control": "no-store",
-        },
-    )
+    return await export_of(request, kind.key, kind.file, kind.media_type)
 
 
 async def make_backup(request: Request) -> Response:
@@ -112,30 +90,6 @@ async def make_backup(request: Request) -> Response:
     await asyncio.to_thread(_back_up, url, folder, site.now())
     log.info("backup made", by=viewer_of(request).account_id)
     return site.go("/settings/export?done=backup")
-
-
-async def _made(site: Site, reader: Reader, kind: Format) -> IO[bytes]:
-    """The file, open at its beginning; it has no name any more, so it goes when it is closed."""
-    try:
-        handle, name = tempfile.mkstemp(prefix=".export-", dir=site.settings.data_dir)
-    except OSError as error:
-        raise DatabaseError(
-            f"No file can be made here: {error.strerror}.", "Make room on the disk."
-        ) from error
-    os.close(handle)
-    path = Path(name)
-    try:
-        async with site.db.read() as conn:
-            await export_files.write(conn, reader, kind.key, path)
-        return await asyncio.to_thread(path.open, "rb")
-    finally:
-        path.unlink()
-
-
-async def _pieces(file: IO[bytes]) -> AsyncIterator[bytes]:
-    with file:
-        while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
-            yield piece
 
 
 def _back_up(url: str, folder: Path, now: int) -> None:

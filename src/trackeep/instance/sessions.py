@@ -95,9 +95,15 @@ def require_plain_address(request: Request) -> None:
 
 
 def require_own_page(request: Request) -> None:
-    """Nothing changes on request of a foreign page, not even of a neighbour on the same site."""
+    """Nothing changes on request of a foreign page, not even of a neighbour on the same site.
+
+    Nor does one get anything into itself: a browser tells a page whether what it prefetched was there, which
+    is as much as to say whether a repository exists. Links from anywhere open as ever.
+    """
     require_plain_address(request)
     if request.method in SAFE_METHODS:
+        if web.is_part_of_foreign_page(request):
+            raise Forbidden("Another site's page asked for this.", "Open it in a window of its own.")
         return
     if not web.is_same_origin(request, site_of(request).settings.origin):
         raise Forbidden(

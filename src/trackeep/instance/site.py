@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -65,6 +66,7 @@ class Site:
     # Each takes a moment of the processor and, until it is fetched, its size on the disk.
     exports_begun: Tries = field(default_factory=lambda: Tries(most=12, per_s=600))
     exports_at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    exports_on_the_way: Counter[int] = field(default_factory=Counter)
     # Each is a request of ours to the OAuth service, which gives all of us together 1,200 in a minute, and
     # 400 that are wrong; renewals must always find room.
     login_starts: Tries = field(default_factory=lambda: Tries(most=300, per_s=60))

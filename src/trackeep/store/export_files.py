@@ -1,4 +1,4 @@
-"""The files that a copy of one's own data is written to: a zip of JSON lines or CSV, or an SQLite file."""
+"""The files that a copy of one's own data is written to: JSON lines, a zip of them or of CSV, or SQLite."""
 
 from __future__ import annotations
 
@@ -122,6 +122,24 @@ class _CsvArchive(_Archive):
         return out.getvalue()
 
 
+class _Lines:
+    """One text file; each line names the table of its row."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("w", encoding="utf-8", newline="\n")
+        self._table = ""
+
+    def begin(self, table: Table) -> None:
+        self._table = table.name
+
+    def add(self, block: list[Row]) -> None:
+        told = ({"table": self._table, "row": row} for row in block)
+        self._file.write("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in told))
+
+    def close(self) -> None:
+        self._file.close()
+
+
 class _SqliteFile:
     """A new SQLite file with the same tables, for Datasette and its like."""
 
@@ -143,4 +161,9 @@ class _SqliteFile:
         self._conn.close()
 
 
-FORMATS: dict[str, Callable[[Path], Sink]] = {"jsonl": _Archive, "csv": _CsvArchive, "sqlite": _SqliteFile}
+FORMATS: dict[str, Callable[[Path], Sink]] = {
+    "jsonl": _Archive,
+    "csv": _CsvArchive,
+    "sqlite": _SqliteFile,
+    "lines": _Lines,
+}

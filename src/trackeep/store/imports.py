@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,12 +21,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.database import chunked, upsert
 from trackeep.errors import UsageError
+from trackeep.model import EARLIEST_AT, LATEST_AT
 from trackeep.store import activity, commit_words, schedule, walks
 from trackeep.store.tables import access, person, repository
 from trackeep.store.tables_fetched import commit, issue, pull_request, release
 
 Row = Mapping[str, Any]
 TABLES = ("users", "repos", "commits", "pull_requests", "issues", "releases")
+_NAME = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9._-]{1,100}"
+_LOGIN, _FULL_NAME = re.compile(rf"{_NAME}(\[bot\])?"), re.compile(rf"({_NAME})/({_NAME})")
+_SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 # Made by it beside the others, of no use alone.
 _HELPERS = {"raw_authors", "licenses", "milestones", "labels", "issues_labels", "labels_pull_requests"}
 
@@ -71,13 +76,10 @@ def read(path: Path) -> File:
 async def save(conn: AsyncConnection, account_id: int, file: File, now: int) -> Imported:
     """Add what is missing, in the caller's transaction; raises UsageError for a row that makes no sense."""
     done = Imported(unknown=file.unknown)
-    logins = {row["id"]: str(row.get("login") or "") for row in file.rows.get("users", [])}
     people = [_made(_person, "users", row) for row in file.rows.get("users", [])]
     done.added["users"] = await _add(conn, person, people, ["id"])
-    repos = {
-        row["id"]: _made(_repository, "repos", {**row, "login": logins.get(row.get("owner"), "")})
-        for row in file.rows["repos"]
-    }
+    places = [_made(_repository, "repos", row) for row in file.rows["repos"]]
+    repos = {place["id"]: place for place in places}
     shown, hidden = await _places(conn, account_id, repos, done)
     new = [repos[key] for key in sorted(hidden) if key in repos]
     done.added["repos"] = await _add(conn, repository, new, ["id"])
@@ -182,32 +184,32 @@ def _made(make: Callable[[Row], Any], table: str, row: Row) -> Any:
 
 
 def _person(row: Row) -> dict[str, Any]:
-    login = str(row["login"])
-    name = str(row.get("name") or "")
+    login = _worded(_LOGIN, row["login"])
+    name = _text(row.get("name"))
     return {
-        "id": int(row["id"]),
+        "id": _id(row["id"]),
         "login": login,
         # Where GitHub gave no name, the file has the login instead.
         "name": "" if name == login else name,
-        "avatar_url": str(row.get("avatar_url") or ""),
-        "kind": str(row.get("type") or "User"),
+        "avatar_url": _text(row.get("avatar_url")),
+        "kind": _text(row.get("type")) or "User",
     }
 
 
 def _repository(row: Row) -> dict[str, Any]:
-    owner, _, name = str(row["full_name"]).partition("/")
+    owner, _, name = _worded(_FULL_NAME, row["full_name"]).partition("/")
     return {
-        "id": int(row["id"]),
-        "node_id": str(row.get("node_id") or ""),
+        "id": _id(row["id"]),
+        "node_id": _text(row.get("node_id")),
         "owner": owner,
         "name": name,
         # What does not say that it is public is private.
         "private": bool(row.get("private", 1)),
         "fork": bool(row.get("fork")),
         "archived": bool(row.get("archived")),
-        "default_branch": str(row.get("default_branch") or ""),
+        "default_branch": _text(row.get("default_branch")),
         "description": _text(row.get("description")),
-        "language": str(row.get("language") or ""),
+        "language": _text(row.get("language")),
         "size_kb": int(row.get("size") or 0),
         "created_at": _at(row.get("created_at")),
         "pushed_at": _at(row.get("pushed_at")),
@@ -218,22 +220,22 @@ def _repository(row: Row) -> dict[str, Any]:
 def _pull(row: Row) -> dict[str, Any]:
     merged_at = _at(row.get("merged_at"))
     return {
-        "repository_id": int(row["repo"]),
-        "number": int(row["number"]),
-        "id": int(row["id"]),
-        "node_id": str(row.get("node_id") or ""),
+        "repository_id": _id(row["repo"]),
+        "number": _id(row["number"]),
+        "id": _id(row["id"]),
+        "node_id": _text(row.get("node_id")),
         "title": _text(row["title"]),
         "state": "merged" if merged_at else _state(row),
         "draft": bool(row.get("draft")),
-        "author_id": row.get("user"),
-        "head_sha": str(row.get("head") or ""),
+        "author_id": _id_or_none(row.get("user")),
+        "head_sha": _sha_or_none(row.get("head")),
         "created_at": _needed(row, "created_at"),
         # A second early: the sync takes GitHub's own for newer, and reads it with all its reviews.
         "updated_at": _needed(row, "updated_at") - 1,
         "closed_at": _at(row.get("closed_at")),
         "merged_at": merged_at,
-        "merged_by_id": row.get("merged_by"),
-        "merge_sha": str(row.get("merge_commit_sha") or "") if merged_at else "",
+        "merged_by_id": _id_or_none(row.get("merged_by")),
+        "merge_sha": _sha_or_none(row.get("merge_commit_sha")) if merged_at else "",
         "labels": json.dumps([]),
     }
 
@@ -242,12 +244,12 @@ def _issue(row: Row) -> dict[str, Any] | None:
     if row.get("type") == "pull" or row.get("pull_request"):
         return None
     return {
-        "repository_id": int(row["repo"]),
-        "number": int(row["number"]),
-        "id": int(row["id"]),
+        "repository_id": _id(row["repo"]),
+        "number": _id(row["number"]),
+        "id": _id(row["id"]),
         "title": _text(row["title"]),
         "state": _state(row),
-        "author_id": row.get("user"),
+        "author_id": _id_or_none(row.get("user")),
         "created_at": _needed(row, "created_at"),
         "updated_at": _needed(row, "updated_at") - 1,
         "closed_at": _at(row.get("closed_at")),
@@ -260,13 +262,13 @@ def _release(row: Row) -> dict[str, Any] | None:
     if row.get("draft"):
         return None
     return {
-        "repository_id": int(row["repo"]),
-        "id": int(row["id"]),
-        "tag": str(row["tag_name"]),
+        "repository_id": _id(row["repo"]),
+        "id": _id(row["id"]),
+        "tag": _text(row["tag_name"]),
         "name": _text(row.get("name")),
         "draft": False,
         "prerelease": bool(row.get("prerelease")),
-        "author_id": row.get("author"),
+        "author_id": _id_or_none(row.get("author")),
         "created_at": _needed(row, "created_at"),
         "published_at": _at(row.get("published_at")),
     }
@@ -275,8 +277,8 @@ def _release(row: Row) -> dict[str, Any] | None:
 def _commit(row: Row) -> dict[str, Any]:
     author, committer = row["author_told"], row["committer_told"]
     return {
-        "repository_id": int(row["repo"]),
-        "sha": str(row["sha"]),
+        "repository_id": _id(row["repo"]),
+        "sha": _worded(_SHA, row["sha"]),
         "author_name": _text(author.get("name")),
         "author_email": _text(author.get("email")),
         "authored_at": _needed(row, "author_date"),
@@ -301,6 +303,28 @@ def _text(value: object) -> str:
     return str(value or "").replace("\0", "\ufffd")
 
 
+def _worded(shape: re.Pattern[str], value: object) -> str:
+    """A name as GitHub gives them: addresses and commands are made of it."""
+    if not isinstance(value, str) or not shape.fullmatch(value):
+        raise ValueError(f"{str(value)[:40]!r} is no name of GitHub")
+    return value
+
+
+def _sha_or_none(value: object) -> str:
+    return _worded(_SHA, value) if value else ""
+
+
+def _id(value: object) -> int:
+    """SQLite keeps any kind of value in any column; ours must not."""
+    if not isinstance(value, int) or value < 1:
+        raise ValueError(f"{str(value)[:40]!r} is no number of GitHub")
+    return value
+
+
+def _id_or_none(value: object) -> int | None:
+    return None if value is None else _id(value)
+
+
 def _needed(row: Row, name: str) -> int:
     at = _at(row[name])
     if at is None:
@@ -309,8 +333,9 @@ def _needed(row: Row, name: str) -> int:
 
 
 def _at(value: object) -> int | None:
-    """Unix seconds of GitHub's "2026-11-23T10:00:00Z"."""
+    """Unix seconds of GitHub's "2026-11-23T10:00:00Z", within what a calendar can show."""
     if not value:
         return None
     moment = datetime.fromisoformat(str(value))
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    at = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    return max(EARLIEST_AT, min(at, LATEST_AT))

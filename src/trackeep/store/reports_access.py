@@ -30,6 +30,7 @@ from trackeep.store.tables import (
     account_bot,
     account_email,
     account_login,
+    account_team,
     follow,
     person,
     repository,
@@ -94,6 +95,11 @@ def my_ids(account_id: int) -> CompoundSelect[Any]:
     """GitHub's numbers of this person: their account, and the other accounts they say are theirs."""
     others = select(account_login.c.person_id).where(account_login.c.account_id == account_id)
     return union_all(select(literal(account_id, BigInteger)), others)
+
+
+def my_teams(account_id: int) -> Select[Any]:
+    """Teams of this account alone, as organisation/team in lower case: its token tells of no other's."""
+    return select(account_team.c.team).where(account_team.c.account_id == account_id)
 
 
 def is_machine(reader: Reader) -> ColumnElement[bool]:

@@ -242,7 +242,7 @@ review_comment = Table(
     Index(None, "repository_id", "number"),
 )
 
-# Standing requests; reviewer_id is 0 for a team.
+# Standing requests; reviewer_id is 0 for a team, which is "a team" until a token tells which one.
 review_request = Table(
     "review_request",
     metadata,
@@ -251,7 +251,7 @@ review_request = Table(
     Column("reviewer_id", BigInteger, primary_key=True, autoincrement=False),
     Column("team", Text, primary_key=True, server_default=""),
     time_column("requested_at"),
-    Index(None, "reviewer_id"),
+    Index("ix_review_request_reviewer", "reviewer_id", text("lower(team)")),
 )
 
 # Every request for a person's review that was seen, answered or not: what turnaround is measured from.

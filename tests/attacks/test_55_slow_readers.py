@@ -1,0 +1,90 @@
+"""Attack 55: mallory asks for all of her data again and again, and reads none of the answers."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from api_client import Api, small_api
+from small_world import BOB, SECRET
+
+from trackeep.instance.export_sending import MOST_ON_THE_WAY
+from trackeep.store.tables_fetched import commit
+
+pytestmark = pytest.mark.anyio
+
+# More than the connections to a database that there are, and than all buffers on the way hold of one answer.
+READERS, COMMITS, MESSAGE = 20, 4_000, "x" * 2_000
+
+
+@pytest.fixture
+async def api(tmp_path: Path) -> AsyncIterator[Api]:
+    async with small_api(tmp_path) as found:
+        usual = {"author_name": "m", "author_email": "m@x", "committer_name": "m", "committer_email": "m@x"}
+        rows = [
+            {
+                **usual,
+                "repository_id": SECRET,
+                "sha": f"{number:040x}",
+                "message": MESSAGE,
+                "authored_at": number,
+                "committed_at": number,
+            }
+            for number in range(COMMITS)
+        ]
+        async with found.instance.site.db.write() as conn:
+            await conn.execute(commit.insert(), rows)
+        yield found
+
+
+@contextmanager
+def asked_and_left(api: Api, token: str) -> Iterator[socket.socket]:
+    """A connection that asked for the export and takes the beginning of the answer at most."""
+    place = urlsplit(api.instance.url)
+    assert place.hostname and place.port
+    with closing(socket.socket()) as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        one.connect(("127.0.0.1", place.port))
+        head = f"GET /api/v1/export HTTP/1.1\r\nHost: {place.netloc}\r\nAuthorization: Bearer {token}\r\n\r\n"
+        one.sendall(head.encode())
+        one.setblocking(False)
+        yield one
+
+
+async def status_of(one: socket.socket) -> int:
+    """The status of the answer, as soon as its first bytes are there."""
+    begun = await asyncio.get_running_loop().sock_recv(one, 12)
+    return int(begun.split()[1])
+
+
+async def test_answers_that_nobody_reads_hold_nothing_that_others_need(api: Api) -> None:
+    """With more of them open than there are connections to the database, the next page is there at once."""
+    token = await api.token(BOB)
+    with ExitStack() as readers:
+        opened = [readers.enter_context(asked_and_left(api, token)) for _ in range(READERS)]
+        statuses = [await status_of(one) for one in opened]
+        async with asyncio.timeout(5):
+            assert (await api.get("/me", token))["login"] == "bob"
+            async with api.instance.site.db.write():
+                pass
+        assert statuses.count(200) == MOST_ON_THE_WAY and statuses.count(429) == READERS - MOST_ON_THE_WAY
+
+
+async def test_who_left_may_ask_again(api: Api) -> None:
+    """An answer that was broken off is nobody's burden: its file is gone, and the next is whole."""
+    token = await api.token(BOB)
+    for _ in range(2):
+        with ExitStack() as readers:
+            for _ in range(MOST_ON_THE_WAY):
+                assert await status_of(readers.enter_context(asked_and_left(api, token))) == 200
+        async with asyncio.timeout(10):
+            while api.instance.site.exports_on_the_way:
+                await asyncio.sleep(0.01)
+    reply = await api.ask("GET", "/export", token)
+    assert reply.status == 200 and reply.text.count(MESSAGE) == COMMITS
+    assert not list(api.instance.site.settings.data_dir.glob(".export-*"))
