@@ -12,6 +12,8 @@ PARTS = {"owner": "fernhill", "name": "atlas", "chart": "weeks", "number": "1"}
 NO_PAGES = {
     *("/setup", "/signin", "/auth/login", "/auth/callback", "/auth/github/callback", "/auth/other"),
     *("/sync/events", "/.well-known/oauth-client", "/healthz", "/readyz", "/metrics", "/api/openapi.json"),
+    # Asks about repositories that were ticked before; without any there is nothing to ask.
+    "/repos/delete",
 }
 FILES = re.compile(r"\.(csv|json|jsonl|zip|atom|xml|ics|svg|db|md|txt)$")
 # Looked at in every combination of colours and width.
