@@ -58,6 +58,7 @@ async def serve(
     broker_url: str = "",
     *,
     path: str = "",
+    port: int = 0,
     app: Mapping[str, str] | None = None,
     **settings: str,
 ) -> AsyncIterator[LocalInstance]:
@@ -77,7 +78,7 @@ async def serve(
             }
         )
     )
-    listener, clock = web.bind("127.0.0.1", 0), Clock()
+    listener, clock = web.bind("127.0.0.1", port), Clock()
     url = f"http://localhost:{listener.getsockname()[1]}{path}"
     if "base_url" not in settings:
         chosen = replace(chosen, base_url=url)
@@ -85,7 +86,13 @@ async def serve(
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
         site = new_site(chosen, db, open_vault(chosen.secret_key, folder), http, clock=clock)
         config = uvicorn.Config(
-            create_app(site), http="httptools", log_config=None, access_log=False, proxy_headers=False
+            create_app(site),
+            http="httptools",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            # A page that listens for news would be waited for.
+            timeout_graceful_shutdown=1,
         )
         server = uvicorn.Server(config)
         running = asyncio.create_task(server._serve([listener]))

@@ -35,6 +35,8 @@ T = TypeVar("T")
 _LARGEST_LOG_BYTES = 16 * 1024 * 1024
 _CACHE_KB = 16 * 1024
 _MIGRATION_LOCK = 7_243_551_180_461  # any number that no other program on the server uses
+# The connection that was used last comes next: one warm cache instead of one in each of them.
+_POOL: dict[str, Any] = {"pool_use_lifo": True}
 MIGRATIONS = Path(__file__).parent / "store" / "migrations"
 WAIT_MS, WAIT_FOR_MIGRATION_MS = 30_000, 3_600_000
 
@@ -127,17 +129,18 @@ class Database:
             )
         with self._told():
             async with self.engine.connect() as conn:
-                if self.is_sqlite:
-                    await conn.exec_driver_sql(f"pragma busy_timeout={WAIT_FOR_MIGRATION_MS}")
-                    await conn.commit()
-                    await conn.execution_options(trackeep_begin="IMMEDIATE")
+                await self._be_patient(conn, WAIT_FOR_MIGRATION_MS)
+                await conn.execution_options(trackeep_begin="IMMEDIATE")
                 async with conn.begin():
-                    if not self.is_sqlite:
-                        lock = text("select pg_advisory_xact_lock(:number)")
-                        await conn.execute(lock, {"number": _MIGRATION_LOCK})
                     await conn.run_sync(_migrate, migrations)
-                if self.is_sqlite:
-                    await conn.exec_driver_sql(f"pragma busy_timeout={WAIT_MS}")
+                await conn.execution_options(trackeep_begin="DEFERRED")
+                await self._be_patient(conn, WAIT_MS)
+
+    async def _be_patient(self, conn: AsyncConnection, wait_ms: int) -> None:
+        """How long SQLite waits for another writer; PostgreSQL waits as long as it takes."""
+        if self.is_sqlite:
+            await conn.exec_driver_sql(f"pragma busy_timeout={wait_ms}")
+            await conn.commit()
 
     async def is_current(self, conn: AsyncConnection) -> bool:
         """Whether the tables are still those of this program; a newer one may have changed them since."""
@@ -196,7 +199,7 @@ def _engine(url: str) -> AsyncEngine:
     # Errors get logged, and a statement's values are people's addresses and sealed tokens.
     if parsed.get_backend_name() == "postgresql":
         return create_async_engine(
-            parsed.set(drivername="postgresql+asyncpg"), pool_pre_ping=True, hide_parameters=True
+            parsed.set(drivername="postgresql+asyncpg"), pool_pre_ping=True, hide_parameters=True, **_POOL
         )
     if parsed.database and parsed.database != ":memory:":
         path = Path(parsed.database)
@@ -207,6 +210,7 @@ def _engine(url: str) -> AsyncEngine:
         parsed.set(drivername="sqlite+aiosqlite"),
         connect_args={"timeout": WAIT_MS / 1000},
         hide_parameters=True,
+        **_POOL,
     )
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
@@ -254,6 +258,8 @@ def _current(conn: Connection) -> str | None:
 
 
 def _migrate(conn: Connection, migrations: Path) -> None:
+    if conn.dialect.name != "sqlite":
+        conn.execute(text("select pg_advisory_xact_lock(:number)"), {"number": _MIGRATION_LOCK})
     current, newest = _current(conn), _newest(migrations)
     if current == newest:
         return

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from browser import Visit, chromium
@@ -15,24 +17,27 @@ from playwright.sync_api import Browser, expect
 from small_world import NOW, enter, fill
 from sqlalchemy import update
 
-from trackeep.store import tables, tables_sync
+from trackeep.store import tables, tables_choices, tables_sync
 
 
 class Running:
     """A filled instance in a thread of its own, so that the browser's calls do not hold it up."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, port: int = 0) -> None:
+        """With a `port` it is one that ran there before."""
         self._ready: Future[tuple[LocalInstance, dict[str, str]]] = Future()
         self._end = asyncio.Event()
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(folder),))
+        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(folder, port),))
         self._thread.start()
         self.instance, self.cookies = self._ready.result(60)
 
-    async def _run(self, folder: Path) -> None:
-        async with serve(folder, "http://127.0.0.1:1") as instance, Guest(instance.url, "") as guest:
+    async def _run(self, folder: Path, port: int) -> None:
+        nowhere = "http://127.0.0.1:1"
+        async with serve(folder, nowhere, port=port) as instance, Guest(instance.url, "") as guest:
             instance.clock.ahead_s = NOW - instance.site.now()
-            await fill(instance.site.db)
+            if not port:
+                await fill(instance.site.db)
             await enter(instance, guest)
             self._ready.set_result((instance, guest.cookies["localhost"]))
             await self._end.wait()
@@ -49,6 +54,8 @@ class Running:
         self.run(update(table).values(**values))  # type: ignore[arg-type]  # any table
 
     def stop(self) -> None:
+        if self._loop.is_closed():
+            return
         self._loop.call_soon_threadsafe(self._end.set)
         self._thread.join(30)
         self._loop.close()
@@ -67,8 +74,8 @@ def browser() -> Iterator[Browser]:
         yield found
 
 
-def open_page(browser: Browser, running: Running, path: str) -> Visit:
-    context = browser.new_context(timezone_id="Asia/Tokyo", color_scheme="light")
+def open_page(browser: Browser, running: Running, path: str, **more: Any) -> Visit:
+    context = browser.new_context(timezone_id="Asia/Tokyo", color_scheme="light", **more)
     url = running.instance.url
     context.add_cookies(
         [{"name": name, "value": value, "url": url} for name, value in running.cookies.items()]
@@ -167,3 +174,90 @@ def test_a_page_notices_the_first_sync(browser: Browser, running: Running) -> No
         timeout=10_000
     )
     assert visit.complaints == []
+
+
+def test_repositories_are_ticked_all_at_once(browser: Browser, running: Running) -> None:
+    """The box above the list ticks every row, shows when only some are, and says how many."""
+    visit = open_page(browser, running, "/repos")
+    page = visit.page
+    every = page.get_by_role("checkbox", name="Select all on this page")
+    one = page.get_by_role("checkbox", name="Select fernhill/atlas")
+    ticked = page.locator("[data-pick-count]")
+    every.check()
+    expect(page.locator("input[name=repo]:checked")).to_have_count(2)
+    expect(ticked).to_have_text("2 ticked")
+    one.uncheck()
+    expect(ticked).to_have_text("1 ticked")
+    assert every.evaluate("box => box.indeterminate") is True
+    one.check()
+    assert every.is_checked() and every.evaluate("box => box.indeterminate") is False
+    every.uncheck()
+    expect(ticked).to_have_text("0 ticked")
+    assert visit.violations() == []
+    one.check()
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("status")).to_contain_text("1 repository paused")
+    assert visit.complaints == []
+
+
+def test_repositories_without_script(browser: Browser, running: Running) -> None:
+    """No box for all, but each button works; Enter in the tag's field tags and does nothing else."""
+    page = open_page(browser, running, "/repos", java_script_enabled=False).page
+    expect(page.get_by_role("checkbox", name="Select all on this page")).to_be_hidden()
+    page.get_by_role("checkbox", name="Select alice/heron").check()
+    page.get_by_label("Tag", exact=True).fill("mine")
+    page.get_by_label("Tag", exact=True).press("Enter")
+    expect(page.get_by_role("status")).to_have_text("1 repository tagged.")
+    expect(page.get_by_role("row", name="heron").get_by_role("link", name="mine")).to_be_visible()
+    page.get_by_role("checkbox", name="Select alice/heron").check()
+    page.get_by_role("button", name="Delete data").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Delete the stored data of 1 repository?")
+
+
+def test_repositories_are_cards_on_a_phone(browser: Browser, running: Running) -> None:
+    """Each row is a card with its labels, its box within reach of a thumb, and nothing runs off the side."""
+    narrow = {"width": 320, "height": 640}
+    visit = open_page(browser, running, "/repos", viewport=narrow, has_touch=True, is_mobile=True)
+    page = visit.page
+    row = page.get_by_role("row", name="atlas")
+    label = "cell => getComputedStyle(cell, '::before').content"
+    assert row.locator("td[data-l=Commits]").evaluate(label) == '"Commits"'
+    box = row.locator("td.box .tick").bounding_box()
+    assert box is not None and box["width"] >= 44 and box["height"] >= 44
+    assert box["x"] + box["width"] <= 320
+    row.get_by_role("checkbox").check()
+    expect(page.locator("[data-pick-count]")).to_have_text("1 ticked")
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    assert not visit.is_wider_than_its_window()
+    assert visit.violations() == []
+
+
+def test_two_tabs_notice_an_answer(browser: Browser, running: Running) -> None:
+    """A repository that was asked for by name: both open pages show GitHub's answer by themselves."""
+    first = open_page(browser, running, "/repos")
+    first.page.get_by_label("Repository, as owner/name").fill("openmarsh/sedge")
+    first.page.get_by_role("button", name="Add", exact=True).click()
+    expect(first.page.get_by_text("GitHub is asked, with your own token")).to_be_visible()
+    second = Visit.of(first.page.context)
+    second.page.goto(running.instance.url + "/repos")
+    running.do(tables_choices.wish, state="refused", problem="GitHub shows no such repository to you.")
+    for visit in (first, second):
+        expect(visit.page.get_by_text("GitHub shows no such repository to you.")).to_be_visible(
+            timeout=15_000
+        )
+        assert visit.complaints == []
+
+
+def test_an_open_page_survives_a_restart(browser: Browser, running: Running, tmp_path: Path) -> None:
+    """The program stops and starts again: what happens then still reaches a page that stayed open."""
+    page = open_page(browser, running, "/sync").page
+    expect(page.get_by_text("Last success 4 min ago")).to_be_visible()
+    port = urlsplit(running.instance.url).port
+    assert port is not None
+    running.stop()
+    again = Running(tmp_path, port)
+    try:
+        again.do(tables_sync.run, finished_at=NOW - 3)
+        expect(page.get_by_text("Last success just now")).to_be_visible(timeout=30_000)
+    finally:
+        again.stop()

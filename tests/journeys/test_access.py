@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from local_instance import Guest, LocalInstance, serve
 from sandbox_control import Sandbox
+from small_visit import text_of
 from small_world import enter
 from sqlalchemy import func, select
 from starlette.routing import Route
@@ -162,6 +163,29 @@ async def test_bob_cannot_follow_what_he_cannot_read(house: House) -> None:
             assert int(number) not in set((await conn.execute(rows)).scalars())
 
 
+async def test_bob_does_nothing_with_what_he_cannot_read(house: House) -> None:
+    """Every action with the number of a private repository ends as with a number that nobody has."""
+    await house.sync("bob", PUBLIC)
+    number = str(await house.repository_id())
+    before = await house.count(follow), await house.count(commit)
+    async with house.visit("bob") as bob:
+        for do in ("track", "pause", "sync", "hide", "show", "archive", "deep", "tag", "untag"):
+            sent = [
+                await bob.send("/repos/bulk", {"do": do, "tag": "x", "repo": each})
+                for each in (number, "123456789")
+            ]
+            pages = {re.sub(r"[0-9a-f]{16}|\d\d:\d\d:\d\d", "", each.text) for each in sent}
+            assert ([each.status for each in sent], len(pages)) == ([404, 404], 1), do
+        asked = [await bob.send("/repos/delete", {"repo": each}) for each in (number, "123456789")]
+        assert [each.status for each in asked] == [404, 404]
+        added = [await bob.send("/repos/add", {"repository": f"{OWNER}/{each}"}) for each in (NAME, NOBODYS)]
+        assert added[0].location == added[1].location
+        await house.sync("bob")
+        said = text_of((await bob.open("/repos")).text)
+        assert said.count("GitHub shows no such repository to you") == 2
+    assert before == (await house.count(follow), await house.count(commit))
+
+
 async def test_access_that_was_taken_away_hides_at_the_next_poll(house: House) -> None:
     """carol loses the repository at GitHub: gone from her pages, not from alice's, and not deleted."""
     full = f"{OWNER}/{NAME}"
@@ -173,6 +197,11 @@ async def test_access_that_was_taken_away_hides_at_the_next_poll(house: House) -
             await house.sync("carol")
             assert (await carol.open(f"/r/{full}")).status == 404
             assert told((await carol.open("/commits?q=quartz")).text.replace("q=quartz", "")) == []
+            assert (await carol.open(f"/sync/r/{full}")).status == 404
+            # The name that she knew is all that is left of it, to be put away or deleted by.
+            page = (await carol.open("/repos")).text
+            assert f"GitHub answers 404 for {full}" in text_of(page)
+            assert set(told(page)) == {NAME}
         finally:
             house.github.change(full, "access", login="carol", permission="push")
     assert await house.count(commit) > 600

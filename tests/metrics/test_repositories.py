@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trackeep.metrics import branches, syncing
+from trackeep.metrics import branches, storage, syncing
 from trackeep.metrics.people import absence_factor, contributors, is_bot
 
 ALICE, BOB, BOT = 1, 2, 4
@@ -137,3 +137,33 @@ def test_what_is_not_known_is_not_zero() -> None:
     assert syncing.seconds_left(12, 48, 60) == 180
     assert syncing.seconds_left(0, 48, 60) is None
     assert syncing.seconds_left(48, 48, 60) == 0
+
+
+@pytest.mark.parametrize(
+    ("total", "read", "per_page", "pages"),
+    [(0, 0, 100, 1), (900, 300, 100, 6), (901, 300, 100, 7), (5, 9, 0, 1)],
+)
+def test_pages_that_are_left(total: int, read: int, per_page: int, pages: int) -> None:
+    """At least one, because only the last page says that it is the last."""
+    assert syncing.pages_left(total, read, per_page) == pages
+
+
+def test_how_long_the_rest_takes() -> None:
+    """Pending requests at the pace that GitHub allows until the reset; nothing known while it allows none."""
+    assert syncing.eta_s(30, 3_600, 1_800) == 15
+    assert syncing.eta_s(0, 0, 0) == 0
+    assert syncing.eta_s(1, 0, 1_800) is None
+    assert syncing.eta_s(1, 5, 0) is None
+
+
+def test_how_far_behind() -> None:
+    """The longest lag, and what nineteen of twenty do not exceed."""
+    assert syncing.behind([]) is None
+    assert syncing.behind([5.0]) == (5.0, 5.0)
+    assert syncing.behind([float(n) for n in range(1, 101)]) == (100.0, 95.0)
+
+
+def test_what_is_stored_is_estimated_by_rows() -> None:
+    """Each kind of row has its weight; what has none counts nothing."""
+    assert storage.stored_bytes({"commits": 2, "issues": 1, "pulse": 9}) == 1_450
+    assert storage.stored_bytes({}) == 0

@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.database import Database
 from trackeep.store import activity, departures, schedule
-from trackeep.store.tables import account, allowed_person, metadata, person, repository
+from trackeep.store.schema import metadata
+from trackeep.store.tables import account, allowed_person, person, repository
 from trackeep.store.tables_fetched import walked
 
 pytestmark = pytest.mark.anyio
@@ -132,5 +133,5 @@ def test_every_table_of_a_repository_is_forgotten_with_it() -> None:
     """A new table with rows of repositories says in `activity` that they go with the last follower."""
     own = {table.name for table in metadata.sorted_tables if "repository_id" in table.columns}
     fetched = {table.name for table in activity.FETCHED}
-    assert own == fetched | {"follow", "access", "cursor"}
+    assert own == fetched | {"follow", "access", "cursor", "repository_tag"}
     assert account.name not in fetched

@@ -19,11 +19,15 @@ from trackeep.database import Database
 from trackeep.metrics.windows import Window, compare, steps
 from trackeep.store import tables_fetched as fetched
 from trackeep.store.reports_access import Reader
+from trackeep.store.reports_listing import Listing
+from trackeep.store.search_grammar import COMMITS, parse
 
 pytestmark = pytest.mark.anyio
 
 # What these tell is about the account itself: its connection, its budgets, its own runs.
 OWN = {"connection_of", "is_graphql_refused", "blocked_owners", "budgets", "runs"}
+# These too, and numbers of workers and accounts.
+OWN |= {"account_streams", "readings", "line"}
 WINDOW = Window(0, NOW)
 ARGUMENTS: dict[str, Any] = {
     "window": WINDOW,
@@ -40,6 +44,9 @@ ARGUMENTS: dict[str, Any] = {
     "name": "secret-plan",
     "login": "bob",
     "number": 1,
+    "listing": Listing(),
+    "query": parse("repo:secret-plan author:bob", COMMITS, date(2026, 11, 23)),
+    "commits": [(SECRET, "s1")],
 }
 
 

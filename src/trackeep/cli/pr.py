@@ -168,10 +168,8 @@ def listing(rows: Sequence[PullRow], reader: Reader) -> Listing:
     from trackeep.metrics.pulls import size
 
     def cells(row: PullRow) -> list[str | Cell]:
-        state = "draft" if row.draft and row.state == "open" else row.state
-        turn = Cell(_section_words(row), TURN_COLOURS.get(row.section or "", ""))
         return [
-            turn if row.section else Cell(state, COLOURS.get(state, "")),
+            _turn_or_state(row),
             f"{row.owner}/{row.repository}#{row.number}",
             row.title,
             row.author or NOTHING,
@@ -203,11 +201,15 @@ def items_of(rows: Sequence[PullRow]) -> list[dict[str, Any]]:
     ]
 
 
-def _section_words(row: PullRow) -> str:
+def _turn_or_state(row: PullRow) -> Cell:
     from trackeep.instance.pulls_page import SECTION_WORDS
 
-    words = SECTION_WORDS[row.section or ""][0]
-    return f"{words} ({row.reason})" if row.reason else words
+    if row.section is None:
+        state = "draft" if row.draft and row.state == "open" else row.state
+        return Cell(state, COLOURS.get(state, ""))
+    words = SECTION_WORDS[row.section][0]
+    shown = f"{words} ({row.reason})" if row.reason else words
+    return Cell(shown, TURN_COLOURS.get(row.section, ""))
 
 
 def _is_wanted(row: PullRow, repository: str | None, author: str | None, words: str) -> bool:

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from trackeep.store.reports_access import Reader
     from trackeep.store.reports_repositories import Choice, RepositoryRow
 
-COLOURS = {"ok": "green", "warn": "yellow", "bad": "red", "off": "bright_black"}
 names_argument = click.argument("names", nargs=-1, required=True, metavar="OWNER/NAME...")
 
 
@@ -100,7 +99,7 @@ def add(names: tuple[str, ...], account: str | None, dry_run: bool, as_json: boo
     from trackeep.errors import NotFound
 
     async def work() -> list[str]:
-        from trackeep.store import reports_repositories, schedule
+        from trackeep.store import following, reports_repositories
 
         settings = settings_of()
         async with opened(settings) as db:
@@ -118,7 +117,7 @@ def add(names: tuple[str, ...], account: str | None, dry_run: bool, as_json: boo
                 )
             if not dry_run:
                 async with db.write() as conn:
-                    await schedule.follow_repositories(conn, reader.account_id, known, reader.now)
+                    await following.track(conn, reader.account_id, known, reader.now)
             return list(known.values())
 
     _say("Following", "Would follow", finish(work()), dry_run=dry_run, as_json=as_json)
@@ -205,9 +204,19 @@ def _say(did: str, would: str, names: Sequence[str], *, dry_run: bool, as_json: 
         done(f"{would if dry_run else did} {', '.join(names)}.")
 
 
+def _state(row: RepositoryRow) -> tuple[str, str]:
+    """The state in a word, and its colour on a terminal."""
+    if row.state == "gone":
+        return "no access", "red"
+    if row.follow_state != "tracked":
+        return row.follow_state, "bright_black"
+    if row.problem:
+        return "error", "yellow"
+    return ("on time", "green") if row.synced_at else ("waiting", "bright_black")
+
+
 def _table(rows: Sequence[RepositoryRow], reader: Reader, period: str) -> Listing:
     from trackeep.instance import words
-    from trackeep.instance.repositories import STATES, state_of
 
     def items() -> Iterable[Any]:
         from trackeep.instance.api_repositories import repository_from
@@ -215,10 +224,10 @@ def _table(rows: Sequence[RepositoryRow], reader: Reader, period: str) -> Listin
         return [repository_from(row).model_dump(mode="json") for row in rows]
 
     def cells(row: RepositoryRow) -> list[str | Cell]:
-        state = state_of(row, reader.now)
+        word, colour = _state(row)
         return [
             row.full_name,
-            Cell(STATES[state], COLOURS[state]),
+            Cell(word, colour),
             words.number(row.commits),
             words.number(row.open_pulls),
             words.duration(row.time_to_merge_s),

@@ -7,6 +7,7 @@ import hashlib
 import random
 import time
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
@@ -43,10 +44,15 @@ class Costs:
     """What an account's work has cost so far; bytes are those of answers after decompression."""
 
     rest_requests: int = 0
+    conditional: int = 0
     not_modified: int = 0
     graphql_requests: int = 0
     graphql_points: int = 0
     bytes: int = 0
+
+
+# Besides the account's, the costs of whatever is asked for at this point of the program.
+PAYER: ContextVar[Costs | None] = ContextVar("payer", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,13 +249,16 @@ class GitHub:
         return next((each for each in refusals if each), None)
 
     def _account(self, lane: Lane, answer: aiohttp.ClientResponse) -> None:
-        if lane is self.turns.rest:
-            self.costs.rest_requests += 1
-            self.costs.not_modified += answer.status == 304
-        else:
-            self.costs.graphql_requests += 1
-            # What did not get ready in time is paid for as well.
-            self.costs.graphql_points += answer.status in (502, 504)
+        payer = PAYER.get()
+        for costs in (self.costs,) if payer is None else (self.costs, payer):
+            if lane is self.turns.rest:
+                costs.rest_requests += 1
+                costs.conditional += "If-None-Match" in answer.request_info.headers
+                costs.not_modified += answer.status == 304
+            else:
+                costs.graphql_requests += 1
+                # What did not get ready in time is paid for as well.
+                costs.graphql_points += answer.status in (502, 504)
         budget = ratelimit.budget_of(answer.headers, self.clock())
         if budget and budget.resource == lane.resource:
             lane.budget = budget

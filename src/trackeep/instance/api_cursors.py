@@ -13,8 +13,8 @@ from starlette.requests import Request
 from trackeep.errors import UsageError
 from trackeep.instance.frame import viewer_of
 
-# They change where a page begins and ends, not what is listed.
-_OF_THE_PAGE = ("cursor", "limit")
+# They change where a page begins and ends, or what it says above, not what is listed.
+_OF_THE_PAGE = ("cursor", "limit", "done")
 _LARGEST = 2**63 - 1
 Part = int | str
 

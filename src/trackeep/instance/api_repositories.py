@@ -17,6 +17,7 @@ from trackeep.instance.api_cursors import cursor_after, key_in
 from trackeep.instance.api_models import instant, moment
 from trackeep.instance.api_queries import FULL_NAME, Page, PeriodQuery, RepositoriesQuery
 from trackeep.instance.frame import reader_of
+from trackeep.instance.repository_actions import follow_known
 from trackeep.instance.site import site_of
 from trackeep.metrics import branches as branch_metrics
 from trackeep.metrics.windows import Window, compare
@@ -59,8 +60,8 @@ async def follow(request: Request, body: Follow) -> models.Repository:
     site, reader = site_of(request), reader_of(request)
     owner, _, name = body.repository.partition("/")
     async with site.db.write() as conn:
-        row = await _known(conn, reader, owner, name)
-        await schedule.follow_repositories(conn, reader.account_id, [row.id], reader.now)
+        if not await follow_known(conn, reader, body.repository):
+            raise _not_seen(owner, name)
     async with site.db.read() as conn:
         return await _measured(conn, reader, (owner, name), "30d")
 
@@ -117,11 +118,15 @@ async def known(conn: AsyncConnection, reader: Reader, owner: str, name: str) ->
 async def _known(conn: AsyncConnection, reader: Reader, owner: str, name: str) -> RepositoryRow:
     row = await reports_repositories.find(conn, reader, owner, name)
     if row is None:
-        raise NotFound(
-            f"There is no repository {owner}/{name} that you may see.",
-            "Check its name; GitHub must list it for you.",
-        )
+        raise _not_seen(owner, name)
     return row
+
+
+def _not_seen(owner: str, name: str) -> NotFound:
+    return NotFound(
+        f"There is no repository {owner}/{name} that you may see.",
+        "Check its name; GitHub must list it for you.",
+    )
 
 
 async def _followed(conn: AsyncConnection, reader: Reader, owner: str, name: str) -> RepositoryRow:

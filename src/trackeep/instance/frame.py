@@ -30,6 +30,8 @@ PERIOD = "30d"
 LONGEST_PERIOD_DAYS = 100 * 366
 # Times are seconds since 1970, and a window that begins with 0 is all time.
 FIRST_YEAR = 1971
+# They say where a page begins, or what was just done, and belong to no other page.
+_OF_THE_PAGE = ("after", "before", "cursor", "done")
 PERIOD_WORDS = {
     "7d": "the last 7 days",
     "30d": "the last 30 days",
@@ -45,6 +47,7 @@ def prepare(pages: web.Pages) -> None:
     pages.filters.update(
         number=words.number,
         counted=words.counted,
+        up_to=words.up_to,
         duration=words.duration,
         initials=words.initials,
         face_colour=words.face_colour,
@@ -273,7 +276,7 @@ class Here:
     def __init__(self, request: Request, pages: web.Pages) -> None:
         self._pages = pages
         self._path = request.scope["path"]
-        self._query = {k: v for k, v in request.query_params.items() if k not in ("after", "before")}
+        self._query = {k: v for k, v in request.query_params.items() if k not in _OF_THE_PAGE}
 
     def local(self, **changes: str | None) -> str:
         """Below the base path, as `?next=` and redirects want it."""

@@ -1,160 +1,161 @@
-"""What is followed: the table of repositories, and the page to choose them."""
+"""What is followed: the table of repositories, what GitHub shows no more, and what may be added."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from operator import attrgetter
-from typing import Any
+import json
+from collections.abc import Callable
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from trackeep.errors import UsageError
 from trackeep.instance import charts
-from trackeep.instance.frame import comparison_in, days_of, reader_of, show, viewer_of
+from trackeep.instance.api_cursors import cursor_after, key_in
+from trackeep.instance.frame import comparison_in, days_of, reader_of, show
+from trackeep.instance.repository_actions import done_in
+from trackeep.instance.repository_names import search_link
 from trackeep.instance.site import site_of
-from trackeep.store import reports_repositories, reports_sync, schedule
-from trackeep.store.reports_repositories import RepositoryRow
+from trackeep.store import reports_listing, schedule, wishes
+from trackeep.store.reports_listing import SORTS, ListedRepository, Listing, LostRepository, Value
 
-ACTIVE_WITHIN_S = 90 * 86_400
-PAGE_ROWS = 50
-STATES = {"ok": "On time", "warn": "Late", "bad": "No access", "off": "Paused"}
-SORTS: dict[str, tuple[str, Callable[[RepositoryRow], Any], bool]] = {
-    "repository": ("Repository", attrgetter("owner", "name"), False),
-    "commits": ("Commits", attrgetter("commits"), True),
-    "open": ("Open", attrgetter("open_pulls"), True),
-    "branches": ("Branches", attrgetter("branches"), True),
-    "push": ("Last push", lambda row: row.pushed_at or 0, True),
+LATE_S = 86_400
+COLUMNS = {
+    "repository": "Repository",
+    "weeks": "26 weeks",
+    "commits": "Commits",
+    "open": "Open",
+    "oldest": "Oldest",
+    "branches": "Branches",
+    "push": "Last push",
+    "stored": "Stored",
+    "sync": "Last sync",
 }
+STATES = {
+    "tracked": "Tracked",
+    "paused": "Paused",
+    "archived": "Archived",
+    "error": "Error",
+    "lost": "No access",
+    "hidden": "Hidden",
+}
+VISIBILITIES = {"public": "Public", "private": "Private"}
 
 
-@dataclass(frozen=True)
-class Filter:
-    """What the table is narrowed to; "" means any."""
-
-    words: str = ""
-    owner: str = ""
-    visibility: str = ""
-    language: str = ""
-    state: str = ""
-
-    def keeps(self, row: RepositoryRow, now: int) -> bool:
-        return (
-            self.words.lower() in row.full_name.lower()
-            and self.owner in ("", row.owner)
-            and self.visibility in ("", "private" if row.private else "public")
-            and self.language in ("", row.language)
-            and self.state in ("", state_of(row, now))
-        )
-
-
-def state_of(row: RepositoryRow, now: int) -> str:
-    """ok, warn (late or with a problem), bad (no access) or off (paused): the colour of the dot."""
-    if row.state == "gone":
-        return "bad"
+def state_of(row: ListedRepository, now: int) -> tuple[str, str]:
+    """The colour of the dot (ok, warn, off) and the word beside it."""
     if row.follow_state == schedule.PAUSED:
-        return "off"
-    late = row.synced_at is not None and row.synced_at < now - 86_400
-    return "warn" if row.problem or late else "ok"
+        return "off", "Paused"
+    if row.problem:
+        return "warn", "Error"
+    if row.synced_at is None:
+        return "off", "Waiting"
+    if row.synced_at < now - LATE_S:
+        return "warn", "Late"
+    return "ok", "On time" if row.is_whole else "Reading"
 
 
 async def table(request: Request) -> Response:
     """GET /repos"""
-    reader, query = reader_of(request), request.query_params
+    site, reader = site_of(request), reader_of(request)
     comparison = comparison_in(request, reader)
-    async with site_of(request).db.read() as conn:
-        every = await reports_repositories.table(conn, reader, comparison.current)
-        freshness = await reports_sync.freshness(conn, reader)
-    names = ("owner", "visibility", "language", "state")
-    chosen = Filter(query.get("q", "").strip(), *(query.get(name, "") for name in names))
-    sort = query.get("sort", "commits")
-    sort = sort if sort in SORTS else "commits"
-    kept = [row for row in every if chosen.keeps(row, reader.now)]
-    kept.sort(key=SORTS[sort][1], reverse=SORTS[sort][2])
-    first = query.get("from", "0")
-    start = min(int(first) if first.isdecimal() and len(first) < 10 else 0, len(kept))
+    listing = listing_in(request)
+    async with site.db.read() as conn:
+        page = await reports_listing.listed(conn, reader, comparison.current, listing)
+        overview = await reports_listing.overview(conn, reader)
+        lost = await reports_listing.lost(conn, reader)
+        suggestions = await reports_listing.suggestions(conn, reader)
+        asked = await wishes.of(conn, reader.account_id)
     return show(
         request,
         "repositories.html",
         "repositories",
-        every=every,
-        rows=kept[start : start + PAGE_ROWS],
-        start=start,
-        total=len(kept),
-        page_rows=PAGE_ROWS,
-        chosen=chosen,
-        sort=sort,
-        sorts=SORTS,
+        rows=page.rows,
+        next=_next_page(request, page.next),
+        is_later_page=listing.after is not None,
+        overview=overview,
+        lost=[each for each in lost if _shows(listing, each)],
+        lost_in_all=len(lost),
+        tags=page.tags,
+        suggestions=suggestions,
+        wishes=asked,
+        made_from=json.dumps({"wishes": sum(one.state == wishes.WAITING for one in asked)}),
+        listing=listing,
+        columns=COLUMNS,
+        sort_link=_sort_link(listing),
         states=STATES,
+        visibilities=VISIBILITIES,
         state_of=lambda row: state_of(row, reader.now),
-        freshness=freshness,
+        done=done_in(request),
+        search_github=search_link(site.settings.github.web, listing.words),
         period=comparison.period,
         window=days_of(comparison.current, reader.zone),
         sparkline=charts.sparkline,
     )
 
 
-async def choose(request: Request) -> Response:
-    """GET /repos/choose"""
-    reader = reader_of(request)
-    async with site_of(request).db.read() as conn:
-        choices = await reports_repositories.choices(conn, reader)
-        freshness = await reports_sync.freshness(conn, reader)
-        stored = await reports_sync.stored(conn, reader)
-    words = request.query_params.get("q", "").strip()
-    shown = [one for one in choices if words.lower() in f"{one.owner}/{one.name}".lower()]
-    is_first = not any(one.followed for one in choices)
-    active_since = reader.now - ACTIVE_WITHIN_S
-    ticked = {
-        one.id
-        for one in choices
-        if one.followed or (is_first and (one.pushed_at or 0) >= active_since and not one.archived)
-    }
-    owners: dict[str, list[reports_repositories.Choice]] = {}
-    for one in shown:
-        owners.setdefault(one.owner, []).append(one)
-    return show(
-        request,
-        "choose.html",
-        "repositories",
-        choices=choices,
-        owners=owners,
-        shown=len(shown),
-        ticked=ticked,
-        ticked_here=sum(one.id in ticked for one in shown),
-        words=words,
-        freshness=freshness,
-        stored=stored,
+def listing_in(request: Request) -> Listing:
+    """What the query asks for; a filter or a column that does not exist is as if it were not there.
+
+    Raises UsageError for a `cursor` that is not one of this very list.
+    """
+    query = request.query_params
+    sort = query.get("sort", "commits")
+    sort = sort if sort in SORTS else "commits"
+    descending = {"up": False, "down": True}.get(query.get("dir", ""), SORTS[sort])
+    text = {name: query.get(name, "").strip()[:200] for name in ("q", "owner", "language", "tag")}
+    chosen = {name: query.get(name, "") for name in ("visibility", "state")}
+    key = key_in(request, int, str, int)
+    return Listing(
+        words=text["q"],
+        owner=text["owner"],
+        visibility=chosen["visibility"] if chosen["visibility"] in VISIBILITIES else "",
+        language=text["language"],
+        state=chosen["state"] if chosen["state"] in STATES else "",
+        tag=text["tag"],
+        sort=sort,
+        descending=descending,
+        after=None if key is None else (_value_of(sort, key[0], key[1]), key[2]),
     )
 
 
-async def follow(request: Request) -> Response:
-    """POST /repos/choose: of the repositories `shown`, follow those in `repo` and no other."""
-    site, reader, form = site_of(request), reader_of(request), await request.form()
-    shown, ticked = _ids(form.getlist("shown")), _ids(form.getlist("repo"))
-    async with site.db.write() as conn:
-        choices = {one.id: one for one in await reports_repositories.choices(conn, reader)}
-        ours = {number for number in shown if number in choices}
-        wanted = {number for number in ours & ticked if not choices[number].followed}
-        dropped = {number for number in ours - ticked if choices[number].followed}
-        if wanted:
-            await schedule.follow_repositories(conn, reader.account_id, wanted, reader.now)
-        if dropped:
-            await schedule.unfollow_repositories(conn, reader.account_id, dropped)
-    return site.go("/")
+def _shows(listing: Listing, each: LostRepository) -> bool:
+    """Whether a lost repository belongs to what is listed; only its name and its owner are known."""
+    if listing.after is not None or listing.visibility or listing.language or listing.tag:
+        return False
+    if listing.state not in ("", "lost", "hidden") or (each.hidden and not listing.state):
+        return False
+    owner = each.name.partition("/")[0]
+    if listing.owner.lower() not in ("", owner.lower()):
+        return False
+    return listing.words.lower() in each.name.lower() and (each.hidden or listing.state != "hidden")
 
 
-async def sync_now(request: Request) -> Response:
-    """POST /sync/now: let the worker come at once."""
-    site = site_of(request)
-    async with site.db.write() as conn:
-        await schedule.request_sync(conn, viewer_of(request).account_id, site.now())
-    return site.go("/sync")
+def _next_page(request: Request, key: tuple[Value, int] | None) -> str:
+    """The query of the page behind this one, "" at the end."""
+    if key is None:
+        return ""
+    value, row_id = key
+    query = {name: text for name, text in request.query_params.items() if name not in ("cursor", "done")}
+    shown = "" if value is None else str(value)
+    query["cursor"] = cursor_after(request, int(value is not None), shown, row_id)
+    return f"/repos?{urlencode(query)}"
 
 
-def _ids(values: Sequence[object]) -> set[int]:
-    """Numbers of repositories from a form; raises UsageError for anything else."""
-    if not all(isinstance(value, str) and value.isdecimal() and len(value) < 19 for value in values):
-        raise UsageError("That is no list of repositories.", "Go back and choose again.")
-    return {int(str(value)) for value in values}
+def _value_of(sort: str, is_known: int, text: str) -> Value:
+    if not is_known or sort == "repository":
+        return text if is_known else None
+    if not (text.isascii() and text.isdecimal() and len(text) < 19):
+        raise UsageError("This page is not one of ours.", "Go back to the start of the list.")
+    return int(text)
+
+
+def _sort_link(listing: Listing) -> Callable[[str], dict[str, str]]:
+    """What changes in the address when a column's name is clicked; the same column turns around."""
+
+    def changed(column: str) -> dict[str, str]:
+        usual = SORTS[column]
+        wanted = not listing.descending if column == listing.sort else usual
+        return {"sort": column, "dir": "" if wanted == usual else ("down" if wanted else "up")}
+
+    return changed

@@ -13,13 +13,13 @@ from starlette.responses import Response
 from trackeep.errors import NotFound
 from trackeep.instance import charts, charts_lines, my_hours, words
 from trackeep.instance.charts import Caption
+from trackeep.instance.commits_page import searched
 from trackeep.instance.frame import address, asked_again, comparison_in, days_of, reader_of, show, span_words
-from trackeep.instance.lists import PULL_LISTS, by_day, commits_wanted, next_page, pulls_wanted
+from trackeep.instance.lists import PULL_LISTS, commits_wanted, next_page, pulls_wanted
 from trackeep.instance.site import site_of
 from trackeep.metrics.people import absence_factor
 from trackeep.metrics.windows import Comparison, Window, weeks_back
 from trackeep.store import (
-    reports_commits,
     reports_contributors,
     reports_pulls,
     reports_pulse,
@@ -134,20 +134,12 @@ async def commits(request: Request) -> Response:
     asked = commits_wanted(request, reader)
     async with site_of(request).db.read() as conn:
         found = await find(conn, request, reader)
-        rows = await reports_commits.search(
-            conn, reader, replace(asked, repository=(found.owner, found.name))
-        )
-    return show_repository(
-        request,
-        "repository_commits.html",
-        found,
-        tab="commits",
-        found=rows,
-        wanted=asked,
-        days=by_day(rows.rows, reader, lambda row: row.at),
-        most=reports_commits.COUNTED_UP_TO,
-        next=next_page(request, rows.after),
-    )
+        values = await searched(conn, reader, replace(asked, repository=(found.owner, found.name)))
+    refused = values["refused"]
+    more = next_page(request, values["found"].after)
+    page = show_repository(request, "repository_commits.html", found, tab="commits", **values, next=more)
+    page.status_code = refused.status if refused else 200
+    return page
 
 
 async def find(conn: AsyncConnection, request: Request, reader: Reader) -> RepositoryRow:

@@ -300,6 +300,27 @@ DEFINITIONS = (
         "Time left",
         "What is still to do, at the pace so far.",
     ),
+    Definition(
+        "syncing.pages_left",
+        "Pages left",
+        "Requests until everything of a kind is read; at least one, because the end is known only once it "
+        "was seen.",
+    ),
+    Definition(
+        "syncing.eta_s",
+        "Time until all is read",
+        "Pending requests divided by the requests a second that GitHub allows until its limit is renewed.",
+    ),
+    Definition(
+        "syncing.behind",
+        "Behind GitHub",
+        "The longest sync lag, and the one that nineteen of twenty do not exceed.",
+    ),
+    Definition(
+        "storage.stored_bytes",
+        "Stored",
+        "An estimate: so many bytes for each stored row of a kind, its indexes included.",
+    ),
 )
 
 BY_KEY = {each.key: each for each in DEFINITIONS}

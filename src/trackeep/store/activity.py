@@ -11,8 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.database import chunked, upsert
 from trackeep.model import SOME_TEAM, Issue, Label, Person, PullRequest, Release, Repository, ReviewRequest
+from trackeep.store import commit_words
 from trackeep.store.comments import counts
 from trackeep.store.tables import access, person, repository
+from trackeep.store.tables_branches import branch_distance
 from trackeep.store.tables_fetched import (
     LACKS_DETAILS,
     co_author,
@@ -30,11 +32,15 @@ from trackeep.store.tables_fetched import (
     unclaimed_address,
     walked,
 )
+from trackeep.store.tables_sharing import badge
+from trackeep.store.walks import FROM_FILE
 
 GRANTED, LOST = "granted", "lost"
 FETCHED = (
     *(commit, walked, co_author, unclaimed_address, ref, ref_change),
     *(pull_request, review, review_comment, review_request, review_asked, issue, release, language),
+    # Not fetched, but made of what was.
+    *(branch_distance, badge),
 )
 # Pull requests merged this recently are asked for their details, which the time charts need.
 DETAIL_WINDOW_S = 90 * 86_400
@@ -94,6 +100,7 @@ async def grant_access(
         for repository_id, permission in sorted(permissions.items())
     ]
     await upsert(conn, access, rows, key=["account_id", "repository_id"])
+    await _make_way(conn, permissions)
 
 
 async def renew_access(conn: AsyncConnection, account_id: int, ids: Collection[int], now: int) -> None:
@@ -105,6 +112,19 @@ async def renew_access(conn: AsyncConnection, account_id: int, ids: Collection[i
         await conn.execute(
             update(access).where(due & access.c.repository_id.in_(some)).values(checked_at=now)
         )
+
+
+async def _make_way(conn: AsyncConnection, ids: Collection[int]) -> None:
+    """Commits that came from a file go where git can bring its own, which have parents."""
+    for some in chunked(sorted(ids)):
+        these = walked.c.repository_id.in_(some) & (walked.c.account_id == FROM_FILE)
+        imported = set(await conn.scalars(select(walked.c.repository_id).distinct().where(these)))
+        for repository_id in sorted(imported):
+            marked = select(walked.c.sha).where(walked.c.repository_id == repository_id, these)
+            await commit_words.forget(conn, [repository_id], only=commit.c.sha.in_(marked))
+            for table in (commit, walked):
+                place = table.c.repository_id == repository_id
+                await conn.execute(delete(table).where(place, table.c.sha.in_(marked)))
 
 
 async def lose_access(conn: AsyncConnection, account_id: int, ids: Collection[int], now: int) -> None:
@@ -285,6 +305,7 @@ async def wanting_details(
 
 async def forget_activity(conn: AsyncConnection, ids: Collection[int]) -> None:
     """Delete everything fetched of these repositories; their names stay to be chosen again."""
+    await commit_words.forget(conn, ids)
     for table in FETCHED:
         for some in chunked(sorted(ids)):
             await conn.execute(delete(table).where(table.c.repository_id.in_(some)))

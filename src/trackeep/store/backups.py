@@ -45,14 +45,14 @@ class Backup:
 class Plan:
     """Of which database backups are made, where to, how often (0: never) and how many of them stay.
 
-    `environ` is what PostgreSQL's own program is started with.
+    `variables` is what PostgreSQL's own program is started with.
     """
 
     url: str
     folder: Path
     hours: int
     keep: int
-    environ: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_on(self) -> bool:
@@ -85,16 +85,16 @@ def thin_out(folder: Path, keep: int) -> list[Path]:
     return gone
 
 
-def make(url: str, target: Path, environ: Mapping[str, str]) -> None:
+def make(url: str, target: Path, variables: Mapping[str, str]) -> None:
     """Copy the database of `url` to `target`, which appears as a whole or not at all; this takes its time.
 
     SQLite is copied while others write, and read through. PostgreSQL is left to its own pg_dump, started
-    with `environ`. Raises DatabaseError, and UsageError where pg_dump is missing.
+    with `variables`. Raises DatabaseError, and UsageError where pg_dump is missing.
     """
     if url.startswith("sqlite:"):
         copy_sqlite(sqlite_path(url), target)
     else:
-        _dump_postgresql(url, target, environ)
+        _dump_postgresql(url, target, variables)
 
 
 # ---- by the clock -------------------------------------------------------------------------------
@@ -115,7 +115,7 @@ async def make_if_due(plan: Plan, now: float) -> bool:
     target = place(plan.url, plan.folder, now)
     try:
         plan.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        await asyncio.to_thread(make, plan.url, target, plan.environ)
+        await asyncio.to_thread(make, plan.url, target, plan.variables)
     except (TrackeepError, OSError) as error:
         log.error("no backup was made, the earlier ones stay", reason=str(error))
         return False
@@ -199,8 +199,8 @@ def _require_backup(file: Path) -> None:
 # ---- PostgreSQL ---------------------------------------------------------------------------------
 
 
-def _dump_postgresql(url: str, target: Path, environ: Mapping[str, str]) -> None:
-    program, parsed = shutil.which("pg_dump", path=environ.get("PATH")), make_url(url)
+def _dump_postgresql(url: str, target: Path, variables: Mapping[str, str]) -> None:
+    program, parsed = shutil.which("pg_dump", path=variables.get("PATH")), make_url(url)
     if program is None:
         raise UsageError(
             "This database is PostgreSQL's, and its program pg_dump is not installed here.",
@@ -214,7 +214,7 @@ def _dump_postgresql(url: str, target: Path, environ: Mapping[str, str]) -> None
     words = [program, "--format=custom", "--no-owner", "--no-password", f"--file={partial}", address]
     try:
         os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        environment = {**environ, **secret}
+        environment = {**variables, **secret}
         done = subprocess.run(words, capture_output=True, text=True, env=environment, check=False)
         if done.returncode != 0:
             said = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[0].rstrip(".")

@@ -1,4 +1,4 @@
-"""What somebody does with repositories they follow: pause, look at again, read from scratch."""
+"""What somebody does with repositories they follow: pause, hide, tag, look at again, read from scratch."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from trackeep.store import schedule, tables_sync
+from trackeep.database import upsert
+from trackeep.store import schedule
 from trackeep.store.schedule import PAUSED, TRACKED
 from trackeep.store.tables import follow
+from trackeep.store.tables_choices import repository_tag
 from trackeep.store.tables_sync import cursor
 
+MOST_TAGS = 100
+LONGEST_TAG = 40
 # What is said of access stays said while everything else is read again.
 _KEPT = "access"
-_DAILY = "releases"
 
 
 async def every(conn: AsyncConnection, account_id: int) -> set[int]:
@@ -25,15 +28,49 @@ async def every(conn: AsyncConnection, account_id: int) -> set[int]:
     return set((await conn.execute(rows)).scalars())
 
 
+async def track(conn: AsyncConnection, account_id: int, ids: Collection[int], now: int) -> None:
+    """Follow these, or go on with them, in sight."""
+    await schedule.follow_repositories(conn, account_id, ids, now)
+    await _set(conn, account_id, ids, hidden=False)
+    await look_again(conn, account_id, ids, now)
+
+
 async def pause(conn: AsyncConnection, account_id: int, ids: Collection[int]) -> None:
     """Ask nothing about these from the next pass on; what was fetched stays in view."""
     await _set(conn, account_id, ids, state=PAUSED)
 
 
 async def resume(conn: AsyncConnection, account_id: int, ids: Collection[int], now: int) -> None:
-    """Go on with these at once."""
+    """Go on with these at once, with what changed meanwhile: the lists of changes have passed it by."""
     await _set(conn, account_id, ids, state=TRACKED)
-    await schedule.request_sync(conn, account_id, now)
+    await look_again(conn, account_id, ids, now)
+
+
+async def hide(conn: AsyncConnection, account_id: int, ids: Collection[int], *, hidden: bool) -> None:
+    """Leave these out of the follower's lists of repositories, or show them there again."""
+    await _set(conn, account_id, ids, hidden=hidden)
+
+
+async def archive(conn: AsyncConnection, account_id: int, ids: Collection[int]) -> None:
+    """Keep these as they are: asked about no more, and out of the lists."""
+    await _set(conn, account_id, ids, state=PAUSED, hidden=True)
+
+
+async def tag(conn: AsyncConnection, account_id: int, ids: Collection[int], word: str) -> bool:
+    """Put the person's own word on these; False when they have too many different ones already."""
+    mine = repository_tag.c.account_id == account_id
+    others = select(func.count(repository_tag.c.tag.distinct())).where(mine, repository_tag.c.tag != word)
+    if (await conn.execute(others)).scalar_one() >= MOST_TAGS:
+        return False
+    rows = [{"account_id": account_id, "repository_id": each, "tag": word} for each in sorted(ids)]
+    await upsert(conn, repository_tag, rows, key=["account_id", "repository_id", "tag"])
+    return True
+
+
+async def untag(conn: AsyncConnection, account_id: int, ids: Collection[int], word: str) -> None:
+    """Take the word off these."""
+    these = _of(repository_tag, account_id, ids)
+    await conn.execute(delete(repository_tag).where(these, repository_tag.c.tag == word))
 
 
 async def look_again(conn: AsyncConnection, account_id: int, ids: Collection[int], now: int) -> None:
@@ -43,9 +80,10 @@ async def look_again(conn: AsyncConnection, account_id: int, ids: Collection[int
     """
     these = _of(cursor, account_id, ids)
     await conn.execute(update(cursor).where(these).values(due_at=None))
-    for row in (await conn.execute(select(cursor).where(these, cursor.c.stream == _DAILY))).all():
-        at = json.dumps({**json.loads(row.position or "{}"), "looked_at": 0})
-        this = these & (cursor.c.stream == _DAILY) & (cursor.c.repository_id == row.repository_id)
+    daily = cursor.c.stream == schedule.DAILY
+    for row in (await conn.execute(select(cursor).where(these, daily))).all():
+        at = schedule.looked_at(row.position, 0)
+        this = these & daily & (cursor.c.repository_id == row.repository_id)
         await conn.execute(update(cursor).where(this).values(position=at))
     await schedule.request_sync(conn, account_id, now)
 
@@ -55,14 +93,12 @@ async def read_again(conn: AsyncConnection, account_id: int, ids: Collection[int
 
     Whoever works for the account loses it, or it would write how far it had come over what is said here.
     """
-    this = tables_sync.schedule.c.account_id == account_id
-    await conn.execute(select(tables_sync.schedule.c.account_id).where(this).with_for_update())
-    await conn.execute(update(tables_sync.schedule).where(this).values(leased_by="", lease_until=None))
-    these, commits = _of(cursor, account_id, ids), cursor.c.stream == "commits"
-    await conn.execute(delete(cursor).where(these, cursor.c.stream != _KEPT, ~commits))
-    # Commits that are stored are not sent again by git, so how many there are is still known.
-    anew = {"position": "{}", "complete": False, "due_at": None}
-    await conn.execute(update(cursor).where(these, commits).values(**anew))
+    await schedule.take_from_worker(conn, account_id)
+    these = _of(cursor, account_id, ids)
+    await conn.execute(delete(cursor).where(these, cursor.c.stream != _KEPT))
+    # Commits that are stored are not sent again by git unless it is told that none is.
+    deep = {"account_id": account_id, "stream": "commits", "position": json.dumps({"deep": True})}
+    await conn.execute(cursor.insert(), [{**deep, "repository_id": each} for each in sorted(ids)])
     await schedule.request_sync(conn, account_id, now)
 
 

@@ -34,7 +34,7 @@ async def candidates(conn: AsyncConnection, reader: Reader, *, limit: int = 8) -
         .where(address.in_([row.address for row in found]), among(commit.c.repository_id, readable(reader)))
         .group_by(address)
     )
-    counts: dict[str, int] = {at: count for at, count in await conn.execute(counted)} if found else {}
+    counts = {row[0]: row[1] for row in await conn.execute(counted)} if found else {}
     return tuple(
         Candidate(row.address, row.name, counts.get(row.address, 0))
         for row in found

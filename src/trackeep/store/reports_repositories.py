@@ -79,11 +79,11 @@ class Choice:
 async def table(
     conn: AsyncConnection, reader: Reader, window: Window, *, limit: int | None = None
 ) -> tuple[RepositoryRow, ...]:
-    """Followed repositories, busiest in `window` first; three queries."""
+    """Followed repositories, busiest in `window` first; three queries. With a `limit` none that is hidden."""
     rows = (await conn.execute(_rows(reader, window, limit))).all()
     ids = [row.id for row in rows] if limit else None
     took = await medians(conn, reader, window, ids)
-    weeks = await _weeks(conn, reader, ids)
+    weeks = await weeks_of(conn, reader, ids)
     return tuple(
         RepositoryRow(
             **row._mapping,
@@ -119,11 +119,17 @@ def _rows(
     reader: Reader, window: Window, limit: int | None, *, only: Select[Any] | None = None
 ) -> Select[Any]:
     ids = only if only is not None else followed(reader)
-    work, pulls, branches, synced = _commits(ids, window), _open_pulls(ids), _branches(ids), _synced(reader)
+    work, pulls, branches, synced = (
+        commits_in(ids, window),
+        open_pulls_of(ids),
+        branches_of(ids),
+        synced_of(reader),
+    )
     commits = func.coalesce(work.c.commits, 0)
     mine = and_(follow.c.repository_id == repository.c.id, follow.c.account_id == reader.account_id)
     proof = and_(access.c.repository_id == repository.c.id, access.c.account_id == reader.account_id)
     names = ("id", "owner", "name", "private", "fork", "archived", "state", "language", "description")
+    in_sight = [or_(follow.c.hidden.is_(None), follow.c.hidden.is_(False))] if limit else []
     statement = (
         select(
             *(repository.c[name] for name in names),
@@ -134,7 +140,7 @@ def _rows(
             func.coalesce(pulls.c.open_pulls, 0).label("open_pulls"),
             pulls.c.oldest_open_at,
             func.coalesce(branches.c.branches, 0).label("branches"),
-            _synced_at(reader, synced).label("synced_at"),
+            synced_at(reader, synced).label("synced_at"),
             func.coalesce(synced.c.problem, "").label("problem"),
         )
         .join(access, proof)
@@ -143,13 +149,14 @@ def _rows(
         .outerjoin(pulls, pulls.c.repository_id == repository.c.id)
         .outerjoin(branches, branches.c.repository_id == repository.c.id)
         .outerjoin(synced, synced.c.repository_id == repository.c.id)
-        .where(repository.c.id.in_(ids))
+        .where(repository.c.id.in_(ids), *in_sight)
         .order_by(commits.desc(), func.coalesce(repository.c.pushed_at, 0).desc(), repository.c.id)
     )
     return statement.limit(limit) if limit else statement
 
 
-def _commits(ids: Select[Any], window: Window) -> Any:
+def commits_in(ids: Select[Any], window: Window) -> Any:
+    """(repository_id, commits): counted commits of the window."""
     return (
         select(commit.c.repository_id, func.count().label("commits"))
         .where(
@@ -163,7 +170,8 @@ def _commits(ids: Select[Any], window: Window) -> Any:
     )
 
 
-def _open_pulls(ids: Select[Any]) -> Any:
+def open_pulls_of(ids: Select[Any]) -> Any:
+    """(repository_id, open_pulls, oldest_open_at): those that wait, and since when the oldest does."""
     waiting_since = case(
         (pull_request.c.draft, pull_request.c.created_at),
         else_=func.coalesce(pull_request.c.ready_at, pull_request.c.created_at),
@@ -180,7 +188,8 @@ def _open_pulls(ids: Select[Any]) -> Any:
     )
 
 
-def _branches(ids: Select[Any]) -> Any:
+def branches_of(ids: Select[Any]) -> Any:
+    """(repository_id, branches)"""
     return (
         select(ref.c.repository_id, func.count().label("branches"))
         .where(ref.c.repository_id.in_(ids), ref.c.name.like("refs/heads/%"))
@@ -189,20 +198,25 @@ def _branches(ids: Select[Any]) -> Any:
     )
 
 
-def _synced_at(reader: Reader, synced: Any) -> Any:
+def synced_at(reader: Reader, synced: Any) -> Any:
     """The last look at GitHub, which named what had changed; the last success where something is missing."""
     looked_at = last_look(reader.account_id)
-    is_whole = and_(
+    is_named = and_(is_whole(synced), looked_at > synced.c.synced_at)
+    return case((is_named, looked_at), else_=synced.c.synced_at)
+
+
+def is_whole(synced: Any) -> Any:
+    """Read to the end without a problem, and asked about; `synced` is `synced_of` the reader."""
+    return and_(
         follow.c.state == schedule.TRACKED,
         repository.c.state == "",
         synced.c.problem == "",
         synced.c.whole == len(schedule.STREAMS),
-        looked_at > synced.c.synced_at,
     )
-    return case((is_whole, looked_at), else_=synced.c.synced_at)
 
 
-def _synced(reader: Reader) -> Any:
+def synced_of(reader: Reader) -> Any:
+    """(repository_id, synced_at, problem, whole): how far the reader's own sync has come with each."""
     whole = and_(cursor.c.complete, cursor.c.stream.in_(schedule.STREAMS))
     return (
         select(
@@ -252,7 +266,7 @@ async def medians(
     return {repository_id: (n, float(median)) for repository_id, n, median in rows}
 
 
-async def _weeks(
+async def weeks_of(
     conn: AsyncConnection, reader: Reader, ids: Sequence[int] | None
 ) -> Mapping[int, tuple[int, ...]]:
     """Counted commits per span of seven days, for the last 26 that end today, by committer date."""

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from sqlalchemy import and_, case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from trackeep.metrics.syncing import hit_ratio, pages_left
 from trackeep.model import Budget
 from trackeep.store.leases import is_held
-from trackeep.store.reports_access import Reader, followed, readable
+from trackeep.store.reports_access import Reader, followed, named, readable
 from trackeep.store.schedule import STREAMS, TRACKED
 from trackeep.store.tables import account, connection, follow, repository
 from trackeep.store.tables_fetched import commit, pull_request
 from trackeep.store.tables_sync import budget, cursor, run, schedule, worker
 
 RUNS_SHOWN = 200
+PER_PAGE = 100
+_position = msgspec.json.Decoder(dict[str, Any]).decode
 # Outcomes of a run that asked GitHub what is new, with an answer.
 GOOD = ("done", "idle", "more")
 
@@ -36,6 +40,7 @@ class Freshness:
     connection_kind: str
     connection_state: str
     connection_since: int | None
+    retry_at: int | None
     time_zone: str
     last_visit_at: int | None
     previous_visit_at: int | None
@@ -71,12 +76,19 @@ class Stream:
     link: str
     items: int
     expected: int
+    # What it has cost so far, how much of it was conditional, and how often GitHub said "unchanged".
+    requests: int = 0
+    conditional: int = 0
+    not_modified: int = 0
+    # How many pages are still to be asked for, as far as that is known.
+    pages_left: int = 0
     # Which way commits come instead of git, which refuses: graphql or rest.
     instead: str = ""
 
 
 @dataclass(frozen=True)
 class RepositorySync:
+    id: int
     owner: str
     name: str
     follow_state: str
@@ -104,6 +116,29 @@ class RepositorySync:
     @property
     def items(self) -> int:
         return sum(stream.items for stream in self.streams)
+
+    @property
+    def requests(self) -> int:
+        return sum(stream.requests for stream in self.streams)
+
+    @property
+    def unchanged(self) -> float | None:
+        """The share of its conditional requests that GitHub answered with "unchanged"."""
+        conditional = sum(stream.conditional for stream in self.streams)
+        return hit_ratio(sum(stream.not_modified for stream in self.streams), conditional)
+
+    @property
+    def retry_at(self) -> int | None:
+        """When what failed is tried again; None while nothing waits."""
+        return min(
+            (stream.due_at for stream in self.streams if stream.problem and stream.due_at), default=None
+        )
+
+    def fresh_at(self, stream: Stream) -> int | None:
+        """When this kind of thing was last known to be as it is at GitHub."""
+        if stream.succeeded_at is None or not self.is_whole or self.looked_at is None:
+            return stream.succeeded_at
+        return max(self.looked_at, stream.succeeded_at)
 
     @property
     def problem(self) -> str:
@@ -136,6 +171,7 @@ class Run:
     finished_at: int | None
     trigger: str
     rest_requests: int
+    conditional: int
     not_modified: int
     graphql_points: int
     git_posts: int
@@ -165,6 +201,7 @@ async def freshness(conn: AsyncConnection, reader: Reader) -> Freshness:
             func.coalesce(connection.c.kind, "").label("connection_kind"),
             func.coalesce(connection.c.state, "").label("connection_state"),
             connection.c.created_at.label("connection_since"),
+            connection.c.retry_at,
             account.c.time_zone,
             account.c.last_visit_at,
             account.c.previous_visit_at,
@@ -204,14 +241,19 @@ async def known_repositories(conn: AsyncConnection, reader: Reader) -> int:
     return int((await conn.execute(statement)).scalar_one())
 
 
-async def repositories(conn: AsyncConnection, reader: Reader) -> tuple[RepositorySync, ...]:
-    """Each followed repository with its streams, by name; one query."""
+async def repositories(
+    conn: AsyncConnection, reader: Reader, *, only: tuple[str, str] | None = None
+) -> tuple[RepositorySync, ...]:
+    """Each followed repository with its streams, by name, or the one of that owner and name; one query."""
     mine = and_(cursor.c.repository_id == repository.c.id, cursor.c.account_id == reader.account_id)
     ours = and_(follow.c.repository_id == repository.c.id, follow.c.account_id == reader.account_id)
     names = (
         *("complete", "attempted_at", "succeeded_at", "due_at", "failures"),
-        *("problem", "link", "items", "expected"),
+        *("problem", "link", "items", "expected", "requests", "conditional", "not_modified"),
     )
+    ids = followed(reader)
+    if only is not None:
+        ids = ids.where(repository.c.id.in_(named(reader, only)))
     statement = (
         select(
             repository.c.id,
@@ -221,23 +263,26 @@ async def repositories(conn: AsyncConnection, reader: Reader) -> tuple[Repositor
             repository.c.state.label("state"),
             last_look(reader.account_id).label("looked_at"),
             cursor.c.stream,
-            case((cursor.c.stream == "commits", cursor.c.position), else_="").label("position"),
+            case((cursor.c.stream.in_(STREAMS), cursor.c.position), else_="").label("position"),
             *(cursor.c[name] for name in names),
         )
         .join(follow, ours)
         .outerjoin(cursor, mine)
-        .where(repository.c.id.in_(followed(reader)))
+        .where(repository.c.id.in_(ids))
         .order_by(func.lower(repository.c.owner), func.lower(repository.c.name), cursor.c.stream)
     )
     found: dict[int, tuple[Any, list[Stream]]] = {}
     for row in (await conn.execute(statement)).all():
         streams = found.setdefault(row.id, (row, []))[1]
         if row.stream is not None:
-            instead = json.loads(row.position or "{}").get("source", "")
+            position = _position(row.position or "{}")
             values = {name: row._mapping[name] for name in names}
-            streams.append(Stream(row.stream, **values, instead=instead))
+            left = 0 if row.complete else _pages_left(row.stream, position, row.items)
+            streams.append(Stream(row.stream, **values, pages_left=left, instead=position.get("source", "")))
     return tuple(
-        RepositorySync(row.owner, row.repository, row.follow_state, row.state, row.looked_at, tuple(streams))
+        RepositorySync(
+            row.id, row.owner, row.repository, row.follow_state, row.state, row.looked_at, tuple(streams)
+        )
         for row, streams in found.values()
     )
 
@@ -259,6 +304,14 @@ async def runs(conn: AsyncConnection, account_id: int, *, limit: int = RUNS_SHOW
     columns = [column for column in run.c if column.name != "account_id"]
     statement = select(*columns).where(run.c.account_id == account_id).order_by(run.c.id.desc()).limit(limit)
     return tuple(Run(**row._mapping) for row in (await conn.execute(statement)).all())
+
+
+def _pages_left(stream: str, position: Mapping[str, Any], items: int) -> int:
+    """Commits come over git, which no budget pays for."""
+    if stream == "commits":
+        return 0
+    read = int(position.get("read", items))
+    return pages_left(int(position.get("total", 0)), read, int(position.get("first", PER_PAGE)))
 
 
 def _progress(reader: Reader) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -15,13 +15,18 @@ from trackeep.database import upsert
 from trackeep.model import Budget, Repository
 from trackeep.store.activity import GRANTED, forget_activity
 from trackeep.store.tables import access, account, connection, follow, repository
+from trackeep.store.tables_choices import repository_tag
 from trackeep.store.tables_fetched import commit
-from trackeep.store.tables_sync import budget, cursor, run, schedule, validator
+from trackeep.store.tables_sync import budget, budget_reading, cursor, run, schedule, validator
 
 # What an account's next pass is for (see leases.BEHIND_S).
 CLICK, POLL, BACKFILL = 0, 1, 2
 TRACKED, PAUSED = "tracked", "paused"
 KEPT_RUNS = 500
+# Once a day every repository is asked for its releases, and whether anything was missed.
+DAILY = "releases"
+# How much of a budget was used is remembered for a day, by half hours.
+READING_S, READINGS = 1_800, 48
 # The streams that make a repository complete.
 STREAMS = ("commits", "pulls", "issues")
 _position = msgspec.json.Decoder(dict[str, Any]).decode
@@ -72,17 +77,22 @@ async def unfollow_repositories(conn: AsyncConnection, account_id: int, ids: Col
     half a history would later pass for a whole one.
     """
     these = sorted(ids)
-    this = schedule.c.account_id == account_id
-    # Waits for a page that is being written (see leases.is_held_by), so that it goes too.
-    await conn.execute(select(schedule.c.account_id).where(this).with_for_update())
-    await conn.execute(update(schedule).where(this).values(leased_by="", lease_until=None))
-    for table in (follow, cursor):
+    await take_from_worker(conn, account_id)
+    for table in (follow, cursor, repository_tag):
         await conn.execute(
             delete(table).where(table.c.account_id == account_id, table.c.repository_id.in_(these))
         )
     still = select(follow.c.repository_id).where(follow.c.repository_id.in_(these))
     others = set((await conn.execute(still)).scalars())
     await forget_activity(conn, set(these) - others)
+
+
+async def take_from_worker(conn: AsyncConnection, account_id: int) -> None:
+    """Whoever works for the account writes nothing more; another pass may begin."""
+    this = schedule.c.account_id == account_id
+    # Waits for a page that is being written (see leases.is_held_by), so that it stands before what follows.
+    await conn.execute(select(schedule.c.account_id).where(this).with_for_update())
+    await conn.execute(update(schedule).where(this).values(leased_by="", lease_until=None))
 
 
 async def followed(conn: AsyncConnection, account_id: int) -> list[Repository]:
@@ -141,6 +151,29 @@ async def advance(
         "items": new.items,
     }
     await upsert(conn, cursor, [row], key=["account_id", "repository_id", "stream"])
+
+
+def looked_at(position: str, at: int) -> str:
+    """The daily look's position, as it is stored, with another time of the last look."""
+    return json.dumps({**json.loads(position or "{}"), "looked_at": at})
+
+
+async def add_costs(
+    conn: AsyncConnection, account_id: int, costs: Mapping[tuple[int, str], tuple[int, int, int]]
+) -> None:
+    """Add what streams have cost, by (repository id, stream): requests, conditional ones, answers 304."""
+    for (repository_id, stream), (requests, conditional, unchanged) in sorted(costs.items()):
+        this = and_(
+            cursor.c.account_id == account_id,
+            cursor.c.repository_id == repository_id,
+            cursor.c.stream == stream,
+        )
+        added = {
+            "requests": cursor.c.requests + requests,
+            "conditional": cursor.c.conditional + conditional,
+            "not_modified": cursor.c.not_modified + unchanged,
+        }
+        await conn.execute(update(cursor).where(this).values(**added))
 
 
 async def last_visit_at(conn: AsyncConnection, account_id: int) -> int | None:
@@ -240,6 +273,7 @@ async def budgets(conn: AsyncConnection, account_id: int) -> list[Budget]:
 
 
 async def save_budgets(conn: AsyncConnection, account_id: int, seen: Iterable[Budget]) -> None:
+    """Keep what is left of each bucket, and how much of it was used within this half hour."""
     rows = [
         {
             "account_id": account_id,
@@ -252,6 +286,23 @@ async def save_budgets(conn: AsyncConnection, account_id: int, seen: Iterable[Bu
         for each in seen
     ]
     await upsert(conn, budget, rows, key=["account_id", "resource"])
+    await _save_readings(conn, rows)
+
+
+async def _save_readings(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """The highest use within each half hour; those of the day before go."""
+    for row in rows:
+        key = {"account_id": row["account_id"], "resource": row["resource"]}
+        these = and_(*(budget_reading.c[name] == value for name, value in key.items()))
+        slot_at, used = row["seen_at"] // READING_S * READING_S, max(0, row["limit"] - row["remaining"])
+        known = select(budget_reading.c.used).where(these, budget_reading.c.slot_at == slot_at)
+        before = (await conn.execute(known)).scalar_one_or_none()
+        if before is not None and before >= used:
+            continue
+        new = {**key, "slot_at": slot_at, "limit": row["limit"], "used": used}
+        await upsert(conn, budget_reading, [new], key=["account_id", "resource", "slot_at"])
+        old = budget_reading.c.slot_at <= slot_at - READINGS * READING_S
+        await conn.execute(delete(budget_reading).where(these, old))
 
 
 async def connection_state(conn: AsyncConnection, fingerprint: str, state: str, problem: str = "") -> None:

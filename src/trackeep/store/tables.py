@@ -238,13 +238,14 @@ repository = Table(
     Index("ix_repository_full_name", text("lower(owner)"), text("lower(name)")),
 )
 
-# `state` is "tracked" or "paused".
+# `state` is "tracked" or "paused"; what is hidden is out of the follower's own lists of repositories.
 follow = Table(
     "follow",
     metadata,
     account_key(primary_key=True),
     Column("repository_id", ForeignKey("repository.id", ondelete="CASCADE"), primary_key=True, index=True),
     text_column("state"),
+    flag_column("hidden"),
     time_column("created_at", needed=True),
 )
 

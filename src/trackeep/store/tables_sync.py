@@ -61,6 +61,10 @@ cursor = Table(
     text_column("link"),
     count_column("items"),
     count_column("expected"),
+    # What it has cost so far; a question for several repositories counts for each of them.
+    count_column("requests"),
+    count_column("conditional"),
+    count_column("not_modified"),
 )
 
 # GitHub's validators belong to the token, so they are kept by its fingerprint.
@@ -84,6 +88,17 @@ budget = Table(
     time_column("seen_at", needed=True),
 )
 
+# How much of a budget was used, at most, within each half hour of the last day.
+budget_reading = Table(
+    "budget_reading",
+    metadata,
+    account_key(primary_key=True),
+    Column("resource", Text, primary_key=True),
+    Column("slot_at", BigInteger, primary_key=True, autoincrement=False),
+    Column("limit", Integer, nullable=False),
+    Column("used", Integer, nullable=False),
+)
+
 run = Table(
     "run",
     metadata,
@@ -93,6 +108,7 @@ run = Table(
     time_column("finished_at"),
     text_column("trigger"),
     count_column("rest_requests"),
+    count_column("conditional"),
     count_column("not_modified"),
     count_column("graphql_points"),
     count_column("git_posts"),

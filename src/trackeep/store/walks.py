@@ -19,6 +19,8 @@ from trackeep.store.history import is_marked
 from trackeep.store.tables_fetched import commit, walked
 
 NOBODY = 0
+# Commits of a file that was imported: they know no parents, and make way when GitHub shows the repository.
+FROM_FILE = -1
 _KEY = ("repository_id", "sha", "account_id")
 
 

@@ -14,7 +14,9 @@ from trackeep.github.history import History
 from trackeep.github.rest_history import RestHistory
 from trackeep.model import Repository
 from trackeep.store import schedule
+from trackeep.store.inventory import count
 from trackeep.store.schedule import Cursor
+from trackeep.store.tables_fetched import commit
 from trackeep.sync.commits import sync_commits
 from trackeep.sync.commits_by_api import STREAM, sync_by_api
 from trackeep.sync.fallback import either
@@ -71,17 +73,20 @@ async def fetch_commits(work: Work, repository: Repository) -> None:
 
 
 async def _by_git(work: Work, repository: Repository) -> None:
-    git = work.git(repository)
+    git, at = work.git(repository), work.cursor(repository.id, STREAM)
+    deep = bool(at.position.get("deep"))
     try:
         host = work.github.addresses.noreply_host
-        found = await sync_commits(work.db, git, repository, now=work.now, noreply_host=host)
+        found = await sync_commits(work.db, git, repository, now=work.now, noreply_host=host, deep=deep)
     finally:
         work.git_posts += git.posts
+        work.charge([(repository.id, STREAM)], git.posts)
         work.git_bytes += git.bytes
     work.found.commits += found.commits
     work.found.refs += found.refs_moved
-    at = work.cursor(repository.id, STREAM)
-    new = Cursor({"pushed_at": repository.pushed_at}, complete=True, items=at.items + found.commits)
     async with work.db.write() as conn:
+        # Somebody else may have had a part of them stored.
+        items = at.items + found.commits if at.complete else await count(conn, commit, repository.id)
+        new = Cursor({"pushed_at": repository.pushed_at}, complete=True, items=items)
         await work.advance(conn, repository.id, STREAM, new)
     work.notify()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -45,9 +45,17 @@ class _Plan:
 
 
 async def sync_commits(
-    db: Database, git: GitRemote, repository: Repository, *, now: int, noreply_host: str = NOREPLY_HOST
+    db: Database,
+    git: GitRemote,
+    repository: Repository,
+    *,
+    now: int,
+    noreply_host: str = NOREPLY_HOST,
+    deep: bool = False,
 ) -> CommitsFound:
     """Fetch what branches and tags have gained since the last time; the repository's row must exist.
+
+    With `deep` everything they lead to is fetched, whatever is stored.
 
     One POST and no transaction when no ref has moved; two POSTs after a small change. Commits are stored in
     pages, parents first, one transaction each; refs move with the last page. Killed in between, the next
@@ -58,7 +66,10 @@ async def sync_commits(
     listed = await list_refs(git)
     head = listed.head or f"refs/heads/{repository.default_branch}"
     plan = await _planned(db, repository.id, refs.with_head(listed.refs, head))
-    if plan.before == plan.after:
+    if deep:
+        wants = {ref.commit_sha for ref in plan.after.values()}
+        plan = replace(plan, wants=tuple(sorted(wants)), haves=Haves(), is_fresh=False)
+    elif plan.before == plan.after:
         return CommitsFound(posts=git.posts - posts, bytes=git.bytes - received)
     writer = _Writer(db, repository.id, plan, now, noreply_host)
     commits = 0

@@ -25,6 +25,7 @@ from trackeep.sync import (
     reconcile,
     repositories,
     teams,
+    wishes,
 )
 from trackeep.sync.commit_sources import fetch_commits
 from trackeep.sync.stopping import in_full
@@ -84,8 +85,10 @@ async def _pass(work: Work) -> None:
     # A limit of GraphQL or REST alone leaves the other and git free to go on; it is raised at the end.
     limits = Limits()
     async with limits.put_off():
-        await repositories.poll_list(work)
+        with work.charged((ACCOUNT, repositories.STREAM)):
+            await repositories.poll_list(work)
         await lost.look_again(work)
+        await wishes.grant(work)
     covered = repositories.listed(work)
     followed = await repositories.followed(work)
     only = work.wishes.only
@@ -96,7 +99,8 @@ async def _pass(work: Work) -> None:
     polled = work.cursor(ACCOUNT, issues.CHANGED).position.get("polled")
     if polled:
         async with limits.put_off():
-            await issues.poll_changed(work, followed)
+            with work.charged((ACCOUNT, issues.CHANGED)):
+                await issues.poll_changed(work, followed)
     async with limits.put_off():
         chosen = await _watch_uncovered(work, chosen, covered)
     async with limits.put_off():
@@ -106,9 +110,11 @@ async def _pass(work: Work) -> None:
         await _fetch_missing(work, chosen)
     if not polled and not limits.reached:
         await issues.poll_changed(work, followed)
-    await teams.look(work)
+    with work.charged((ACCOUNT, teams.STREAM)):
+        await teams.look(work)
     async with limits.put_off():
-        await pulls.details(work, chosen)
+        with work.charged((ACCOUNT, pulls.DETAILS)):
+            await pulls.details(work, chosen)
     async with limits.put_off():
         # After whatever shows that there may be new ones.
         await comments.sync(work, chosen)
@@ -202,6 +208,7 @@ async def _record(work: Work, run_id: int, outcome: Outcome) -> None:
     problem = outcome.error.sentence if outcome.error else "; ".join(outcome.failures.values())[:2000]
     figures = {
         "rest_requests": outcome.costs.rest_requests,
+        "conditional": outcome.costs.conditional,
         "not_modified": outcome.costs.not_modified,
         "graphql_points": outcome.costs.graphql_points,
         "git_posts": work.git_posts,
@@ -214,6 +221,7 @@ async def _record(work: Work, run_id: int, outcome: Outcome) -> None:
     }
     async with work.db.write() as conn:
         await schedule.finish_run(conn, run_id, figures, work.now)
+        await schedule.add_costs(conn, work.account_id, work.costs)
         sizes = work.github.sizes.as_json()
         if sizes != work.cursor(ACCOUNT, SIZES).position:
             await work.advance(conn, ACCOUNT, SIZES, schedule.Cursor(sizes, complete=True))

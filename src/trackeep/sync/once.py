@@ -16,12 +16,12 @@ from trackeep.errors import GitHubNoAccess, NotFound, TooManyRequests
 from trackeep.github import rest
 from trackeep.github.transport import GitHub, fingerprint
 from trackeep.model import Budget
-from trackeep.store import activity, following, leases, people, schedule, under_way
+from trackeep.store import following, leases, people, schedule, under_way
 from trackeep.store.leases import Claim
 from trackeep.store.schedule import Progress
 from trackeep.store.tables import connection, repository
 from trackeep.store.under_way import UnderWay
-from trackeep.sync import engine, worker
+from trackeep.sync import engine, wishes, worker
 from trackeep.sync.engine import Outcome
 from trackeep.sync.lease import free_the_dead, leased
 from trackeep.sync.processes import process_name
@@ -177,13 +177,10 @@ async def _follow_named(db: Database, account_id: int, way: Way, names: Sequence
             raise NotFound(
                 f"There is no repository {name} that this token may read.", "Check the name and the scopes."
             ) from error
-    now = int(way.clock())
     async with db.write() as conn:
-        await activity.save_repositories(conn, [each.repository for each in found])
-        permissions = {each.repository.id: each.permission for each in found}
-        await activity.grant_access(conn, account_id, permissions, now)
-        await schedule.follow_repositories(conn, account_id, permissions, now)
-    return frozenset(permissions)
+        for each in found:
+            await wishes.follow(conn, account_id, each, int(way.clock()))
+    return frozenset(each.repository.id for each in found)
 
 
 async def _claimed(db: Database, account_id: int, clock: Callable[[], float]) -> Claim:

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from trackeep.github.graphql import LIST_PAGE, WantedPage
+from trackeep.github.ratelimit import RESERVE
 from trackeep.github.rest import PER_PAGE
 from trackeep.model import Repository
+from trackeep.store import schedule
 from trackeep.store.schedule import STREAMS, Cursor
 
 Cursors = Mapping[tuple[int, str], Cursor]
@@ -16,8 +18,7 @@ Cursors = Mapping[tuple[int, str], Cursor]
 FULL_WALK_EVERY_S = 12 * 3600
 # After a walk that was asked for, for each hundred repositories.
 WALK_REST_S = 30
-# Once a day every repository is asked for its releases, and whether anything was missed.
-DAILY = "releases"
+DAILY = schedule.DAILY
 LOOK_EVERY_S = 24 * 3600
 RECONCILE_EVERY_S = 7 * 24 * 3600
 MOST_ALIASES = 40
@@ -143,6 +144,11 @@ def settle_s(newest: int, now: float) -> float:
 def is_watched(last_visit_at: int | None, now: int) -> bool:
     """True when the person looked within the hour."""
     return last_visit_at is not None and now - last_visit_at < 3600
+
+
+def spendable(limit: int, remaining: int) -> int:
+    """What may still be asked of a bucket of `limit` with so much left; the reserve is for other tools."""
+    return max(0, remaining - int(limit * RESERVE))
 
 
 def is_restless(polls: Sequence[tuple[int, int]]) -> bool:

@@ -130,7 +130,8 @@ async def _fetch_pages(work: Work, some: Sequence[Repository]) -> list[Repositor
             more = await _store_pages(work, some, pages)
         return more
     try:
-        pages = await graphql.pull_pages(work.github, wanted, teams=work.teams)
+        with work.charged(*((each.id, STREAM) for each in some)):
+            pages = await graphql.pull_pages(work.github, wanted, teams=work.teams)
     except GitHubUnavailable:
         # One of them is the reason; alone, it fails alone.
         return [each for one in some for each in await _fetch_pages(work, [one])]

@@ -122,9 +122,11 @@ async def _pulses(
     releases: bool,
 ) -> AsyncIterator[Looks]:
     """All in one look, unless one is beyond GraphQL's ten seconds even alone: that one `by_rest`."""
+    stream = plan.DAILY if releases else "pulse"
     try:
         nodes = [each.node_id for each in repositories]
-        pulses = await graphql.pulse(work.github, nodes, releases=releases)
+        with work.charged(*((each.id, stream) for each in repositories)):
+            pulses = await graphql.pulse(work.github, nodes, releases=releases)
     except TooMuch:
         middle = len(repositories) // 2
         if not middle:

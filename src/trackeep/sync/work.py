@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -24,7 +24,7 @@ from trackeep.errors import (
 )
 from trackeep.github.gitwire import GitRemote
 from trackeep.github.sizes import Sizes
-from trackeep.github.transport import GitHub
+from trackeep.github.transport import PAYER, Costs, GitHub
 from trackeep.model import Budget, Repository
 from trackeep.store import schedule, waiting
 from trackeep.store.schedule import Cursor
@@ -32,6 +32,8 @@ from trackeep.sync import plan
 
 # The place of cursors that belong to the account and to no repository.
 ACCOUNT = 0
+# Repository id and stream.
+Place = tuple[int, str]
 MOST_UNAVAILABLE = 3
 # How much GitHub manages at once is remembered beside the account's other cursors.
 SIZES = "sizes"
@@ -89,6 +91,7 @@ class Work:
     began_at: int = field(init=False)
     is_graphql_refused: bool = False
     leaves_more: bool = False
+    costs: dict[Place, tuple[int, int, int]] = field(default_factory=dict)
     _unavailable: int = 0
 
     def __post_init__(self) -> None:
@@ -105,6 +108,26 @@ class Work:
 
     def cursor(self, repository_id: int, stream: str) -> Cursor:
         return self.cursors.get((repository_id, stream), Cursor())
+
+    @contextlib.contextmanager
+    def charged(self, *places: Place) -> Iterator[None]:
+        """What is asked inside is on the account of these streams, and of no other around it."""
+        before, spent = PAYER.get(), Costs()
+        PAYER.set(spent)
+        try:
+            yield
+        finally:
+            PAYER.set(before)
+            requests = spent.rest_requests + spent.graphql_requests
+            self.charge(places, requests, spent.conditional, spent.not_modified)
+
+    def charge(
+        self, places: Sequence[Place], requests: int, conditional: int = 0, unchanged: int = 0
+    ) -> None:
+        """Requests, conditional ones among them, and answers 304 that these streams have cost."""
+        for place in places if requests else ():
+            was = self.costs.get(place, (0, 0, 0))
+            self.costs[place] = (was[0] + requests, was[1] + conditional, was[2] + unchanged)
 
     async def keep_validator(self, conn: AsyncConnection, url: str, etag: str) -> None:
         """Ask for `url` with this ETag from now on; in the transaction of what came with it."""
@@ -128,7 +151,8 @@ class Work:
         and again.
         """
         try:
-            yield
+            with self.charged((repository.id, stream)):
+                yield
             self._unavailable = 0
         except (GitHubRateLimited, GitHubTokenDead, GitHubGraphQLRefused):
             raise
@@ -153,7 +177,8 @@ class Work:
         Raises GitHubTokenDead, and whatever ends a pass that is told to stop.
         """
         try:
-            yield
+            with self.charged((ACCOUNT, stream)):
+                yield
         except GitHubTokenDead:
             raise
         except GitHubRateLimited:

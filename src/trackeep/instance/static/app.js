@@ -47,24 +47,42 @@
     });
   });
 
+  // ---- copy a whole sha
+  if (navigator.clipboard) all("[data-sha]").forEach((link) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "copy";
+    button.textContent = "Copy";
+    button.setAttribute("aria-label", `Copy ${link.textContent}`);
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(link.dataset.sha);
+      button.textContent = "Copied";
+      setTimeout(() => { button.textContent = "Copy"; }, 2000);
+    });
+    link.after(button);
+  });
+
   // ---- menus close when the attention leaves them
   const close = (except) => all("details.menu[open], .more details[open]").forEach((menu) => {
     if (menu !== except) menu.open = false;
   });
   document.addEventListener("click", (event) => close(event.target.closest("details")));
 
-  // ---- choosing repositories: how many are ticked
+  // ---- choosing repositories: how many are ticked, and all of them at once
   const pick = one("[data-pick]");
   if (pick) {
+    const boxes = all("input[name=repo]", pick);
+    const every = one("[data-pick-every]", pick);
     const count = () => {
-      one("[data-pick-count]").textContent = `${all("input[type=checkbox]:checked", pick).length} ticked`;
+      const ticked = boxes.filter((box) => box.checked).length;
+      all("[data-pick-count]", pick).forEach((part) => { part.textContent = `${ticked} ticked`; });
+      if (every) { every.checked = ticked > 0 && ticked === boxes.length; every.indeterminate = ticked > 0 && !every.checked; }
     };
-    pick.addEventListener("change", count);
+    const set = (ticked) => { boxes.forEach((box) => { box.checked = ticked; }); count(); };
+    pick.addEventListener("change", (event) => { if (event.target === every) set(every.checked); else count(); });
     all("[data-pick-tools]", pick).forEach((tools) => { tools.hidden = false; });
-    all("[data-pick-all]", pick).forEach((button) => button.addEventListener("click", () => {
-      all("input[type=checkbox]", pick).forEach((box) => { box.checked = button.dataset.pickAll === "yes"; });
-      count();
-    }));
+    all("[data-pick-all]", pick).forEach((button) => button.addEventListener("click", () => set(button.dataset.pickAll === "yes")));
+    if (every) count();
   }
 
   // ---- keys
@@ -102,7 +120,7 @@
       event.preventDefault();
       const field = one("#q");
       if (field.offsetParent) field.focus();
-      else go("commits");
+      else go("search");
     }
   });
 
