@@ -110,8 +110,7 @@ async def _pass(work: Work) -> None:
         await _fetch_missing(work, chosen)
     if not polled and not limits.reached:
         await issues.poll_changed(work, followed)
-    with work.charged((ACCOUNT, teams.STREAM)):
-        await teams.look(work)
+    await teams.look(work)
     async with limits.put_off():
         with work.charged((ACCOUNT, pulls.DETAILS)):
             await pulls.details(work, chosen)
