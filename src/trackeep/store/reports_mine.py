@@ -89,16 +89,13 @@ async def hours(conn: AsyncConnection, reader: Reader, window: Window) -> list[l
         .distinct()
         .subquery()
     )
-    cell = (
-        # 1 January 1970 was a Thursday.
-        select(
-            ((made.c.local // 86_400 + 3) % 7).label("weekday"), (made.c.local // 3_600 % 24).label("hour")
-        )
-    ).subquery()
+    # 1 January 1970 was a Thursday.
+    weekday, hour = (made.c.local // 86_400 + 3) % 7, made.c.local // 3_600 % 24
+    cell = select(weekday.label("weekday"), hour.label("hour")).subquery()
     statement = select(cell.c.weekday, cell.c.hour, func.count()).group_by(cell.c.weekday, cell.c.hour)
     table = [[0] * 24 for _ in range(7)]
-    for weekday, hour, count in (await conn.execute(statement)).all():
-        table[weekday][hour] = count
+    for row, column, count in (await conn.execute(statement)).all():
+        table[row][column] = count
     return table
 
 
