@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,8 @@ from sandbox_control import Sandbox
 # A busy machine is no failure: what is promised is checked, how long it took is not.
 hypothesis.settings.register_profile("trackeep", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("trackeep")
+# A shell that runs the tests in the background has them ignore Ctrl-C, and so would the programs they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

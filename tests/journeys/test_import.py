@@ -209,6 +209,17 @@ async def test_a_broken_file_is_one_sentence(
     assert await count(db, repository) == before
 
 
+async def test_the_names_of_tables_paint_no_terminal(db: Database, atlas: Path, tmp_path: Path) -> None:
+    """mallory's file may call a table what a terminal would obey; it is shown without."""
+    file = tmp_path / "theirs.db"
+    file.write_bytes(atlas.read_bytes())
+    with contextlib.closing(sqlite3.connect(file)) as conn:
+        conn.execute('create table "\x1b]0;mallory\x07" (x)')
+        conn.commit()
+    done = run("import", str(file), env={"TRACKEEP_DATA_DIR": str(tmp_path)})
+    assert "mallory" in done.stderr and not {"\x1b", "\x07"} & set(done.stderr + done.stdout)
+
+
 async def test_only_the_owner(db: Database, atlas: Path, tmp_path: Path) -> None:
     """The command says what it added; where the instance has another owner it is refused with 6."""
     env = {"TRACKEEP_DATA_DIR": str(tmp_path)}

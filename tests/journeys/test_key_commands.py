@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -91,8 +92,11 @@ async def test_a_key_from_the_settings(tmp_path: Path) -> None:
     assert refused.returncode == 2 and "set NEW,OLD" in refused.stderr
     new = run("key", "generate", env=settings).stdout.strip()
     assert len(new) >= 43 and new != run("key", "generate", env=settings).stdout.strip()
-    done = run("key", "rotate", env={**settings, "TRACKEEP_SECRET_KEY": f"{new},{old}"})
+    both = {**settings, "TRACKEEP_SECRET_KEY": f"{new},{old}"}
+    done = run("key", "rotate", env=both)
     assert done.returncode == 0 and f"{2 * MANY:,} secrets" in done.stdout, done.stderr
+    again = json.loads(run("key", "rotate", "--json", env=both).stdout)
+    assert again == {"changed": 0, "lost": 0, "old_key_file": None}
     assert await opened(tmp_path, new) == MANY
     assert not (tmp_path / "secret.key").exists()
 

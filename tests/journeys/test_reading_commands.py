@@ -6,7 +6,9 @@ import asyncio
 import csv
 import io
 import json
+import os
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -221,13 +223,26 @@ def test_a_reader_that_goes_away_is_no_failure(home: dict[str, str]) -> None:
     words = "python -W error -m trackeep commit list --account alice --jsonl --limit 1000 | head -n 1"
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", words],
-        env={**environment(home), "PATH": f"{Path(__import__('sys').executable).parent}:/usr/bin:/bin"},
+        env={**environment(home), "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"},
         capture_output=True,
         text=True,
         timeout=60,
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["sha"]
+
+
+@pytest.mark.parametrize("words", [["commit", "list", "--account", "alice"], ["--help"], ["pr", "--help"]])
+def test_a_reader_that_was_never_there_is_none_either(home: dict[str, str], words: list[str]) -> None:
+    """With nobody at the other end of the pipe from the beginning it ends quietly, too."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-W", "error", "-m", "trackeep", *words]
+    done = subprocess.run(
+        command, env=environment(home), stdout=writing, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_colours_are_for_terminals_that_want_them(home: dict[str, str]) -> None:

@@ -20,7 +20,7 @@ HEAVY = {
 # What runs until it is stopped, or whose output has its own form already.
 WITHOUT_JSON = {
     *("serve", "worker", "demo", "sandbox serve", "broker serve"),
-    *("broker openapi", "openapi", "get", "completion", "db shell", "key generate", "key rotate"),
+    *("broker openapi", "openapi", "get", "completion", "db shell", "key generate"),
 }
 
 

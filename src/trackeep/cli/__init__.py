@@ -6,6 +6,7 @@ import importlib
 import io
 import os
 import sys
+from typing import Any
 
 import click
 
@@ -51,8 +52,24 @@ COMMANDS = {
 }
 
 
+class _ReaderGone(Exception):
+    """Whoever read our output (head, less) has enough; click would end with 1 for it."""
+
+
 class _Lazy(click.Group):
     """Lists the table above and imports a command's module only to run it."""
+
+    def make_context(self, *args: Any, **more: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **more)
+        except BrokenPipeError:
+            raise _ReaderGone from None
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except BrokenPipeError:
+            raise _ReaderGone from None
 
     def list_commands(self, _context: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -108,8 +125,8 @@ def main() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of our output (head, less) went away; that is no failure of ours.
+    except (_ReaderGone, BrokenPipeError):
+        # That is no failure of ours; nothing more is written, also not at the very end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     # Outside standalone mode click hands back the code that `ctx.exit` was given.

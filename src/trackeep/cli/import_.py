@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from trackeep.cli.conventions import json_option
 from trackeep.cli.edge import account_of, account_option, finish, opened, settings_of
+from trackeep.cli.output import done, note, show_json
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 @click.command("import")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @account_option
-@click.option("--json", "as_json", is_flag=True, help="Say what was added as JSON.")
+@json_option
 def import_(file: Path, account: str | None, as_json: bool) -> None:
     """Add what a FILE of github-to-sqlite has and this database lacks; for the owner of the instance.
 
@@ -39,16 +40,16 @@ def import_(file: Path, account: str | None, as_json: bool) -> None:
             account_id = await _owner(conn, settings, account)
             return await imports.save(conn, account_id, found, int(time.time()))
 
-    done = finish(work())
+    imported = finish(work())
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(done)))
+        show_json(dataclasses.asdict(imported))
         return
-    counts = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in done.added.items())
-    click.echo(f"Added {counts}.")
-    if done.left:
-        click.echo(f"Left, because others read them and you do not: {', '.join(done.left)}.", err=True)
-    if done.unknown:
-        click.echo(f"Tables that are not read: {', '.join(done.unknown)}.", err=True)
+    counts = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in imported.added.items())
+    done(f"Added {counts}.")
+    if imported.left:
+        note(f"Left, because others read them and you do not: {', '.join(imported.left)}.")
+    if imported.unknown:
+        note(f"Tables that are not read: {', '.join(imported.unknown)}.")
 
 
 async def _owner(conn: AsyncConnection, settings: InstanceSettings, login: str | None) -> int:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trackeep.cli.conventions import json_option
 from trackeep.cli.edge import finish, opened, settings_of
+from trackeep.cli.output import done, show_json
 
 if TYPE_CHECKING:
     from trackeep.environment import InstanceSettings
@@ -29,7 +31,8 @@ def generate() -> None:
 
 
 @key.command()
-def rotate() -> None:
+@json_option
+def rotate(as_json: bool) -> None:
     """Encrypt every stored token under a new key. Stop the server and the workers first.
 
     With a key file the new key is made; the old one is kept under another name, for backups made before.
@@ -44,17 +47,25 @@ def rotate() -> None:
             "TRACKEEP_SECRET_KEY holds the old key alone.",
             "Make a new one with `trackeep key generate` and set NEW,OLD; then run this again.",
         )
-    done = finish(_rotate(settings))
+    resealed = finish(_rotate(settings))
     kept: Path | None = None
     if not settings.secret_key:
         kept = vault.drop_old_keys(settings.data_dir, int(time.time()))
-    click.echo(f"{done.changed:,} secrets are encrypted under the new key.")
-    if kept is None:
-        click.echo("Take the old key out of TRACKEEP_SECRET_KEY, and keep it with the backups made before.")
+    if as_json:
+        old = None if kept is None else str(kept)
+        show_json({"changed": resealed.changed, "lost": resealed.lost, "old_key_file": old})
     else:
-        click.echo(f"The old key is in {kept}; backups made before need it. Save the new key file, too.")
-    if done.lost:
-        click.echo(f"trackeep: {done.lost:,} were lost before: no key here opens them.", err=True)
+        _say(resealed, kept)
+    if resealed.lost:
+        click.echo(f"trackeep: {resealed.lost:,} were lost before: no key here opens them.", err=True)
+
+
+def _say(resealed: Resealed, kept: Path | None) -> None:
+    done(f"{resealed.changed:,} secrets are encrypted under the new key.")
+    if kept is None:
+        done("Take the old key out of TRACKEEP_SECRET_KEY, and keep it with the backups made before.")
+    else:
+        done(f"The old key is in {kept}; backups made before need it. Save the new key file, too.")
 
 
 async def _rotate(settings: InstanceSettings) -> Resealed:
