@@ -38,6 +38,6 @@ WORKDIR /data
 VOLUME /data
 EXPOSE 8080
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=30s --timeout=6s --start-period=30s --start-interval=2s CMD ["trackeep", "healthcheck"]
+HEALTHCHECK --interval=30s --timeout=10s --start-period=30s CMD ["trackeep", "healthcheck"]
 ENTRYPOINT ["trackeep"]
 CMD ["serve"]

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.database import Database
 from trackeep.environment import cookie_name
-from trackeep.store import sessions, tables, tables_sync
+from trackeep.store import commit_words, sessions, tables, tables_sync
 from trackeep.store import tables_fetched as fetched
 from trackeep.store.reports_access import Reader
 
@@ -169,6 +169,7 @@ async def _commits(conn: AsyncConnection) -> None:
             for place, sha, address, when, parents, on_default in written
         ],
     )
+    await commit_words.catch_up(conn)
 
 
 async def _pulls(conn: AsyncConnection) -> None:

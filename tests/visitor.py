@@ -105,7 +105,9 @@ class Visitor:
         self.cookies: dict[str, dict[str, str]] = {}
 
     async def __aenter__(self) -> Visitor:
-        self._http = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+        # Servers hang up after five idle seconds; a form sent just then would be lost.
+        connector = aiohttp.TCPConnector(keepalive_timeout=1)
+        self._http = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
         return self
 
     async def __aexit__(

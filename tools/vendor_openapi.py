@@ -26,6 +26,7 @@ READ = (
     "/user/emails",
     "/user/orgs",
     "/user/repos",
+    "/user/teams",
     "/users/{username}",
     "/users/{username}/orgs",
     "/users/{username}/repos",

@@ -131,12 +131,28 @@ class ReviewComment:
 
 
 @dataclass(frozen=True, slots=True)
+class Team:
+    """`combined_slug` is organisation/team, `name` what people call it."""
+
+    combined_slug: str
+    name: str
+
+
+# What a request for a team's review is called where the token may not read which team it is.
+SOME_TEAM = "a team"
+
+
+@dataclass(frozen=True, slots=True)
 class ReviewRequest:
     """Asked of a person or of a team; exactly one of the two is set."""
 
     person: Person | None = None
     team: str = ""
     requested_at: int | None = None
+
+
+# The state of checks that GitHub does not tell; "" is that of a pull request without any.
+UNKNOWN_CHECKS = "UNKNOWN"
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,19 @@ def test_a_rotation_adds_to_every_family_but_registrations(path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_programs_are_told_the_same(tmp_path: Path) -> None:
+    """init, rotate and retire say with `--json` which keys there are, are new, and are gone."""
+    path = tmp_path / "keys.json"
+    made = json.loads(run("broker", "init", "--json", "--keys-file", str(path)).stdout)
+    assert (made["file"], made["keys"]) == (str(path), listed(path))
+    (old,) = [row for row in listed(path) if row["family"] == "refresh"]
+    (new,) = json.loads(command(path, "rotate", "--family", "refresh", "--json").stdout)
+    assert new == [row for row in listed(path) if row["family"] == "refresh"][1]
+    gone = json.loads(command(path, "retire", str(old["id"]), "--json").stdout)
+    assert (gone["id"], gone["family"]) == (old["id"], "refresh")
+    assert "are refused" in gone["consequence"]
+
+
 def test_single_families_and_the_algorithm_of_logins(path: Path) -> None:
     """`--family` may be repeated, and EdDSA is chosen for login tokens alone."""
     assert (

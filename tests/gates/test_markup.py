@@ -16,6 +16,9 @@ from node_tools import HTML_VALIDATE
 # is a password to be kept, which a pasted token is not.
 TASTE = ("doctype-style", "long-title", "prefer-native-element")
 RULES = dict.fromkeys((*TASTE, "form-dup-name", "autocomplete-password"), "off")
+# The standard forbids sections there, and what opens and closes is none:
+# https://html.spec.whatwg.org/multipage/dom.html#sectioning-content
+FORGIVEN = tuple(f"<details> element is not permitted as a descendant of <{name}>" for name in ("dt", "th"))
 STRANGE = ("/nowhere", "/r/nobody/nothing", "/commits?since=yesterday", "/auth/callback?code=a&state=b")
 
 
@@ -57,5 +60,6 @@ def test_the_markup_is_valid(alice: Filled, validator: Path, tmp_path: Path) -> 
         f"{files[page['filePath']]}: {note['ruleId']}: {note['message']} {note['selector']}"
         for page in json.loads((tmp_path / "said.json").read_text())
         for note in page["messages"]
+        if not note["message"].endswith(FORGIVEN)
     }
     assert not found, "\n".join(sorted(found))

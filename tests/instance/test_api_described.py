@@ -48,6 +48,10 @@ OPERATIONS = [(path, method) for path, item in DESCRIBED["paths"].items() for me
 EXAMPLES, FEWER_EXAMPLES = 20, 5
 # What the description can only say in words: no cursor but our own, no day before there were computers.
 schemathesis.openapi.format("cursor", st.just(""))
+# The language of searches is no schema's: what it refuses has tests of its own.
+schemathesis.openapi.format(
+    "search", st.sampled_from(["retry", "-fix", '"why so" author:me since:7d', "9f31c7a"])
+)
 schemathesis.openapi.format("date", st.dates(date(1970, 1, 1), date(2100, 1, 1)).map(str))
 
 

@@ -18,7 +18,8 @@ from sqlalchemy import func, select
 
 from trackeep.model import Person
 from trackeep.store import departures, people, schedule
-from trackeep.store.tables import account, connection, follow, metadata, repository, session
+from trackeep.store.schema import metadata
+from trackeep.store.tables import account, connection, follow, repository, session
 from trackeep.store.tables_fetched import commit, pull_request
 from trackeep.store.tables_sync import cursor
 from trackeep.sync.credentials import Credentials

@@ -21,7 +21,8 @@ from sqlalchemy import Table, insert, update
 
 from trackeep.environment import cookie_name
 from trackeep.store import exports, people
-from trackeep.store.tables import account, connection, metadata, pending_arrival, session
+from trackeep.store.schema import metadata
+from trackeep.store.tables import account, connection, pending_arrival, session
 from trackeep.store.tables_fetched import commit
 from trackeep.store.tables_tokens import api_token
 

@@ -14,11 +14,18 @@ REFUSED = (
     *("/commits?q=%00", "/commits?author=a%00", "/commits?after=1.%00", "/pulls?list=all&q=%00"),
     *("/commits?until=9999-12-31", "/commits?since=0001-01-01", "/activity?day=9999-12-31"),
     *("/commits?repo=a", "/commits?after=x.y", "/activity?before=%C2%B2", "/signin?next=%00", "/r/a%00/b"),
+    *("/commits?q=%ff%fe", "/commits?q=colour:red", "/search?q=since:soon", "/commits.csv?q=path:a"),
+    *(
+        "/commits?q=" + "a" * 5_000,
+        "/commits.md?q=%00",
+        "/commits.json?q=is:it",
+        "/r/fernhill/atlas/commits?q=x:y",
+    ),
 )
 SHOWN = (
     *("/calendar?year=99999999999", "/?year=0", "/?year=1900", "/?year=%C2%B2000"),
     *("/repos?from=" + "9" * 5_000, "/calendar?from=%C2%B2"),
-    *("/commits?until=9998-12-31", "/commits?since=0002-01-01", "/commits?q=%ff%fe", "/?period=nonsense"),
+    *("/commits?until=9998-12-31", "/commits?since=0002-01-01", "/commits?q=a%ff%fe", "/?period=nonsense"),
     *("/commits?after=999999999999999999.a", "/pulls?list=all&after=999999999999999999.1.1"),
 )
 

@@ -278,7 +278,7 @@ async def test_the_insights_say_what_was_counted(tmp_path: Path) -> None:
     assert "Your review turnaround 60 min median of 1" in page.replace("1 h median", "60 min median")
     assert "1 of size S, 10–29" not in page
     assert "Merged pull requests by lines changed; 50% have 500 or more; 1 not known yet" in page
-    assert "13 weeks that end today: 9 opened, 3 merged" in page
+    assert "13 weeks that end with today: 9 opened, 3 merged" in page
     assert "Nobody looked yet 1 waiting" in page
     assert "Merged without review 2 merged" in page
     assert "alice 2 reviewed by alice" in page

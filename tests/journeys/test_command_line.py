@@ -321,6 +321,8 @@ def test_doctor_says_what_is_broken(at_home: dict[str, str], tmp_path: Path) -> 
 
 def test_healthcheck_without_a_server(at_home: dict[str, str]) -> None:
     """Nobody listens: exit code 1 and one line."""
-    done = run("healthcheck", env={**at_home, "TRACKEEP_PORT": "9"})
+    done = run("healthcheck", "--json", env={**at_home, "TRACKEEP_PORT": "9"})
     assert done.returncode == 1
     assert "does not answer" in done.stderr
+    told = json.loads(done.stdout)
+    assert not told["ready"] and f"trackeep: {told['problem']}" == done.stderr.strip()

@@ -68,6 +68,15 @@ def test_a_backup_comes_back(home: dict[str, str], tmp_path: Path) -> None:
         assert conn.execute("select count(*) from 'commit'").fetchone() == (0,)
 
 
+def test_programs_are_told_what_was_restored(home: dict[str, str]) -> None:
+    """`--json` names the backup and the database that it replaced, and nothing else is on stdout."""
+    made = json.loads(run("backup", "--json", env=home).stdout)["file"]
+    told = json.loads(run("restore", made, "--yes", "--json", env=home).stdout)
+    assert told["restored"] == made
+    assert Path(told["replaced"]).parent == Path(home["TRACKEEP_DATA_DIR"])
+    assert Path(told["replaced"]).is_file()
+
+
 def test_only_so_many_stay(home: dict[str, str]) -> None:
     """`--keep 1` leaves the newest of our backups; a file of somebody else stays whatever its age."""
     folder = Path(home["TRACKEEP_DATA_DIR"]) / "backups"
@@ -137,8 +146,11 @@ def test_a_sound_database(home: dict[str, str]) -> None:
     """check and vacuum end with 0, migrate says which version it is."""
     assert run("db", "check", env=home).stdout == "The database is sound.\n"
     assert json.loads(run("db", "check", "--json", env=home).stdout) == {"ok": True, "problems": []}
-    assert run("db", "vacuum", env=home).returncode == 0
+    sizes = json.loads(run("db", "vacuum", "--json", env=home).stdout)
+    assert 0 < sizes["bytes_after"] <= sizes["bytes_before"]
+    assert f"{sizes['bytes_after']:,} bytes" in run("db", "vacuum", env=home).stdout
     assert "version 0001" in run("db", "migrate", env=home).stdout
+    assert json.loads(run("db", "migrate", "--json", env=home).stdout) == {"version": "0001"}
     assert commits(home) > 0
 
 

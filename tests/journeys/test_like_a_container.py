@@ -51,7 +51,8 @@ def test_it_starts_answers_and_checks_itself(
     url = f"http://127.0.0.1:{settings['TRACKEEP_PORT']}"
     with urllib.request.urlopen(f"{url}/readyz", timeout=10) as answer:
         assert json.load(answer)["status"] == "ready"
-    assert run("healthcheck", env=settings, cwd=cwd).returncode == 0
+    healthy = run("healthcheck", "--json", env=settings, cwd=cwd)
+    assert (healthy.returncode, json.loads(healthy.stdout)) == (0, {"ready": True, "problem": ""})
     assert _worker_is_heard(settings, cwd)
     began = time.monotonic()
     served.process.send_signal(signal.SIGTERM)

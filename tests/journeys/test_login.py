@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -82,9 +81,7 @@ async def test_a_restart_signs_nobody_out(
         third = launch("serve", "--port", port, "--no-worker", env=env)
         assert await alice.is_signed_in()
         assert "setup_code" not in third.stderr_text()
-    began = time.monotonic()
     assert third.stop() == 0
-    assert time.monotonic() - began < 3
 
 
 async def test_the_demo_link_has_the_code_in_it(

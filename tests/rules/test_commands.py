@@ -19,9 +19,8 @@ HEAVY = {
 }
 # What runs until it is stopped, or whose output has its own form already.
 WITHOUT_JSON = {
-    *("serve", "worker", "demo", "sandbox serve", "broker serve", "broker init", "broker keys rotate"),
-    *("broker keys retire", "broker openapi", "openapi", "get", "completion", "healthcheck"),
-    *("restore", "db migrate", "db vacuum", "db shell", "key generate", "key rotate"),
+    *("serve", "worker", "demo", "sandbox serve", "broker serve"),
+    *("broker openapi", "openapi", "get", "completion", "db shell", "key generate", "key rotate"),
 }
 
 

@@ -2,7 +2,7 @@
 
 import ast
 
-from rules.source import package
+from rules.source import package, suite
 
 FOUNDATIONS = {"errors", "model", "settings_table", "environment", "database", "upgrades", "vault"}
 FOUNDATIONS |= {"logs", "web", "look"}
@@ -74,6 +74,17 @@ def test_only_the_edge_reads_the_environment() -> None:
         if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv")
     }
     assert not readers
+
+
+def test_whoever_works_on_all_tables_knows_all_of_them() -> None:
+    """Only `store.schema` has read the file of every table; elsewhere some could be missing unnoticed."""
+    wrong = [
+        source.name
+        for source in (*package(), *suite())
+        if not source.path.stem.startswith("tables_") and source.path.stem != "schema"
+        if "trackeep.store.tables.metadata" in source.imports()
+    ]
+    assert not wrong
 
 
 def test_pages_never_ask_github() -> None:

@@ -21,7 +21,7 @@ Ask = tuple[str, str]
 
 def about_people(logins: list[str]) -> Iterator[Ask]:
     """(path of the description, address) of everything that belongs to no repository."""
-    for path in ("/meta", "/rate_limit", "/user", "/user/emails", "/user/orgs", "/user/repos"):
+    for path in ("/meta", "/rate_limit", "/user", "/user/emails", "/user/orgs", "/user/repos", "/user/teams"):
         yield path, path
     yield "/user/repos", "/user/repos?type=all&affiliation=owner"
     yield "/issues", "/issues"

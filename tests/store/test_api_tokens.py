@@ -13,7 +13,8 @@ from trackeep.database import Database
 from trackeep.errors import UsageError
 from trackeep.store import api_tokens, people
 from trackeep.store.people import Admission
-from trackeep.store.tables import allowed_person, metadata
+from trackeep.store.schema import metadata
+from trackeep.store.tables import allowed_person
 from trackeep.store.tables_tokens import api_token
 from trackeep.store.token_text import token_of
 

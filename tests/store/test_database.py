@@ -9,7 +9,8 @@ from sqlalchemy.exc import IntegrityError
 
 from trackeep.database import Database, upsert
 from trackeep.errors import DatabaseError, DatabaseVersionError
-from trackeep.store.tables import metadata, person
+from trackeep.store.schema import metadata
+from trackeep.store.tables import person
 
 pytestmark = pytest.mark.anyio
 
@@ -136,3 +137,16 @@ async def test_an_impossible_address_is_told_without_its_password(url: str) -> N
     with pytest.raises(DatabaseError, match="cannot be used") as caught:
         await Database.open(url)
     assert "secret" not in str(caught.value)
+
+
+async def test_one_connection_does_the_quiet_work(database_url: str) -> None:
+    """Connections made in a busy moment rest afterwards, each without what it would keep of the database."""
+    db = await Database.open(database_url)
+    async with db.read(), db.read(), db.read():
+        pass
+    used = set()
+    for _ in range(6):
+        async with db.read() as conn:
+            used.add(id((await conn.get_raw_connection()).driver_connection))
+    await db.close()
+    assert len(used) == 1

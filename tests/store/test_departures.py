@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.database import Database
 from trackeep.store import activity, departures, schedule
-from trackeep.store.tables import account, allowed_person, metadata, person, repository
+from trackeep.store.schema import metadata
+from trackeep.store.tables import account, allowed_person, person, repository
 from trackeep.store.tables_fetched import walked
 
 pytestmark = pytest.mark.anyio

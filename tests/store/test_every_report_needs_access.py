@@ -20,6 +20,7 @@ from trackeep.metrics.windows import Window, compare, steps
 from trackeep.store import tables_fetched as fetched
 from trackeep.store.reports_access import Reader
 from trackeep.store.reports_listing import Listing
+from trackeep.store.search_grammar import COMMITS, parse
 
 pytestmark = pytest.mark.anyio
 
@@ -44,6 +45,8 @@ ARGUMENTS: dict[str, Any] = {
     "login": "bob",
     "number": 1,
     "listing": Listing(),
+    "query": parse("repo:secret-plan author:bob", COMMITS, date(2026, 11, 23)),
+    "commits": [(SECRET, "s1")],
 }
 
 

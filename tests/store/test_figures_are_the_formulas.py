@@ -439,10 +439,27 @@ async def test_contributors_with_their_co_authors(db: Database) -> None:
     expected = people.contributors(authors, others, bots=[BOT])
     async with db.read() as conn:
         found = await reports_contributors.contributors(conn, reader(), ATLAS, window)
+        named = await reports_contributors.co_authors(conn, reader(), ATLAS, window)
         nothing = await reports_contributors.contributors(conn, reader(MALLORY), ATLAS, window)
     assert {each.id for each in found} == expected == {ALICE, BOB}
     assert {each.id for each in found if each.wrote} == {ALICE}
     assert nothing == ()
+
+
+async def test_my_punch_card_is_the_authors_clock(db: Database) -> None:
+    """Each counted sha of mine once, in the cell of the clock that it was written by."""
+    mine = {
+        each.sha: (each.authored_at, each.author_offset_minutes * 60)
+        for each in await rows_of(db, fetched.commit)
+        if each.author_email in ADDRESSES[ALICE]
+        and WINDOW.holds(each.authored_at)
+        and commits.is_counted(Made(each.sha, each.parent_count, each.on_default))
+    }
+    async with db.read() as conn:
+        found = await reports_mine.hours(conn, reader(), WINDOW)
+        assert await reports_mine.hours(conn, reader(MALLORY), WINDOW) == [[0] * 24 for _ in range(7)]
+    assert found == commits.punch_card(mine.values())
+    assert len({offset for _, offset in mine.values()}) == 3 and sum(map(sum, found)) == len(mine)
 
 
 async def test_somebody_without_access_has_no_figures(db: Database) -> None:

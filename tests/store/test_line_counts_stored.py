@@ -152,6 +152,10 @@ async def test_workers_that_count_the_same_do_not_block_each_other(db: Database)
 
 async def test_the_index_is_used(db: Database) -> None:
     """However many commits are counted, only those that are not are looked at."""
+    async with db.write() as conn:
+        await save_commits(conn, ATLAS, [by(number) for number in range(1, 2_001)])
+        await conn.execute(update(commit).values(additions=1, deletions=0, changed_files=1))
+        await conn.execute(text("analyze"))
     ask = 'select sha from "commit" where repository_id = 1 and additions is null and counts_due_at = 0'
     ask += " order by counts_due_at desc, committed_at desc limit 10"
     async with db.read() as conn:

@@ -225,6 +225,7 @@ async def many_commits(db: Database) -> None:
     """Forty commits of one morning, alice's and bob's in turns."""
     async with db.write() as conn:
         pattern = dict((await conn.execute(select(fetched.commit).limit(1))).mappings().one())
+        del pattern["id"]
         rows = [
             {
                 **pattern,

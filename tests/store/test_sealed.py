@@ -12,7 +12,8 @@ from sqlalchemy import LargeBinary, select, update
 from trackeep.database import Database
 from trackeep.store import arrivals, identity_key, people, sealed
 from trackeep.store.people import Credential
-from trackeep.store.tables import connection, metadata
+from trackeep.store.schema import metadata
+from trackeep.store.tables import connection
 from trackeep.vault import Vault, open_vault
 
 pytestmark = pytest.mark.anyio

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from sandbox_control import Sandbox
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from trackeep.database import Database
+from trackeep.store import reports_pulls
+from trackeep.store.reports_access import Reader
 from trackeep.store.tables_fetched import pull_request, review, review_asked, review_request
 from trackeep.store.tables_sync import cursor
 from trackeep.sync.once import sync_once
@@ -53,6 +56,25 @@ async def test_a_part_that_may_not_be_seen(db: Database, changing: Sandbox, fiel
     assert await count(db, pull_request) == len(real["pulls"]) > 5
     # REST shows the reviews that GraphQL withheld.
     assert await count(db, review) == sum(len(each["reviews"]) for each in real["pulls"]) > 5
+
+
+async def test_checks_that_may_not_be_seen_are_not_passing(db: Database, changing: Sandbox) -> None:
+    """They are stored as not known, and nothing is called ready to merge because of them."""
+    changing.fault(QUERY, "withheld", FOR_GOOD, withheld="statusCheckRollup")
+    try:
+        await sync(db, changing)
+    finally:
+        changing.ask("/faults", method="DELETE")
+    async with db.read() as conn:
+        rows = select(pull_request.c.checks).where(pull_request.c.state == "open").distinct()
+        assert (await conn.scalars(rows)).all() == ["UNKNOWN"]
+        reader = Reader(changing.person_id(), int(changing.now()), ZoneInfo("UTC"))
+        unsure = await reports_pulls.queue(conn, reader)
+    async with db.write() as conn:
+        await conn.execute(update(pull_request).values(checks="SUCCESS"))
+    async with db.read() as conn:
+        ready = [row.number for row in await reports_pulls.queue(conn, reader) if row.section == "ready"]
+    assert ready and [row for row in unsure if row.section == "ready"] == []
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from pathlib import Path
@@ -10,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trackeep.cli.conventions import json_option, yes_option
 from trackeep.cli.edge import finish, settings_of, sure
+from trackeep.cli.output import done, note, show_json
 
 if TYPE_CHECKING:
     from trackeep.environment import InstanceSettings
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 @click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--keep", type=click.IntRange(1), metavar="N", help="Delete all but the N newest backups.")
 @click.option("--force", is_flag=True, help="Write over an existing FILE.")
-@click.option("--json", "as_json", is_flag=True, help="Say what was made as JSON.")
+@json_option
 def backup(file: Path | None, keep: int | None, force: bool, as_json: bool) -> None:
     """Copy the whole database to FILE, or to the folder `backups` of the data directory.
 
@@ -39,17 +40,18 @@ def backup(file: Path | None, keep: int | None, force: bool, as_json: bool) -> N
     gone = backups.thin_out(target.parent, keep) if keep is not None else []
     if as_json:
         told = {"file": str(target), "bytes": target.stat().st_size, "deleted": [str(path) for path in gone]}
-        click.echo(json.dumps(told))
+        show_json(told)
         return
-    click.echo(f"Wrote {target} ({target.stat().st_size:,} bytes).")
+    done(f"Wrote {target} ({target.stat().st_size:,} bytes).")
     if gone:
-        click.echo(f"Deleted {len(gone)} older ones.")
+        done(f"Deleted {len(gone)} older ones.")
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--yes", is_flag=True, help="Do not ask.")
-def restore(file: Path, yes: bool) -> None:
+@yes_option
+@json_option
+def restore(file: Path, yes: bool, as_json: bool) -> None:
     """Put the backup FILE in the place of the database, which is kept beside it under another name.
 
     Stop the server and the workers first. Everybody has to sign in again afterwards.
@@ -68,12 +70,13 @@ def restore(file: Path, yes: bool) -> None:
 
     sure(f"Replace the database {_without_scheme(settings)} by {file}?", yes)
     kept = finish(work())
-    click.echo(f"Restored {file}. Everybody has to sign in again.")
+    if as_json:
+        show_json({"restored": str(file), "replaced": None if kept is None else str(kept)})
+        return
+    done(f"Restored {file}. Everybody has to sign in again.")
     if kept is not None:
-        click.echo(f"The replaced database is {kept}; delete it when all is well.")
-    click.echo(
-        "API tokens and who may sign in are as they were then: `trackeep user list` shows them.", err=True
-    )
+        done(f"The replaced database is {kept}; delete it when all is well.")
+    note("API tokens and who may sign in are as they were then: `trackeep user list` shows them.")
 
 
 def _folder(settings: InstanceSettings) -> Path:

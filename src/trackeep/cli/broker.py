@@ -12,7 +12,9 @@ from pathlib import Path
 import click
 
 from trackeep.cli.broker_check import config, doctor, healthcheck, openapi
-from trackeep.cli.broker_keys import algorithm_option, keys, keys_file_option
+from trackeep.cli.broker_keys import algorithm_option, as_item, keys, keys_file_option
+from trackeep.cli.conventions import json_option
+from trackeep.cli.output import done, show_json
 
 
 @click.group()
@@ -27,13 +29,19 @@ for each in (keys, config, doctor, healthcheck, openapi):
 @broker.command()
 @keys_file_option("Where to write them; an existing file is left as it is.")
 @algorithm_option("How login tokens are signed.", default="ES256")
-def init(keys_file: Path, algorithm: str) -> None:
+@json_option
+def init(keys_file: Path, algorithm: str, as_json: bool) -> None:
     """Write new signing and sealing keys to a file that only you can read."""
     from trackeep.handshake.keys import make_ring
     from trackeep.handshake.keys_file import write
 
-    write(make_ring(int(time.time()), algorithm), keys_file.expanduser())
-    click.echo(f"Wrote new keys to {keys_file}. Keep the file secret, and keep a copy.")
+    now = int(time.time())
+    ring = make_ring(now, algorithm)
+    write(ring, keys_file.expanduser())
+    if as_json:
+        show_json({"file": str(keys_file), "keys": [as_item(each) for each in ring.states(now)]})
+    else:
+        done(f"Wrote new keys to {keys_file}. Keep the file secret, and keep a copy.")
 
 
 @broker.command()

@@ -11,9 +11,9 @@ import click
 
 from trackeep.cli.broker_keys import keys_file_option
 from trackeep.cli.conventions import json_option
-from trackeep.cli.doctor import checked, github_answers, say_findings
+from trackeep.cli.doctor import checked, github_answers, say_findings, say_health, trouble_at
 from trackeep.cli.edge import finish
-from trackeep.cli.output import done, show_json
+from trackeep.cli.output import show_json
 from trackeep.model import Finding
 
 if TYPE_CHECKING:
@@ -48,24 +48,10 @@ def doctor(keys_file: Path, as_json: bool) -> None:
 @json_option
 def healthcheck(as_json: bool) -> None:
     """Exit 0 when the service of this configuration can sign people in, 1 otherwise; needs no curl."""
-    import urllib.request
-
     settings = _settings()
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
     url = f"http://{host}:{settings.port}{urlsplit(settings.base_url).path.rstrip('/')}/readyz"
-    problem = ""
-    try:
-        with urllib.request.urlopen(url, timeout=5):
-            pass
-    except OSError as error:
-        problem = f"{url} does not answer: {error}."
-    if as_json:
-        show_json({"ready": not problem, "problem": problem})
-    elif not problem:
-        done("ready")
-    if problem:
-        click.echo(f"trackeep: {problem}", err=True)
-        raise click.exceptions.Exit(1)
+    say_health(trouble_at(url), as_json=as_json)
 
 
 @click.command()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -10,6 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from trackeep.cli.conventions import json_option
+from trackeep.cli.output import done, show_json
 
 if TYPE_CHECKING:
     from trackeep.handshake.keys import KeyRing, KeyState
@@ -63,7 +65,7 @@ def list_(keys_file: Path, as_json: bool) -> None:
 
     states = load(keys_file.expanduser()).states(time.time())
     if as_json:
-        click.echo(json.dumps([_as_dict(each) for each in states]))
+        show_json([as_item(each) for each in states])
         return
     row = "{:<44} {:<13} {:<16} {:<16} {:<16} {}"
     click.echo(row.format("key", "family", "made", "used from", "kept until", "state"))
@@ -76,7 +78,8 @@ def list_(keys_file: Path, as_json: bool) -> None:
 @keys_file_option("The file to change.")
 @click.option("--family", "families", metavar="NAME", multiple=True, help="Only this one; may be repeated.")
 @algorithm_option("How login tokens are signed from the new key on; without it as before.")
-def rotate(keys_file: Path, families: tuple[str, ...], algorithm: str | None) -> None:
+@json_option
+def rotate(keys_file: Path, families: tuple[str, ...], algorithm: str | None, as_json: bool) -> None:
     """Add a new key to every family but `registration`, and take out those that nothing needs any more.
 
     Nothing breaks: old keys stay as long as something made with them may still come back.
@@ -93,9 +96,12 @@ def rotate(keys_file: Path, families: tuple[str, ...], algorithm: str | None) ->
         return rotation.rotate(ring, chosen, now, algorithm or "")
 
     ring = change(keys_file.expanduser(), edit)
-    for each in ring.states(now):
-        if each.key.id not in known:
-            click.echo(f"{each.family:<13} {each.key.id}, used from {_minute(each.key.use_from)} UTC")
+    new = [each for each in ring.states(now) if each.key.id not in known]
+    if as_json:
+        show_json([as_item(each) for each in new])
+        return
+    for each in new:
+        done(f"{each.family:<13} {each.key.id}, used from {_minute(each.key.use_from)} UTC")
 
 
 # The names of signing keys may begin with a hyphen.
@@ -103,7 +109,8 @@ def rotate(keys_file: Path, families: tuple[str, ...], algorithm: str | None) ->
 @click.argument("key_id")
 @keys_file_option("The file to change.")
 @click.option("--registrations", is_flag=True, help="End every client id and secret made with this key.")
-def retire(key_id: str, keys_file: Path, registrations: bool) -> None:
+@json_option
+def retire(key_id: str, keys_file: Path, registrations: bool, as_json: bool) -> None:
     """Take out the key KEY_ID now, before its time: for a key that somebody else may have seen."""
     from trackeep.handshake import rotation
     from trackeep.handshake.keys_file import change
@@ -117,7 +124,10 @@ def retire(key_id: str, keys_file: Path, registrations: bool) -> None:
         return ring
 
     change(keys_file.expanduser(), edit)
-    click.echo(f"Took out the {families[0]} key {key_id}. {BREAKS[families[0]]}")
+    if as_json:
+        show_json({"id": key_id, "family": families[0], "consequence": BREAKS[families[0]]})
+    else:
+        done(f"Took out the {families[0]} key {key_id}. {BREAKS[families[0]]}")
 
 
 def _checked(families: tuple[str, ...], algorithm: str | None) -> tuple[str, ...]:
@@ -132,7 +142,8 @@ def _checked(families: tuple[str, ...], algorithm: str | None) -> tuple[str, ...
     return families
 
 
-def _as_dict(state: KeyState) -> dict[str, object]:
+def as_item(state: KeyState) -> dict[str, object]:
+    """A key for programs, without what is secret; times in unix seconds."""
     return {
         "id": state.key.id,
         "family": state.family,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -11,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trackeep.cli.conventions import json_option
 from trackeep.cli.edge import finish, opened, settings_of
+from trackeep.cli.output import done, show_json
 
 if TYPE_CHECKING:
     from trackeep.database import Database
@@ -23,18 +24,23 @@ def db() -> None:
 
 
 @db.command()
-def migrate() -> None:
+@json_option
+def migrate(as_json: bool) -> None:
     """Bring the database to this program's version; SQLite is copied before. Every start does the same."""
 
     async def work() -> str:
         async with opened(settings_of()) as database:
             return await database.version()
 
-    click.echo(f"The database has version {finish(work())}, which is this program's.")
+    version = finish(work())
+    if as_json:
+        show_json({"version": version})
+    else:
+        done(f"The database has version {version}, which is this program's.")
 
 
 @db.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def check(as_json: bool) -> None:
     """Read the whole database and say what is wrong with it; exit 1 when something is, 7 for its version."""
 
@@ -46,7 +52,7 @@ def check(as_json: bool) -> None:
 
     found = finish(work())
     if as_json:
-        click.echo(json.dumps({"ok": not found, "problems": found}))
+        show_json({"ok": not found, "problems": found})
     else:
         for problem in found:
             click.echo(problem)
@@ -60,17 +66,23 @@ def check(as_json: bool) -> None:
 
 
 @db.command()
-def vacuum() -> None:
+@json_option
+def vacuum(as_json: bool) -> None:
     """Give the space of deleted rows back to the disk; those who write wait meanwhile."""
 
-    async def work() -> None:
+    async def work() -> tuple[int, int]:
         from trackeep.store import soundness
 
         async with _as_it_is() as database:
+            before = await _size_bytes(database)
             await soundness.vacuum(database)
+            return before, await _size_bytes(database)
 
-    finish(work())
-    click.echo("Done.")
+    before, after = finish(work())
+    if as_json:
+        show_json({"bytes_before": before, "bytes_after": after})
+    else:
+        done(f"The database has {after:,} bytes; before it had {before:,}.")
 
 
 @db.command("copy")
@@ -107,9 +119,9 @@ def copy_(address: str, as_json: bool) -> None:
 
     counts = finish(work())
     if as_json:
-        click.echo(json.dumps({"rows": counts}))
+        show_json({"rows": counts})
     else:
-        click.echo(f"Copied {sum(counts.values()):,} rows of {len(counts)} tables and counted them there.")
+        done(f"Copied {sum(counts.values()):,} rows of {len(counts)} tables and counted them there.")
 
 
 @db.command()
@@ -134,6 +146,13 @@ def shell() -> None:
         argument = parsed.set(password=None).render_as_string()
         environment |= {"PGPASSWORD": parsed.password} if parsed.password else {}
     os.execve(program, [name, argument], environment)
+
+
+async def _size_bytes(database: Database) -> int:
+    from trackeep.store import instance_figures
+
+    async with database.read() as conn:
+        return (await instance_figures.size(database, conn)).database
 
 
 @asynccontextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -11,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trackeep.cli.conventions import json_option
 from trackeep.cli.edge import finish, settings_of
+from trackeep.cli.output import done, show_json
 from trackeep.model import Finding
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _SKEW_S = 60
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@json_option
 def doctor(as_json: bool) -> None:
     """Check settings, database, key, disk, broker and GitHub; exit 1 when something is broken."""
     say_findings(finish(_examine(settings_of(say_warnings=False))), as_json=as_json)
@@ -31,7 +32,7 @@ def doctor(as_json: bool) -> None:
 def say_findings(findings: list[Finding], *, as_json: bool) -> None:
     """Print what the checks saw; ends with 1 when something is broken."""
     if as_json:
-        click.echo(json.dumps({"findings": [asdict(finding) for finding in findings]}, indent=2))
+        show_json({"findings": [asdict(finding) for finding in findings]})
     else:
         for finding in findings:
             click.echo(
@@ -43,36 +44,49 @@ def say_findings(findings: list[Finding], *, as_json: bool) -> None:
 
 @click.command()
 @click.option("--worker", is_flag=True, help="Ask for a `trackeep worker` on this computer instead.")
-def healthcheck(worker: bool) -> None:
+@json_option
+def healthcheck(worker: bool, as_json: bool) -> None:
     """Exit 0 when the server of this configuration answers, 1 otherwise; needs no curl."""
-    import urllib.error
-    import urllib.request
-
     settings = settings_of()
     if worker:
-        finish(_worker_lives(settings))
+        say_health(finish(_trouble_of_worker(settings)), as_json=as_json)
         return
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
     url = f"http://{host}:{settings.port}{settings.base_path}/healthz"
+    say_health(trouble_at(url), as_json=as_json)
+
+
+def trouble_at(url: str) -> str:
+    """Why a program of this computer does not answer there with success, "" when it does."""
+    import urllib.request
+
     try:
         with urllib.request.urlopen(url, timeout=5):
-            click.echo("ready")
+            return ""
     except OSError as error:
-        click.echo(f"trackeep: {url} does not answer: {error}.", err=True)
-        raise click.exceptions.Exit(1) from None
+        return f"{url} does not answer: {error}."
 
 
-async def _worker_lives(settings: InstanceSettings) -> None:
+def say_health(trouble: str, *, as_json: bool) -> None:
+    """Print whether all is well; ends with 1 when it is not."""
+    if as_json:
+        show_json({"ready": not trouble, "problem": trouble})
+    elif not trouble:
+        done("ready")
+    if trouble:
+        click.echo(f"trackeep: {trouble}", err=True)
+        raise click.exceptions.Exit(1)
+
+
+async def _trouble_of_worker(settings: InstanceSettings) -> str:
     from trackeep.cli.edge import opened
     from trackeep.store import leases
     from trackeep.sync.processes import is_of_this_computer
 
     async with opened(settings) as db, db.read() as conn:
         seen = await leases.workers_seen(conn, int(time.time()) - leases.SILENT_AFTER_S)
-    if not any(map(is_of_this_computer, seen)):
-        click.echo("trackeep: no worker of this computer has been heard from.", err=True)
-        raise click.exceptions.Exit(1)
-    click.echo("ready")
+    heard = any(map(is_of_this_computer, seen))
+    return "" if heard else "no worker of this computer has been heard from."
 
 
 _MARKS = {"ok": "✓", "warning": "!", "error": "✗"}

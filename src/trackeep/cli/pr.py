@@ -26,6 +26,7 @@ CHECKS = {
     "SUCCESS": Cell("passed", "green"),
     **dict.fromkeys(("FAILURE", "ERROR"), Cell("failed", "red")),
     **dict.fromkeys(("PENDING", "EXPECTED"), Cell("running", "yellow")),
+    "UNKNOWN": Cell("not known"),
 }
 COLOURS = {"open": "green", "merged": "magenta", "closed": "red", "draft": "bright_black"}
 

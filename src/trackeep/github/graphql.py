@@ -18,12 +18,13 @@ from trackeep.github.graphql_asking import (
     ask_again,
     fitting,
     halving,
+    is_withheld,
     text,
 )
 from trackeep.github.parse import decoded
 from trackeep.github.parse_graphql import ParsedPull, Pulse
 from trackeep.github.transport import GitHub
-from trackeep.model import LineCounts, Person
+from trackeep.model import UNKNOWN_CHECKS, LineCounts, Person
 
 # With k connections below each node a page of floor(148 / k) nodes costs one point
 # (https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api).
@@ -271,8 +272,10 @@ def _is_pulse_cut(result: Result, asked: Sequence[str]) -> bool:
 
 def _numbered(result: Result) -> dict[WantedPull, ParsedPull]:
     found = {}
-    for node_id, _, inner in aliased(result, "p"):
+    for node_id, number, inner in aliased(result, "p"):
         pull = decoded(inner, shapes.PullNode).parsed()
+        if is_withheld(result, node_id, f"p{number}", "statusCheckRollup"):
+            pull = replace(pull, pull=replace(pull.pull, checks=UNKNOWN_CHECKS))
         found[WantedPull(node_id, pull.pull.number)] = pull
     return found
 

@@ -13,6 +13,7 @@ import msgspec
 
 from trackeep.errors import GitHubError, GitHubGraphQLRefused, GitHubNoAccess, GitHubUnavailable
 from trackeep.github.parse import decoded
+from trackeep.github.parse_graphql import Shown
 from trackeep.github.transport import GitHub
 
 PAUSES_S = (0.5, 2.0)
@@ -23,9 +24,13 @@ _REFUSALS = ("FORBIDDEN", "INSUFFICIENT_SCOPES")
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Each alias with its JSON; those GitHub knows nothing of (deleted, no access) are missing."""
+    """Each alias with its JSON; those GitHub knows nothing of (deleted, no access) are missing.
+
+    `withheld` are the places inside them that GitHub would not show: (alias, inner alias, field).
+    """
 
     data: Mapping[str, msgspec.Raw]
+    withheld: frozenset[tuple[str, ...]] = frozenset()
 
 
 @cache
@@ -63,7 +68,8 @@ async def ask(github: GitHub, query: str, variables: Mapping[str, Any]) -> Resul
     data = envelope.data or {}
     # `null` where GitHub wrote an error for one alias: that alias has no access, the others hold.
     _check(github, envelope)
-    return Result({name: raw for name, raw in data.items() if bytes(raw) != b"null"})
+    shown = {name: raw for name, raw in data.items() if bytes(raw) != b"null"}
+    return Result(shown, frozenset(tuple(map(str, (each.path or ())[:3])) for each in envelope.errors))
 
 
 def _check(github: GitHub, envelope: _Envelope) -> None:
@@ -137,6 +143,12 @@ async def fitting(
 
 def _name_of(query: str) -> str:
     return query[: query.index("(")].rpartition(" ")[2]
+
+
+def is_withheld(result: Result, node_id: str, alias: str, field: str) -> bool:
+    """True when GitHub would not show `field` of the thing with this alias in that repository."""
+    places = [place for place in result.withheld if place[1:] == (alias, field) and place[0] in result.data]
+    return any(decoded(result.data[place[0]], Shown).id == node_id for place in places)
 
 
 def aliased(result: Result, letter: str) -> Iterator[tuple[str, str, msgspec.Raw]]:

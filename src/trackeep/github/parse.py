@@ -12,6 +12,7 @@ import msgspec
 from trackeep.errors import GitHubError
 from trackeep.github.gitobjects import co_authors_of, plain_message, plain_signature
 from trackeep.model import (
+    UNKNOWN_CHECKS,
     Commit,
     Email,
     Issue,
@@ -25,6 +26,7 @@ from trackeep.model import (
     ReviewComment,
     ReviewRequest,
     Signature,
+    Team,
 )
 
 T = TypeVar("T")
@@ -344,6 +346,15 @@ class RestTeam(msgspec.Struct):
         return f"{base.repo.owner.login}/{self.slug}" if base.repo else self.slug
 
 
+class RestOwnTeam(msgspec.Struct):
+    slug: str
+    name: str
+    organization: RestOwner
+
+    def noun(self) -> Team:
+        return Team(f"{self.organization.login}/{self.slug}", self.name)
+
+
 class RestPull(msgspec.Struct):
     id: int
     node_id: str
@@ -411,6 +422,7 @@ class RestFullPull(RestPull):
             # As many as there are comments, of which each thread has at least one.
             threads=self.review_comments,
             mergeable=_MERGEABLE[self.mergeable],
+            checks=UNKNOWN_CHECKS,
         )
 
 

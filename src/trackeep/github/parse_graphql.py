@@ -11,6 +11,7 @@ import msgspec
 
 from trackeep.github.parse import RestLabel, labels_of, seconds
 from trackeep.model import (
+    SOME_TEAM,
     Language,
     LineCounts,
     Person,
@@ -274,7 +275,7 @@ class PullNode(Camel):
         for node in _present(requests.nodes):
             who = node.requested_reviewer
             if who is None or who.typename == "Team":
-                team = (who.combined_slug if who else "") or "a team"
+                team = (who.combined_slug if who else "") or SOME_TEAM
                 yield ReviewRequest(team=team, requested_at=asked.get((None, team)))
             elif person := who.noun():
                 yield ReviewRequest(person=person, requested_at=asked.get((person.id, "")))

@@ -31,6 +31,7 @@ from trackeep.model import (
     Repository,
     Review,
     ReviewComment,
+    Team,
 )
 
 T = TypeVar("T")
@@ -89,6 +90,12 @@ async def person(github: GitHub, login: str) -> Person:
 async def organisations(github: GitHub) -> tuple[str, ...]:
     """The organisations the token's owner belongs to, those only that the token may see."""
     return tuple([each.login async for each in every(github, "/user/orgs", list[parse.RestPerson])])
+
+
+async def my_teams(github: GitHub, next_url: str | None = None, *, conditional: bool = False) -> Page[Team]:
+    """One page of the teams that the token's owner is in, in all organisations."""
+    answer = await _page(github, next_url or "/user/teams", {"per_page": PER_PAGE}, conditional)
+    return _parsed(answer, [each.noun() for each in _items(answer, list[parse.RestOwnTeam])])
 
 
 async def repositories(

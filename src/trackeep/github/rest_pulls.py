@@ -15,7 +15,7 @@ from trackeep.model import PullRequest, ReviewRequest
 async def whole(github: GitHub, full_name: str, number: int) -> PullRequest:
     """With sizes and every review: two requests.
 
-    What only GraphQL knows stays empty: `review_decision`, `checks` and `unresolved_threads`.
+    What only GraphQL knows stays empty, `review_decision` and `unresolved_threads`, or unknown: `checks`.
     Raises GitHubNoAccess when there is no such pull request.
     """
     return (await _whole(github, full_name, number))[1]

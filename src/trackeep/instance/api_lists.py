@@ -76,7 +76,7 @@ async def activity(request: Request, query: Annotated[EventsQuery, Query()]) -> 
 
 @router.get("/search", summary="Search", tags=WORK, **needs("read"))
 async def search(request: Request, query: Annotated[SearchQuery, Query()]) -> models.FoundPage:
-    """Commits whose message or author has all of these words, or whose sha begins with them; newest first."""
+    """Commits that a search finds, newest first; a key that is not known is refused in one sentence."""
     wide = CommitsQuery(**query.model_dump())
     page = await _commits(request, wide, _place(query.repository))
     items = tuple(models.Found(kind="commit", commit=one) for one in page.items)
@@ -164,7 +164,9 @@ def pull_of(row: PullRow) -> models.Pull:
             "checks": row.checks,
             "unresolved_threads": row.unresolved,
             "labels": row.labels,
-            "reviewers": [{"login": one.login, "state": one.state} for one in row.reviewers],
+            "reviewers": [
+                {"login": one.login, "state": one.state} for one in row.reviewers if not one.is_team
+            ],
             "created_at": moment(row.created_at),
             "ready_at": moment(ready_at(row.created_at, row.ready_at)),
             "updated_at": moment(row.updated_at),

@@ -179,7 +179,9 @@ class Pull(Model):
     size: str | None = Field(description="XS, S, M, L, XL or XXL.", examples=["M"])
     additions: int | None = Field(examples=[120])
     deletions: int | None = Field(examples=[14])
-    checks: str = Field(description="GitHub's word, empty for none.", examples=["SUCCESS"])
+    checks: str = Field(
+        description="GitHub's word, empty for none, UNKNOWN where GitHub does not tell.", examples=["SUCCESS"]
+    )
     unresolved_threads: int | None = Field(examples=[2])
     labels: tuple[str, ...]
     reviewers: tuple[Reviewer, ...]

@@ -59,7 +59,14 @@ class _Between(Page):
 class CommitsHere(_Between):
     """Which commits of a repository."""
 
-    q: Words = Field("", max_length=200, description="Words of the message or author, or a sha's beginning.")
+    q: Words = Field(
+        "",
+        max_length=500,
+        description="What to look for, as in the search box: words, a phrase in quotes, a sha's beginning, "
+        "`author:me`, `since:7d`.",
+        examples=["retry -author:bob"],
+        json_schema_extra={"format": "search"},
+    )
     author: Words = Field("", max_length=100, description="A login, a name, or `me`.", examples=["alice"])
     dated: Literal["committer", "author"] = Field(
         "committer", description="Whose date orders and bounds the list."
@@ -76,7 +83,13 @@ class CommitsQuery(CommitsHere):
 class SearchQuery(_Between):
     """What to look for."""
 
-    q: Words = Field(min_length=1, max_length=200, description="What to look for.", examples=["retry"])
+    q: Words = Field(
+        min_length=1,
+        max_length=500,
+        description="What to look for, as in the search box.",
+        examples=['"retry after" since:3m'],
+        json_schema_extra={"format": "search"},
+    )
     repository: Name = None
 
 

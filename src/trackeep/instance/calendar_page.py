@@ -7,7 +7,7 @@ from datetime import date
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trackeep.instance import charts_calendar
+from trackeep.instance import charts_calendar, my_hours
 from trackeep.instance.dashboard import COUNTED_WORDS, KIND_WORDS, kind_of, year_of
 from trackeep.instance.figures import csv_response
 from trackeep.instance.frame import reader_of, show
@@ -21,8 +21,11 @@ PAGE_ROWS = 120
 
 async def page(request: Request) -> Response:
     """GET /calendar: one row per day that has something, newest first, from the row `?from=` on."""
-    rows = await _rows(request)
-    kind, year = kind_of(request), year_of(request, reader_of(request))
+    rows, reader = await _rows(request), reader_of(request)
+    kind, year = kind_of(request), year_of(request, reader)
+    window = my_hours.window_of(request, reader)
+    async with site_of(request).db.read() as conn:
+        hours = await reports_mine.hours(conn, reader, window)
     text = request.query_params.get("from", "0")
     start = int(text) if text.isdecimal() and len(text) < 6 else 0
     end = start + PAGE_ROWS
@@ -36,6 +39,10 @@ async def page(request: Request) -> Response:
         kind=kind,
         year=year,
         kinds=KIND_WORDS,
+        commits=sum(map(sum, hours)),
+        commits_href=my_hours.commits_href(window, reader),
+        clock=my_hours.CLOCK,
+        punch=my_hours.drawn(hours, my_hours.CLOCK),
         note=COUNTED_WORDS[""][2],
     )
 

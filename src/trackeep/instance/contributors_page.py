@@ -17,7 +17,7 @@ from trackeep.instance.repository import PERIOD, author_link, find, of_period, s
 from trackeep.instance.site import site_of
 from trackeep.metrics.people import absence_factor
 from trackeep.metrics.windows import Steps, steps
-from trackeep.store import reports_pulse, reports_repository
+from trackeep.store import reports_contributors, reports_pulse, reports_repository
 from trackeep.store.reports_pulse import Lines
 from trackeep.store.reports_repository import Author, AuthorKey
 
@@ -43,6 +43,7 @@ async def contributors(request: Request) -> Response:
         days = await reports_pulse.days_of_window(conn, reader, found.id, comparison.current)
         drawn = steps(*days)
         everybody = await reports_repository.authors(conn, reader, found.id, comparison.current)
+        named = await reports_contributors.co_authors(conn, reader, found.id, comparison.current)
         by_step = await reports_repository.author_steps(conn, reader, found.id, comparison.current, drawn)
     people = [author for author in everybody if with_bots or not author.is_bot]
     listed = people[:MOST_PEOPLE]
@@ -58,6 +59,7 @@ async def contributors(request: Request) -> Response:
         with_bots=with_bots,
         bots=[author for author in everybody if author.is_bot],
         people=people,
+        co_authors=named,
         commits=sum(author.commits for author in people),
         carried_by=absence_factor(author.commits for author in people),
         step=drawn.word,

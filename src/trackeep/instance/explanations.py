@@ -58,7 +58,8 @@ EXPLANATIONS = {
     "absence": _explained("Half of the work", "people.absence_factor"),
     "contributors": _explained(
         "Contributors",
-        "Authors of commits on the default branch, merges left out, by committer date.",
+        "By committer date; also authors whose account nobody knows, by their name.",
+        "people.contributors",
         "people.is_bot",
     ),
     "code-frequency": _explained(
@@ -67,6 +68,12 @@ EXPLANATIONS = {
         "are not counted yet are left out and named, never taken for zero.",
     ),
     "punch-card": _explained("When work happens", "commits.punch_card"),
+    "my-hours": _explained(
+        "When you work",
+        "Your counted commits by author date, forks too, each once. A commit that came over GitHub's API "
+        "instead of git has lost the clock of its author and stands in UTC.",
+        "commits.punch_card",
+    ),
     "ahead-behind": _explained("Ahead and behind", "branches.ahead_behind"),
     "branch-state": _explained(
         "State of a branch", "branches.state", "Merged:", "branches.is_merged", "Stale:", "branches.is_stale"

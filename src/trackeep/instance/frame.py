@@ -47,6 +47,7 @@ def prepare(pages: web.Pages) -> None:
     pages.filters.update(
         number=words.number,
         counted=words.counted,
+        up_to=words.up_to,
         duration=words.duration,
         initials=words.initials,
         face_colour=words.face_colour,

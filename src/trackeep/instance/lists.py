@@ -8,46 +8,21 @@ from itertools import groupby
 from typing import TypeVar
 
 from starlette.requests import Request
-from starlette.responses import Response
 
 from trackeep.instance.frame import (
     address,
     bounds_in,
     key_in,
-    reader_of,
     repository_in,
-    show,
 )
 from trackeep.instance.site import site_of
 from trackeep.metrics.windows import day_of
-from trackeep.store import reports_commits, reports_pulls, reports_sync
+from trackeep.store import reports_commits, reports_pulls
 from trackeep.store.reports_access import Reader
 from trackeep.store.reports_events import Event
 
 T = TypeVar("T")
 PULL_LISTS = {"open": "Open", "opened": "Opened", "merged": "Merged", "closed": "Closed", "all": "All"}
-
-
-async def commits(request: Request) -> Response:
-    """GET /commits"""
-    reader = reader_of(request)
-    wanted = commits_wanted(request, reader)
-    async with site_of(request).db.read() as conn:
-        found = await reports_commits.search(conn, reader, wanted)
-        stored = await reports_commits.stored(conn, reader)
-        freshness = await reports_sync.freshness(conn, reader)
-    return show(
-        request,
-        "commits.html",
-        "commits",
-        found=found,
-        days=by_day(found.rows, reader, lambda row: row.at),
-        wanted=wanted,
-        stored=stored,
-        freshness=freshness,
-        most=reports_commits.COUNTED_UP_TO,
-        next=next_page(request, found.after),
-    )
 
 
 def commits_wanted(request: Request, reader: Reader) -> reports_commits.Wanted:
@@ -56,7 +31,7 @@ def commits_wanted(request: Request, reader: Reader) -> reports_commits.Wanted:
     since, until = bounds_in(request, reader.zone)
     after = key_in(request, 2)
     return reports_commits.Wanted(
-        words=query.get("q", "").strip()[:200],
+        words=query.get("q", "").strip(),
         repository=repository_in(request),
         author=query.get("author", "").strip()[:100],
         dated="author" if query.get("by") == "author" else "committer",

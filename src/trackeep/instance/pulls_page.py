@@ -19,7 +19,7 @@ from trackeep.store.reports_pulls import PullPage, PullRow
 from trackeep.store.reports_sync import Freshness
 
 SECTION_WORDS = {
-    "review": ("Needs your review", "asked of you"),
+    "review": ("Needs your review", "asked of you or your team"),
     "returned": ("Returned to you", "your turn"),
     "ready": ("Ready to merge", "nothing stops them"),
     "waiting": ("Waiting for reviewers", "nothing to do for you"),

@@ -11,22 +11,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trackeep.errors import NotFound
-from trackeep.instance import charts, charts_lines, words
+from trackeep.instance import charts, charts_lines, my_hours, words
 from trackeep.instance.charts import Caption
+from trackeep.instance.commits_page import searched
 from trackeep.instance.frame import address, asked_again, comparison_in, days_of, reader_of, show, span_words
-from trackeep.instance.lists import PULL_LISTS, by_day, commits_wanted, next_page, pulls_wanted
+from trackeep.instance.lists import PULL_LISTS, commits_wanted, next_page, pulls_wanted
 from trackeep.instance.site import site_of
-from trackeep.metrics.contributions import levels
 from trackeep.metrics.people import absence_factor
 from trackeep.metrics.windows import Comparison, Window, weeks_back
 from trackeep.store import (
-    reports_commits,
+    reports_contributors,
     reports_pulls,
     reports_pulse,
     reports_repositories,
     reports_repository,
 )
 from trackeep.store.reports_access import Reader
+from trackeep.store.reports_contributors import Contributor
 from trackeep.store.reports_pulse import Issues, Language, Release
 from trackeep.store.reports_repositories import RepositoryRow
 from trackeep.store.reports_repository import Author, Pulse
@@ -43,6 +44,7 @@ class Facts:
 
     pulse: Pulse
     authors: tuple[Author, ...]
+    co_authors: tuple[Contributor, ...]
     merged: tuple[int, float | None]
     pull_weeks: list[tuple[int, int]]
     hours: list[list[int]]
@@ -71,13 +73,14 @@ async def overview(request: Request) -> Response:
         facts=facts,
         pulse=facts.pulse,
         people=people,
+        co_authors=facts.co_authors,
         bots=len(facts.authors) - len(people),
         commits=sum(author.commits for author in facts.authors),
         carried_by=absence_factor(author.commits for author in people),
         weeks=WEEKS,
         weeks_total=tuple(map(sum, zip(*facts.pull_weeks, strict=True))),
         bars=_bars(weeks, facts.pull_weeks),
-        punch=_punch(facts.hours, reader),
+        punch=my_hours.drawn(facts.hours, f"in {reader.zone.key}"),
         top=[(author, charts_lines.bar(author.commits, top[0].commits)) for author in top],
         author_link=author_link(found, days_of(comparison.current, reader.zone)),
         **_languages(facts.languages),
@@ -85,13 +88,14 @@ async def overview(request: Request) -> Response:
 
 
 async def _facts(conn: AsyncConnection, reader: Reader, repository_id: int, window: Window) -> Facts:
-    """Ten queries."""
+    """Eleven queries."""
     first = weeks_back(WEEKS, reader.now, reader.zone)[0]
     medians = await reports_repositories.medians(conn, reader, window, [repository_id])
     released, releases = await reports_pulse.releases(conn, reader, repository_id, window)
     return Facts(
         pulse=await reports_repository.pulse(conn, reader, repository_id, window),
         authors=await reports_repository.authors(conn, reader, repository_id, window),
+        co_authors=await reports_contributors.co_authors(conn, reader, repository_id, window),
         merged=medians.get(repository_id, (0, None)),
         pull_weeks=await reports_repository.pull_weeks(conn, reader, repository_id, first, WEEKS),
         hours=await reports_repository.hours(conn, reader, repository_id, window),
@@ -130,20 +134,12 @@ async def commits(request: Request) -> Response:
     asked = commits_wanted(request, reader)
     async with site_of(request).db.read() as conn:
         found = await find(conn, request, reader)
-        rows = await reports_commits.search(
-            conn, reader, replace(asked, repository=(found.owner, found.name))
-        )
-    return show_repository(
-        request,
-        "repository_commits.html",
-        found,
-        tab="commits",
-        found=rows,
-        wanted=asked,
-        days=by_day(rows.rows, reader, lambda row: row.at),
-        most=reports_commits.COUNTED_UP_TO,
-        next=next_page(request, rows.after),
-    )
+        values = await searched(conn, reader, replace(asked, repository=(found.owner, found.name)))
+    refused = values["refused"]
+    more = next_page(request, values["found"].after)
+    page = show_repository(request, "repository_commits.html", found, tab="commits", **values, next=more)
+    page.status_code = refused.status if refused else 200
+    return page
 
 
 async def find(conn: AsyncConnection, request: Request, reader: Reader) -> RepositoryRow:
@@ -220,16 +216,3 @@ def _bars(weeks: tuple[Any, ...], counts: list[tuple[int, int]]) -> Markup:
     text = f"Twelve weeks from {words.day(weeks[0])}: {opened:,} opened, {merged:,} merged."
     caption = Caption("om", "Pull requests opened and merged per week", text)
     return charts.paired_bars([(label, *pair) for label, pair in zip(labels, counts, strict=True)], caption)
-
-
-def _punch(hours: list[list[int]], reader: Reader) -> Markup:
-    grades = levels(count for row in hours for count in row)
-    busiest = max((count, row, hour) for row, counts in enumerate(hours) for hour, count in enumerate(counts))
-    most = f" Most were made {_hour(busiest)}." if busiest[0] else ""
-    caption = Caption("pc", "Punch card", f"Commits by weekday and hour in {reader.zone.key}.{most}")
-    return charts.punch_card([grades[row * 24 : row * 24 + 24] for row in range(7)], caption)
-
-
-def _hour(cell: tuple[int, int, int]) -> str:
-    count, weekday, hour = cell
-    return f"on {charts.WEEKDAYS[weekday]} between {hour:02} and {hour + 1:02}, {count:,}"

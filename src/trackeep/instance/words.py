@@ -22,6 +22,11 @@ def counted(value: int, one: str, many: str = "", *, most: int | None = None) ->
     return f"{most:,}+ {noun}" if most is not None and value > most else f"{value:,} {noun}"
 
 
+def up_to(value: int, most: int) -> str:
+    """12345 as "12,345"; more than `most` as "10,000+"."""
+    return f"{most:,}+" if value > most else f"{value:,}"
+
+
 def duration_parts(seconds: float | None) -> tuple[str, str]:
     """A value and its unit: 33840 as ("9.4", "h"); at most two digits that matter."""
     if seconds is None:

@@ -230,7 +230,8 @@ DEFINITIONS = (
     Definition(
         "pulls.needs_review",
         "Needs your review",
-        "Open, no draft, your review is asked for, and you have not reviewed it since.",
+        "Open, no draft, a review is asked for of you or of a team you are in, and you have not reviewed it "
+        "since.",
     ),
     Definition(
         "pulls.is_returned",
@@ -247,7 +248,7 @@ DEFINITIONS = (
         "pulls.is_ready",
         "Ready to merge",
         "Your open pull request, no draft, approved or with no review required, its checks passing or "
-        "none, and no conflict known.",
+        "none, and no conflict known. Checks that GitHub does not tell are not passing.",
     ),
     Definition(
         "pulls.section",

@@ -106,7 +106,10 @@ def returned_because(pull: Standing) -> str | None:
 
 
 def is_ready(pull: Standing) -> bool:
-    """My open pull request that nothing stops: approved or no approval needed, checks fine, no conflict."""
+    """My open pull request that nothing stops: approved or no approval needed, checks fine, no conflict.
+
+    Checks that GitHub does not tell (UNKNOWN) are not fine.
+    """
     agreed = pull.decision == "APPROVED" or (not pull.decision and not pull.reviewers_asked)
     return (
         pull.mine

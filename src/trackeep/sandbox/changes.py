@@ -51,6 +51,7 @@ class Changes:
             "rename": self.rename,
             "transfer": self.transfer,
             "access": self.access,
+            "team": self.team,
             "open-pull": self.open_pull,
             "ready-pull": self.ready_pull,
             "merge-pull": self.merge_pull,
@@ -197,6 +198,15 @@ class Changes:
         repository.private = bool(asked.get("private", repository.private))
         repository.updated_at = self._now()
         return {"private": repository.private, "collaborators": dict(repository.collaborators)}
+
+    def team(self, repository: Repository, asked: Asked) -> dict[str, Any]:
+        """`login` joins the team of the repository's organisation, or leaves it where `member` is false."""
+        found = next((t for t in self._world.teams.values() if t.organization == repository.owner), None)
+        if found is None:
+            raise ChangeRefused(f"{repository.owner} has no team")
+        others = [login for login in found.members if login != asked["login"]]
+        found.members[:] = [*others, asked["login"]] if asked.get("member", True) else others
+        return {"team": found.slug, "members": list(found.members)}
 
     def open_pull(self, repository: Repository, asked: Asked) -> dict[str, Any]:
         """`author` (bob), `title`, `branch`, `count` (2) commits, `draft`, `reviewers`, `team` (bool)."""

@@ -202,6 +202,17 @@ class Site:
             "parent": None,
         }
 
+    def full_team(self, team: Team) -> Json:
+        """As lists of one's own teams have it; nobody gave the team a repository of its own here."""
+        organization = self.world.people[team.organization]
+        return self.team(team) | {
+            "created_at": stamp(organization.created_at),
+            "updated_at": stamp(organization.created_at),
+            "members_count": len(team.members),
+            "repos_count": 0,
+            "organization": self.full_organization(organization),
+        }
+
     def repository_url(self, repository: Repository) -> str:
         return f"{self.api}/repos/{repository.full_name}"
 

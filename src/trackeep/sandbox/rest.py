@@ -52,6 +52,7 @@ _PEOPLE: tuple[Row, ...] = (
     ("GET", "/user", Endpoint(people.viewer, "users/users#get-the-authenticated-user")),
     ("GET", "/user/emails", Endpoint(people.viewer_emails, "users/emails", "user, user:email")),
     ("GET", "/user/orgs", Endpoint(people.viewer_organizations, "orgs/orgs", _ORGANIZATION_SCOPES)),
+    ("GET", "/user/teams", Endpoint(people.viewer_teams, "teams/teams", _ORGANIZATION_SCOPES)),
     ("GET", "/user/repos", Endpoint(people.viewer_repositories, "repos/repos", "repo")),
     ("GET", "/users/{login}", Endpoint(people.user, "users/users#get-a-user")),
     ("GET", "/users/{login}/repos", Endpoint(people.user_repositories, "repos/repos", "repo")),

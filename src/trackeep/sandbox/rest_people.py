@@ -56,6 +56,16 @@ async def viewer_organizations(call: Call) -> Answer:
     return Answer([site_of(call).organization(organization) for organization in page], headers=link)
 
 
+async def viewer_teams(call: Call) -> Answer:
+    """The teams the person is a member of, in all organisations; needs `user`, `repo` or `read:org`."""
+    person = call.viewer
+    if not call.may("read:org", "repo", "user"):
+        raise Problem(403, "You need at least read:org scope or repo scope to list your teams.")
+    found = [team for team in call.world.teams.values() if person.login in team.members]
+    page, link = call.page_of(sorted(found, key=lambda team: team.id))
+    return Answer([site_of(call).full_team(team) for team in page], headers=link)
+
+
 async def viewer_repositories(call: Call) -> Answer:
     """What the person owns, works on or reaches through an organisation."""
     login = call.viewer.login

@@ -10,7 +10,8 @@ from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.database import chunked, upsert
-from trackeep.model import Issue, Label, Person, PullRequest, Release, Repository
+from trackeep.model import SOME_TEAM, Issue, Label, Person, PullRequest, Release, Repository, ReviewRequest
+from trackeep.store import commit_words
 from trackeep.store.comments import counts
 from trackeep.store.tables import access, person, repository
 from trackeep.store.tables_branches import branch_distance
@@ -119,8 +120,9 @@ async def _make_way(conn: AsyncConnection, ids: Collection[int]) -> None:
         these = walked.c.repository_id.in_(some) & (walked.c.account_id == FROM_FILE)
         imported = set(await conn.scalars(select(walked.c.repository_id).distinct().where(these)))
         for repository_id in sorted(imported):
+            marked = select(walked.c.sha).where(walked.c.repository_id == repository_id, these)
+            await commit_words.forget(conn, [repository_id], only=commit.c.sha.in_(marked))
             for table in (commit, walked):
-                marked = select(walked.c.sha).where(walked.c.repository_id == repository_id, these)
                 place = table.c.repository_id == repository_id
                 await conn.execute(delete(table).where(place, table.c.sha.in_(marked)))
 
@@ -303,6 +305,7 @@ async def wanting_details(
 
 async def forget_activity(conn: AsyncConnection, ids: Collection[int]) -> None:
     """Delete everything fetched of these repositories; their names stay to be chosen again."""
+    await commit_words.forget(conn, ids)
     for table in FETCHED:
         for some in chunked(sorted(ids)):
             await conn.execute(delete(table).where(table.c.repository_id.in_(some)))
@@ -406,13 +409,22 @@ async def _replace_requests(conn: AsyncConnection, repository_id: int, pulls: Se
     await _clear(conn, review_request, repository_id, pulls)
     rows = []
     for pull in pulls:
-        for each in pull.review_requests:
+        for each in _named(pull, asked):
             key = (pull.number, each.person.id if each.person else 0, each.team)
             names = dict(zip(("number", "reviewer_id", "team"), key, strict=True))
             requested_at = each.requested_at or asked.get(key)
             rows.append({"repository_id": repository_id, **names, "requested_at": requested_at})
     await upsert(conn, review_request, rows, key=["repository_id", "number", "reviewer_id", "team"])
     await _keep_asked(conn, repository_id, pulls)
+
+
+def _named(pull: PullRequest, stored: Iterable[tuple[int, int, str]]) -> tuple[ReviewRequest, ...]:
+    """Requests with the teams that another token has told of, where this one tells only that there is one."""
+    known = {team for number, _, team in stored if number == pull.number} - {"", SOME_TEAM}
+    if not known or all(each.team != SOME_TEAM for each in pull.review_requests):
+        return pull.review_requests
+    others = (each for each in pull.review_requests if each.team not in (SOME_TEAM, *known))
+    return (*others, *(ReviewRequest(team=team) for team in sorted(known)))
 
 
 async def _keep_asked(conn: AsyncConnection, repository_id: int, pulls: Sequence[PullRequest]) -> None:

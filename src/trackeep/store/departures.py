@@ -5,9 +5,10 @@ from __future__ import annotations
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from trackeep.store import ownership, people, walks
+from trackeep.store import commit_words, ownership, people, walks
 from trackeep.store.schedule import unfollow_repositories
-from trackeep.store.tables import account, connection, follow, metadata, person, repository
+from trackeep.store.schema import metadata
+from trackeep.store.tables import account, connection, follow, person, repository
 from trackeep.store.tables_fetched import walked
 from trackeep.store.tables_sync import cursor, schedule, validator
 
@@ -46,6 +47,7 @@ async def part(conn: AsyncConnection, account_id: int, repository_id: int) -> bo
 
 async def forget(conn: AsyncConnection, repository_id: int) -> None:
     """Delete a repository with everything stored of it."""
+    await commit_words.forget(conn, [repository_id])
     await conn.execute(delete(cursor).where(cursor.c.repository_id == repository_id))
     # Everything else of it hangs on this row.
     await conn.execute(delete(repository).where(repository.c.id == repository_id))
@@ -66,6 +68,7 @@ async def reset_sync(conn: AsyncConnection, account_id: int, now: int) -> None:
 
 async def empty(conn: AsyncConnection) -> None:
     """Delete every row of every table; only the version of the tables stays."""
+    await commit_words.forget_all(conn)
     for table in reversed(metadata.sorted_tables):
         await conn.execute(delete(table))
 

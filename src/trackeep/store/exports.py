@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-from sqlalchemy import Select, Table, literal, or_, select, union
+from sqlalchemy import Column, MetaData, Select, Table, literal, or_, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.store.reports_access import Reader, readable
@@ -25,9 +25,18 @@ from trackeep.store.tables_fetched import (
     review_request,
 )
 
+# Without its `id`, which would tell how many commits there are, of others' private repositories too.
+_OWN = [each for each in commit.c if each is not commit.c.id]
+_KEY = ("repository_id", "sha")
+commits = Table(
+    commit.name,
+    MetaData(),
+    *(Column(each.name, each.type, primary_key=each.name in _KEY, nullable=each.nullable) for each in _OWN),
+)
+
 # Never accounts, connections or sessions: a copy of the data must hold no secret and nobody else.
 EXPORTED: tuple[Table, ...] = (
-    *(repository, commit, co_author, ref, ref_change, pull_request, review, review_comment),
+    *(repository, commits, co_author, ref, ref_change, pull_request, review, review_comment),
     *(review_request, review_asked, issue, release, language, person),
 )
 _ROWS_AT_ONCE = 2_000

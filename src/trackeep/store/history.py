@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.database import chunked, upsert
 from trackeep.model import Commit
+from trackeep.store import commit_words
 from trackeep.store.tables import person
 from trackeep.store.tables_fetched import co_author, commit, identity, unclaimed_address, walked
 
@@ -66,6 +67,7 @@ async def save_commits(
     if conn.dialect.name == "sqlite":
         if rows:
             await conn.exec_driver_sql(_insert_for_sqlite(), rows)
+            await commit_words.catch_up(conn)
     elif rows:
         await _copy_to_postgresql(conn, rows)
     helpers = [

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from trackeep.database import chunked, upsert
 from trackeep.errors import UsageError
 from trackeep.model import EARLIEST_AT, LATEST_AT
-from trackeep.store import activity, schedule, walks
+from trackeep.store import activity, commit_words, schedule, walks
 from trackeep.store.tables import access, person, repository
 from trackeep.store.tables_fetched import commit, issue, pull_request, release
 
@@ -96,6 +96,7 @@ async def save(conn: AsyncConnection, account_id: int, file: File, now: int) -> 
     rows = [row for row in file.rows.get("commits", []) if row.get("repo") in hidden]
     commits = [_made(_commit, "commits", row) for row in rows]
     done.added["commits"] = await _add(conn, commit, commits, ["sha", "repository_id"])
+    await commit_words.catch_up(conn)
     for key in sorted(hidden):
         shas = [each["sha"] for each in commits if each["repository_id"] == key]
         await walks.mark(conn, key, walks.FROM_FILE, shas)

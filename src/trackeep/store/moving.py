@@ -7,7 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.database import Database
 from trackeep.errors import DatabaseError, UsageError
-from trackeep.store.tables import metadata
+from trackeep.store import commit_words
+from trackeep.store.schema import metadata
 
 _ROWS_AT_ONCE = 2_000
 
@@ -32,6 +33,7 @@ async def copy(source: Database, target: Database) -> dict[str, int]:
                 raise DatabaseError(
                     f"Table {table.name} was not copied in full.", "Nothing was changed there."
                 )
+        await commit_words.catch_up(writing)
         if not target.is_sqlite:
             await _continue_numbers(writing)
     return found

@@ -30,6 +30,7 @@ from trackeep.store.tables import (
     account_bot,
     account_email,
     account_login,
+    account_team,
     follow,
     person,
     repository,
@@ -96,6 +97,11 @@ def my_ids(account_id: int) -> CompoundSelect[Any]:
     return union_all(select(literal(account_id, BigInteger)), others)
 
 
+def my_teams(account_id: int) -> Select[Any]:
+    """Teams of this account alone, as organisation/team in lower case: its token tells of no other's."""
+    return select(account_team.c.team).where(account_team.c.account_id == account_id)
+
+
 def is_machine(reader: Reader) -> ColumnElement[bool]:
     """A row of `person` that is a bot: GitHub says so, its login does, or the reader does."""
     chosen = select(account_bot.c.login).where(account_bot.c.account_id == reader.account_id)
@@ -107,13 +113,14 @@ def is_machine(reader: Reader) -> ColumnElement[bool]:
 
 def is_mine(account_id: int) -> ColumnElement[bool]:
     """A commit by this person: from an address they verified or chose, or that GitHub says is theirs."""
-    own = select(func.lower(account_email.c.address)).where(_own_address(account_id))
+    own = select(func.lower(account_email.c.address)).where(own_address(account_id))
     known = select(func.lower(identity.c.email)).where(identity.c.person_id.in_(my_ids(account_id)))
     # GitHub compares addresses without regard to case.
     return func.lower(commit.c.author_email).in_(union(own, known))
 
 
-def _own_address(account_id: int) -> ColumnElement[bool]:
+def own_address(account_id: int) -> ColumnElement[bool]:
+    """A row of `account_email` that counts as this person's: verified, or chosen by them."""
     # What somebody chose counts in their own views alone.
     trusted = or_(account_email.c.verified, account_email.c.source == "chosen")
     return and_(account_email.c.account_id == account_id, trusted)
@@ -121,7 +128,7 @@ def _own_address(account_id: int) -> ColumnElement[bool]:
 
 def known_authors(account_id: int) -> Any:
     """(email in lower case, person_id): whom an address belongs to; the reader's own addresses come first."""
-    mine = _own_address(account_id)
+    mine = own_address(account_id)
     own = select(func.lower(account_email.c.address).label("email"), account_email.c.account_id).where(mine)
     others = (
         select(func.lower(identity.c.email), func.max(identity.c.person_id))
@@ -135,7 +142,7 @@ def known_authors(account_id: int) -> Any:
 def author_of(account_id: int) -> ColumnElement[Any]:
     """The same for each row of `commit` alone: a list of few commits needs few of all known addresses."""
     address = func.lower(commit.c.author_email)
-    mine = _own_address(account_id)
+    mine = own_address(account_id)
     own = select(func.max(account_email.c.account_id)).where(
         mine, func.lower(account_email.c.address) == address
     )

@@ -1,30 +1,37 @@
-"""Commits as people look for them: filtered lists, counted and paged by key."""
+"""Commits as people look for them: searched, counted and paged by key."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, func, literal, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from trackeep.errors import UsageError
+from trackeep.metrics.windows import day_of
+from trackeep.store import search_filters, search_text
 from trackeep.store.reports_access import (
     Reader,
     among,
     author_of,
     beginning_of,
     followed,
-    is_mine,
-    known_authors,
-    named,
     readable,
 )
+from trackeep.store.search_filters import LookedUp
+from trackeep.store.search_grammar import COMMITS, Filter, Query, Term, parse, words_in
 from trackeep.store.tables import follow, person, repository
 from trackeep.store.tables_fetched import commit
+from trackeep.store.tables_search import LONGEST_TEXT
 
 COUNTED_UP_TO = 10_000
+# Of words: whoever typed them narrows a search of this many hits, and counting costs more than the page.
+HITS_COUNTED_UP_TO = 1_000
+# A sha's beginning of four digits is that of few commits, however many there are.
+_MOST_BY_SHA = 1_000
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,7 @@ class CommitRow:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which commits a list shows.
+    """Which commits a list shows; `words` is written in the grammar of searches (search_grammar.COMMITS).
 
     `dated` is author or committer: whose date bounds and orders it. `everything` adds merges and other
     branches. `after` is the (time, sha) of the last row of the page before.
@@ -73,33 +80,68 @@ class Wanted:
 
 @dataclass(frozen=True)
 class CommitPage:
-    """`count` is exact up to 10,000; one more means "more than that"."""
+    """`count` is exact up to `most`; one more means "more than that"."""
 
     rows: tuple[CommitRow, ...]
     count: int
     repositories: int
     after: tuple[int, str] | None
+    most: int = COUNTED_UP_TO
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A search with everything looked up; `where` is all but words, time of the page, and sha."""
+
+    reader: Reader
+    wanted: Wanted
+    query: Query
+    places: Select[Any]
+    known: LookedUp
+    where: tuple[ColumnElement[bool], ...]
+    since: int | None
+    until: int | None
+
+    @property
+    def at(self) -> Any:
+        return commit.c.authored_at if self.wanted.dated == "author" else commit.c.committed_at
+
+    @property
+    def most(self) -> int:
+        return HITS_COUNTED_UP_TO if self.query.terms else COUNTED_UP_TO
 
 
 async def search(conn: AsyncConnection, reader: Reader, wanted: Wanted, *, limit: int = 50) -> CommitPage:
     """One page of commits, newest first; a commit that is in several repositories comes once.
 
-    Two queries, one more for the commits of somebody else.
+    Raises UsageError for words that the grammar does not know. Four queries, one more for each person and
+    branch that is named and where a sha's beginning may be meant.
     """
-    where = _conditions(wanted)
-    if wanted.author:
-        where.append(await _is_by(conn, reader, wanted.author))
-    places = _repositories(reader, wanted)
-    # Any rows will do to be counted, so they are read repository by repository.
-    here = among(commit.c.repository_id, places) if wanted.author else commit.c.repository_id.in_(places)
-    counted = select(commit.c.repository_id).where(here, *where, *_first_of_its_sha(reader, wanted))
-    counted_rows = counted.limit(COUNTED_UP_TO + 1).subquery()
-    totals = select(func.count(), func.count(func.distinct(counted_rows.c.repository_id)))
-    count, repositories = (await conn.execute(totals.select_from(counted_rows))).one()
-    rows = await _page(conn, reader, wanted, where, limit)
-    shown = rows[:limit]
-    after = (shown[-1].at, shown[-1].sha) if len(rows) > limit else None
-    return CommitPage(tuple(_row(row) for row in shown), count, repositories, after)
+    asked = await _look_up(conn, reader, wanted)
+    if asked.known.places == ():
+        return CommitPage((), 0, 0, None)
+    if conn.dialect.name == "postgresql":
+        # A plan for all words would be none for this one: one word is in every message, another in none.
+        await conn.execute(text("set local plan_cache_mode = force_custom_plan"))
+    by_sha = await _with_sha(conn, asked)
+    count, repositories = await _counted(conn, asked, by_sha)
+    keys = await _keys(conn, asked, by_sha, limit, is_frequent=count > asked.most)
+    rows = await _rows(conn, asked, keys[:limit])
+    after = (rows[-1].at, rows[-1].sha) if len(keys) > limit else None
+    return CommitPage(rows, count, repositories, after, asked.most)
+
+
+def query_of(wanted: Wanted, reader: Reader) -> Query:
+    """What `wanted` asks for, its author among the filters. Raises UsageError."""
+    query = parse(wanted.words, COMMITS, day_of(reader.now, reader.zone))
+    if query.values("path") or query.values("path", negated=True):
+        raise UsageError(
+            "Which files a commit changed is not stored, so “path:” finds nothing.",
+            "Leave it out; words look at messages and authors.",
+        )
+    if not wanted.author:
+        return query
+    return replace(query, filters=(*query.filters, Filter("author", wanted.author)))
 
 
 async def stored(conn: AsyncConnection, reader: Reader) -> tuple[int, int]:
@@ -115,53 +157,161 @@ async def stored(conn: AsyncConnection, reader: Reader) -> tuple[int, int]:
     return row[0], row[1]
 
 
-async def _page(
-    conn: AsyncConnection, reader: Reader, wanted: Wanted, where: list[ColumnElement[bool]], limit: int
-) -> Sequence[Any]:
-    """One row more than `limit` where there is more; one query, more where most rows are copies of others.
+async def _look_up(conn: AsyncConnection, reader: Reader, wanted: Wanted) -> _Asked:
+    query = query_of(wanted, reader)
+    places = search_filters.places(reader, query, wanted.repository, forks=wanted.forks)
+    known = await search_filters.look_up(conn, reader, query, places)
+    since, until = query.bounds(reader.zone)
+    starts = [each for each in (since, wanted.since) if each is not None]
+    ends = [each for each in (until, wanted.until) if each is not None]
+    since, until = max(starts, default=None), min(ends, default=None)
+    where = search_filters.conditions(reader, query, known, places)
+    if not wanted.everything:
+        where += [commit.c.on_default, commit.c.parent_count <= 1]
+    asked = _Asked(reader, wanted, query, places, known, tuple(where), since, until)
+    if since is not None:
+        where.append(asked.at >= since)
+    if until is not None:
+        where.append(asked.at < until)
+    return replace(asked, where=tuple(where))
 
-    Copies of a commit have one time and one sha, so they stand beside each other, and `most` rows that hold
-    more than `limit` commits hold each of those with all of its copies.
+
+# ---- the keys of what is found ------------------------------------------------------------------
+
+
+async def _counted(conn: AsyncConnection, asked: _Asked, by_sha: Sequence[Any]) -> tuple[int, int]:
+    """How many commits there are, and in how many repositories."""
+    places = set(by_sha)
+    found = _candidates(conn, asked, ordered=False)
+    for exactly in (False, True):
+        # Where most rows are copies of others, those are left out one by one.
+        rows = found.where(*_first_of_its_sha(asked)) if exactly else found
+        some = rows.limit(asked.most + 1).subquery()
+        once = select(some.c.sha, func.min(some.c.repository_id).label("place"), func.count().label("copies"))
+        each = once.group_by(some.c.sha).subquery()
+        totals = select(
+            func.count(), func.count(func.distinct(each.c.place)), func.coalesce(func.sum(each.c.copies), 0)
+        )
+        count, repositories, copies = (await conn.execute(totals.select_from(each))).one()
+        if count > asked.most or copies <= asked.most:
+            break
+    return count + len(places), repositories + len({row.repository_id for row in places})
+
+
+async def _keys(
+    conn: AsyncConnection, asked: _Asked, by_sha: Sequence[Any], limit: int, *, is_frequent: bool
+) -> list[int]:
+    """Ids of the page's commits in their order, one more where there is more; the first copy of each.
+
+    More than one query only where most rows are copies of others.
     """
     most = (limit + 1) * 4
+    after = asked.wanted.after
+    by_sha = [row for row in by_sha if after is None or (row.at, row.sha) < after]
     while True:
-        rows: Sequence[Any] = (await conn.execute(_rows(reader, wanted, where, (limit, most)))).all()
-        if len(rows) > limit + 1 or not rows or rows[0].candidates < most:
-            return rows[: limit + 1]
+        found = _candidates(conn, asked, ordered=True, is_frequent=is_frequent)
+        rows = list((await conn.execute(_after(asked, found).limit(most))).all())
+        is_whole = len(rows) < most
+        last = rows[-1] if rows else None
+        copies: dict[tuple[int, str], tuple[int, int]] = {}
+        for row in (*rows, *by_sha):
+            key, copy = (row.at, row.sha), (row.repository_id, row.id)
+            copies[key] = min(copy, copies.get(key, copy))
+        if last is not None and not is_whole:
+            # The rows of its second, or copies of it, may stand behind the last row.
+            copies = {key: copy for key, copy in copies.items() if not _may_go_on(asked, key, last)}
+        order = sorted(copies, reverse=True)
+        if is_whole or len(order) > limit:
+            return [copies[key][1] for key in order[: limit + 1]]
         most *= 4
 
 
-def _rows(
-    reader: Reader, wanted: Wanted, where: list[ColumnElement[bool]], limits: tuple[int, int]
+def _may_go_on(asked: _Asked, key: tuple[int, str], last: Any) -> bool:
+    return key[0] <= last.at if asked.query.terms else key <= (last.at, last.sha)
+
+
+def _candidates(
+    conn: AsyncConnection, asked: _Asked, *, ordered: bool, is_frequent: bool = False
 ) -> Select[Any]:
-    """The keys of the rows are found first, so that only those are joined with their authors."""
-    at, (limit, most) = _at(wanted), limits
-    places = _repositories(reader, wanted)
-    # The rows are wanted in the order of time, not repository by repository.
-    here = among(commit.c.repository_id, places)
-    if wanted.repository is not None:
-        here = commit.c.repository_id == places.scalar_subquery()
-    keys = select(commit.c.repository_id, commit.c.sha, at.label("at")).where(here, *where)
-    if wanted.after is not None:
-        moment, sha = wanted.after
-        keys = keys.where(tuple_(at, commit.c.sha) < tuple_(literal(moment), literal(sha)))
-    # Plus nothing: one person's commits are sorted by time, rather than looked for among everybody's.
-    first = (at + 0).desc() if wanted.author else at.desc()
-    candidates = keys.order_by(first, commit.c.sha.desc()).limit(most).subquery()
-    found = (
-        select(
-            candidates.c.sha,
-            func.min(candidates.c.repository_id).label("repository_id"),
-            func.sum(func.count()).over().label("candidates"),
-        )
-        .group_by(candidates.c.at, candidates.c.sha)
-        .order_by(candidates.c.at.desc(), candidates.c.sha.desc())
-        .limit(limit + 2)
-        .subquery("found")
+    """Rows that are found, each copy; in their order at least by the second."""
+    columns = (commit.c.id, commit.c.repository_id, commit.c.sha, asked.at.label("at"))
+    found = select(*columns).where(*asked.where)
+    terms = asked.query.terms
+    if not terms:
+        return found.order_by(*_order(asked)) if ordered else found
+    if conn.dialect.name == "postgresql":
+        found = found.where(*search_text.has_words(terms))
+        # Plus nothing: what is rare is found by its words, what is frequent in the order of time.
+        return found.order_by((asked.at if is_frequent else asked.at + 0).desc()) if ordered else found
+    words = search_text.commit_words
+    tags = search_filters.tags(asked.query, asked.known)
+    found = found.select_from(words.join(commit, search_text.is_row())).where(
+        search_text.matches(terms, tags)
     )
-    is_found = and_(commit.c.repository_id == found.c.repository_id, commit.c.sha == found.c.sha)
-    return (
+    if asked.wanted.dated == "author":
+        return found.order_by(asked.at.desc()) if ordered else found
+    found = found.where(*search_text.within(asked.since, _until(asked)))
+    return found.order_by(words.c.rowid.desc()) if ordered else found
+
+
+def _order(asked: _Asked) -> tuple[ColumnElement[Any], ...]:
+    by_person = bool(asked.query.values("author") or "mine" in asked.query.values("is"))
+    # Plus nothing: one person's commits are sorted by time, rather than looked for among everybody's.
+    return (asked.at + 0 if by_person else asked.at).desc(), commit.c.sha.desc()
+
+
+def _until(asked: _Asked) -> int | None:
+    ends = [each for each in (asked.until, asked.wanted.after and asked.wanted.after[0] + 1) if each]
+    return min(ends, default=None)
+
+
+def _after(asked: _Asked, found: Select[Any]) -> Select[Any]:
+    if asked.wanted.after is None:
+        return found
+    moment, sha = asked.wanted.after
+    return found.where(tuple_(asked.at, commit.c.sha) < tuple_(literal(moment), literal(sha)))
+
+
+async def _with_sha(conn: AsyncConnection, asked: _Asked) -> Sequence[Any]:
+    """Commits whose sha begins with the only word, but for those that have it as a word, too."""
+    (term, *others) = asked.query.terms or (Term(""),)
+    beginning = term.text.lower()
+    if others or term.negated or not re.fullmatch(r"[0-9a-f]{4,64}", beginning):
+        return ()
+    first = commit.c.sha.between(beginning, beginning + "g")
+    columns = (commit.c.id, commit.c.repository_id, commit.c.sha, asked.at.label("at"))
+    texts = (func.substr(commit.c.message, 1, LONGEST_TEXT).label("message"), commit.c.author_name)
+    rows = await conn.execute(select(*columns, *texts).where(first, *asked.where).limit(_MOST_BY_SHA))
+
+    def has_word(row: Any) -> bool:
+        words = {*words_in(row.message), *words_in(row.author_name)}
+        return any(word.startswith(beginning) if term.is_prefix else word == beginning for word in words)
+
+    return [row for row in rows if not has_word(row)]
+
+
+def _first_of_its_sha(asked: _Asked) -> list[ColumnElement[bool]]:
+    """Leaves out the copies of a commit that other repositories (forks) of the search have too."""
+    other = commit.alias("other")
+    same = [
+        other.c.sha == commit.c.sha,
+        # Plus nothing: few commits share a sha, while each repository has thousands.
+        other.c.repository_id + 0 < commit.c.repository_id,
+        among(other.c.repository_id, asked.places),
+    ]
+    if not asked.wanted.everything:
+        same.append(other.c.on_default)
+    return [~select(literal(1)).select_from(other).where(*same).correlate(commit).exists()]
+
+
+# ---- rows ---------------------------------------------------------------------------------------
+
+
+async def _rows(conn: AsyncConnection, asked: _Asked, ids: Sequence[int]) -> tuple[CommitRow, ...]:
+    """The commits with these ids, in their order."""
+    statement = (
         select(
+            commit.c.id,
             commit.c.repository_id,
             repository.c.owner,
             repository.c.name.label("repository"),
@@ -170,7 +320,7 @@ def _rows(
             beginning_of(commit.c.message).label("message"),
             func.coalesce(person.c.login, "").label("login"),
             commit.c.author_name,
-            at.label("at"),
+            asked.at.label("at"),
             commit.c.authored_at,
             commit.c.author_offset_minutes,
             commit.c.committed_at,
@@ -178,83 +328,17 @@ def _rows(
             commit.c.deletions,
             commit.c.on_default,
             commit.c.parent_count,
-            found.c.candidates,
         )
-        .select_from(found)
-        .join(commit, is_found)
         .join(repository, repository.c.id == commit.c.repository_id)
-        .outerjoin(person, person.c.id == author_of(reader.account_id))
-        .order_by(at.desc(), commit.c.sha.desc())
+        .outerjoin(person, person.c.id == author_of(asked.reader.account_id))
+        .where(commit.c.id.in_(ids), among(commit.c.repository_id, readable(asked.reader)))
     )
-
-
-def _at(wanted: Wanted) -> Any:
-    return commit.c.authored_at if wanted.dated == "author" else commit.c.committed_at
-
-
-def _repositories(reader: Reader, wanted: Wanted) -> Select[Any]:
-    """Ids of the repositories whose commits are looked at."""
-    places = named(reader, wanted.repository) if wanted.repository else followed(reader)
-    return places if wanted.forks else places.where(repository.c.fork.is_(False))
-
-
-async def _is_by(conn: AsyncConnection, reader: Reader, author: str) -> ColumnElement[bool]:
-    """Commits by "me", a login, or else a name; one query but for "me".
-
-    A name stands for those alone whom GitHub knows no account of, as in the list of contributors.
-    """
-    if author == "me":
-        return is_mine(reader.account_id)
-    known = known_authors(reader.account_id)
-    address = func.lower(commit.c.author_email)
-    accounts = select(known.c.email).join(person, person.c.id == known.c.person_id)
-    theirs = (await conn.scalars(accounts.where(func.lower(person.c.login) == author.lower()))).all()
-    by_name = func.lower(commit.c.author_name) == author.lower()
-    by_name &= address.not_in(accounts.where(person.c.login != ""))
-    return address.in_(theirs) if theirs else by_name
-
-
-def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
-    at = _at(wanted)
-    conditions: list[ColumnElement[bool]] = []
-    if not wanted.everything:
-        conditions += [commit.c.on_default, commit.c.parent_count <= 1]
-    conditions += [_matches(word) for word in wanted.words.split()]
-    if wanted.since is not None:
-        conditions.append(at >= wanted.since)
-    if wanted.until is not None:
-        conditions.append(at < wanted.until)
-    return conditions
-
-
-def _matches(word: str) -> ColumnElement[bool]:
-    in_text = or_(
-        func.lower(commit.c.message).contains(word.lower(), autoescape=True),
-        func.lower(commit.c.author_name).contains(word.lower(), autoescape=True),
-    )
-    if re.fullmatch(r"[0-9a-fA-F]{4,64}", word):
-        return or_(commit.c.sha.startswith(word.lower()), in_text)
-    return in_text
-
-
-def _first_of_its_sha(reader: Reader, wanted: Wanted) -> list[ColumnElement[bool]]:
-    """Leaves out the copies of a commit that other followed repositories (forks) have too."""
-    if wanted.repository is not None:
-        return []
-    other = commit.alias("other")
-    same = [
-        other.c.sha == commit.c.sha,
-        # Plus nothing: few commits share a sha, while each repository has thousands.
-        other.c.repository_id + 0 < commit.c.repository_id,
-        among(other.c.repository_id, _repositories(reader, wanted)),
-    ]
-    if not wanted.everything:
-        same.append(other.c.on_default)
-    return [~select(literal(1)).select_from(other).where(*same).correlate(commit).exists()]
+    found = {row.id: _row(row) for row in await conn.execute(statement)}
+    return tuple(found[each] for each in ids if each in found)
 
 
 def _row(row: Any) -> CommitRow:
     values = dict(row._mapping)
-    del values["candidates"]
+    del values["id"]
     subject = values.pop("message").split("\n", 1)[0]
     return CommitRow(**values, subject=subject)

@@ -27,6 +27,23 @@ async def contributors(
     conn: AsyncConnection, reader: Reader, repository_id: int, window: Window
 ) -> tuple[Contributor, ...]:
     """People of the counted commits of a window, bots left out, by login; two queries."""
+    writers, named = _takers(reader, repository_id, window)
+    wrote = {row.id for row in (await conn.execute(writers)).all()}
+    rows = (await conn.execute(union(writers, named).order_by("login", "id"))).all()
+    return tuple(Contributor(row.id, row.login, row.id in wrote) for row in rows)
+
+
+async def co_authors(
+    conn: AsyncConnection, reader: Reader, repository_id: int, window: Window
+) -> tuple[Contributor, ...]:
+    """Those of them who wrote none of the commits: they are named as co-authors alone; one query."""
+    writers, named = _takers(reader, repository_id, window)
+    rows = (await conn.execute(named.except_(writers).order_by("login", "id"))).all()
+    return tuple(Contributor(row.id, row.login, False) for row in rows)
+
+
+def _takers(reader: Reader, repository_id: int, window: Window) -> tuple[Select[Any], Select[Any]]:
+    """Who wrote counted commits, and who is named in them as co-author: (id, login)."""
     here = and_(commit.c.repository_id == repository_id, commit.c.repository_id.in_(readable(reader)))
     within = and_(commit.c.committed_at >= window.start, commit.c.committed_at < window.end)
     counted = and_(here, within, is_counted())
@@ -35,9 +52,7 @@ async def contributors(
     named = _known(
         reader, select(func.lower(co_author.c.email)).select_from(commit.join(co_author, both)).where(counted)
     )
-    wrote = {row.id for row in (await conn.execute(writers)).all()}
-    rows = (await conn.execute(union(writers, named).order_by("login", "id"))).all()
-    return tuple(Contributor(row.id, row.login, row.id in wrote) for row in rows)
+    return writers, named
 
 
 def _known(reader: Reader, addresses: Select[Any]) -> Select[Any]:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.metrics.windows import Window
-from trackeep.store.reports_access import Reader, among, followed, is_machine, named
+from trackeep.store.reports_access import Reader, among, followed, is_machine, my_ids, named
 from trackeep.store.tables import person
 from trackeep.store.tables_fetched import pull_request, review
 
@@ -83,6 +83,6 @@ def _in_sight(reader: Reader, wanted: Wanted) -> tuple[ColumnElement[bool], ...]
     if not wanted.author:
         return (place,)
     if wanted.author == "me":
-        return place, pull_request.c.author_id == reader.account_id
+        return place, pull_request.c.author_id.in_(my_ids(reader.account_id))
     them = select(person.c.id).where(func.lower(person.c.login) == wanted.author.lower())
     return place, pull_request.c.author_id.in_(them)

@@ -22,6 +22,7 @@ from trackeep.store.reports_access import (
     is_mine,
     known_authors,
     local_day,
+    my_ids,
     named,
 )
 from trackeep.store.tables import person, repository
@@ -298,7 +299,7 @@ def _issues(reader: Reader, wanted: Wanted, _most: int) -> list[Select[Any]]:
 def _numbered(
     reader: Reader, wanted: Wanted, table: Any, kind: str, at: ColumnElement[Any], actor: Any
 ) -> Select[Any]:
-    mine = func.coalesce(actor, 0) == reader.account_id
+    mine = _is_me(actor, reader)
     tables = table.join(repository, repository.c.id == table.c.repository_id).outerjoin(
         person, person.c.id == actor
     )
@@ -310,8 +311,12 @@ def _numbered(
 def _by(actor: Any, reader: Reader, wanted: Wanted) -> list[ColumnElement[bool]]:
     """The condition that somebody did it, where a list is of one person."""
     if wanted.mine:
-        return [actor == reader.account_id]
+        return [actor.in_(my_ids(reader.account_id))]
     return [actor.in_(_people(wanted))] if wanted.who else []
+
+
+def _is_me(actor: Any, reader: Reader) -> ColumnElement[bool]:
+    return func.coalesce(actor, 0).in_(my_ids(reader.account_id))
 
 
 def _people(wanted: Wanted) -> Select[Any]:
@@ -319,7 +324,7 @@ def _people(wanted: Wanted) -> Select[Any]:
 
 
 def _reviews(reader: Reader, wanted: Wanted, _most: int) -> list[Select[Any]]:
-    mine = func.coalesce(review.c.author_id, 0) == reader.account_id
+    mine = _is_me(review.c.author_id, reader)
     same = and_(
         pull_request.c.repository_id == review.c.repository_id, pull_request.c.number == review.c.number
     )
@@ -339,13 +344,16 @@ def _reviews(reader: Reader, wanted: Wanted, _most: int) -> list[Select[Any]]:
     by_others = func.coalesce(pull_request.c.author_id, 0) != func.coalesce(review.c.author_id, -1)
     found = select(*columns).select_from(tables).where(_in_sight(review, reader, wanted))
     found = found.where(review.c.submitted_at.is_not(None), by_others)
+    if wanted.mine:
+        # What one of a person's accounts says of the other's work is no review of somebody else.
+        found = found.where(~_is_me(pull_request.c.author_id, reader))
     return [found.where(*_by(review.c.author_id, reader, wanted))]
 
 
 def _releases(reader: Reader, wanted: Wanted, _most: int) -> list[Select[Any]]:
     if wanted.contributions:
         return []
-    mine = func.coalesce(release.c.author_id, 0) == reader.account_id
+    mine = _is_me(release.c.author_id, reader)
     tables = release.join(repository, repository.c.id == release.c.repository_id).outerjoin(
         person, person.c.id == release.c.author_id
     )

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Select, and_, case, func, literal, or_, select, union_all
+from sqlalchemy import CompoundSelect, Select, and_, case, func, literal, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.metrics.durations import ready_at, time_to_merge
 from trackeep.metrics.windows import Window, day_from_number, midnight
-from trackeep.store.reports_access import Reader, among, followed, is_counted, is_mine, local_day
+from trackeep.store.reports_access import Reader, among, followed, is_counted, is_mine, local_day, my_ids
 from trackeep.store.tables import repository
 from trackeep.store.tables_fetched import commit, issue, pull_request, review
 
@@ -79,6 +79,29 @@ async def merges(conn: AsyncConnection, reader: Reader, since: int) -> tuple[Mer
     )
 
 
+async def hours(conn: AsyncConnection, reader: Reader, window: Window) -> list[list[int]]:
+    """This person's counted commits by weekday (Monday first) and hour of the author's clock; one query."""
+    at = commit.c.authored_at
+    made = (
+        my_commits(reader)
+        .where(at >= window.start, at < window.end)
+        .with_only_columns(commit.c.sha, (at + commit.c.author_offset_minutes * 60).label("local"))
+        .distinct()
+        .subquery()
+    )
+    cell = (
+        # 1 January 1970 was a Thursday.
+        select(
+            ((made.c.local // 86_400 + 3) % 7).label("weekday"), (made.c.local // 3_600 % 24).label("hour")
+        )
+    ).subquery()
+    statement = select(cell.c.weekday, cell.c.hour, func.count()).group_by(cell.c.weekday, cell.c.hour)
+    table = [[0] * 24 for _ in range(7)]
+    for weekday, hour, count in (await conn.execute(statement)).all():
+        table[weekday][hour] = count
+    return table
+
+
 async def busiest_repository(
     conn: AsyncConnection, reader: Reader, first: date, last: date
 ) -> tuple[str, str] | None:
@@ -108,12 +131,14 @@ def my_commits(reader: Reader) -> Select[Any]:
 
 def my_pulls(reader: Reader) -> Select[Any]:
     return select(pull_request.c.number).where(
-        among(pull_request.c.repository_id, followed(reader)), pull_request.c.author_id == reader.account_id
+        among(pull_request.c.repository_id, followed(reader)),
+        pull_request.c.author_id.in_(my_ids(reader.account_id)),
     )
 
 
 def my_reviews(reader: Reader) -> Select[Any]:
     """Submitted reviews of other people's pull requests."""
+    me = my_ids(reader.account_id)
     same = and_(
         pull_request.c.repository_id == review.c.repository_id, pull_request.c.number == review.c.number
     )
@@ -122,16 +147,16 @@ def my_reviews(reader: Reader) -> Select[Any]:
         .join(pull_request, same)
         .where(
             among(review.c.repository_id, followed(reader)),
-            review.c.author_id == reader.account_id,
+            review.c.author_id.in_(me),
             review.c.submitted_at.is_not(None),
-            or_(pull_request.c.author_id.is_(None), pull_request.c.author_id != reader.account_id),
+            func.coalesce(pull_request.c.author_id, 0).not_in(me),
         )
     )
 
 
 def my_issues(reader: Reader) -> Select[Any]:
     return select(issue.c.number).where(
-        among(issue.c.repository_id, followed(reader)), issue.c.author_id == reader.account_id
+        among(issue.c.repository_id, followed(reader)), issue.c.author_id.in_(my_ids(reader.account_id))
     )
 
 

@@ -7,7 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, func, literal, select, tuple_, union
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    and_,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    union,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.metrics.durations import ready_at
@@ -20,22 +32,29 @@ from trackeep.metrics.pulls import (
     returned_because,
     section,
 )
+from trackeep.model import SOME_TEAM
 from trackeep.store.pull_words import Term, order
-from trackeep.store.reports_access import Reader, among, followed, my_ids, named, readable
-from trackeep.store.search_pulls import matching, time_column
+from trackeep.store.reports_access import Reader, among, followed, my_ids, my_teams, named, readable
+from trackeep.store.search_pulls import asked_of, matching, time_column
 from trackeep.store.tables import person, repository
 from trackeep.store.tables_fetched import commit, pull_request, review, review_request
 
 COUNTED_UP_TO = 10_000
+# Why a review is asked of the reader, who is not named.
+TEAM = "team"
 
 
 @dataclass(frozen=True)
 class Reviewer:
-    """`state` is GitHub's word for the last review, or "" for somebody who was asked and has not answered."""
+    """`state` is GitHub's word for the last review, or "" for somebody who was asked and has not answered.
+
+    A team that was asked has its own name as `login` for somebody who is in it, for others it is "a team".
+    """
 
     login: str
     name: str
     state: str
+    is_team: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +92,12 @@ class PullRow:
     def waits_since(self) -> int:
         """When it asked for attention; a draft, when it was opened."""
         return self.created_at if self.draft else ready_at(self.created_at, self.ready_at)
+
+    @property
+    def my_team(self) -> str:
+        """The team whose review is asked for, where the reader is asked as one of it alone; else ""."""
+        teams = (one.login for one in self.reviewers if one.is_team and one.login != SOME_TEAM)
+        return next(teams, "") if self.reason == TEAM else ""
 
     @property
     def needs_me(self) -> bool:
@@ -115,6 +140,8 @@ async def queue(conn: AsyncConnection, reader: Reader) -> tuple[PullRow, ...]:
         place = section(standing, reader.now)
         if place is not None:
             reason = returned_because(standing) if place == "returned" else None
+            if place == "review" and row.asked_myself is None:
+                reason = TEAM
             found.append((place, reason, row))
     reviewers = await _reviewers(conn, reader, [(row.repository_id, row.number) for _, _, row in found])
     pulls = [_pull(row, reader, reviewers, place, reason) for place, reason, row in found]
@@ -224,8 +251,9 @@ def _queue(reader: Reader) -> Select[Any]:
         review_request.c.repository_id == pull.repository_id, review_request.c.number == pull.number
     )
     mine_to_review = select(func.max(func.coalesce(review_request.c.requested_at, pull.created_at))).where(
-        same_request, review_request.c.reviewer_id.in_(me)
+        same_request, asked_of(reader, me, with_teams=True)
     )
+    asked_myself = select(func.max(literal(1))).where(same_request, review_request.c.reviewer_id.in_(me))
     # Of this one pull request: not one of all reviews of mine, which are more.
     is_me = func.coalesce(review.c.author_id, 0).in_(me)
     my_review = select(func.max(review.c.submitted_at)).where(same_review, is_me)
@@ -247,6 +275,7 @@ def _queue(reader: Reader) -> Select[Any]:
             decided.scalar_subquery().label("decided_at"),
             pushed.scalar_subquery().label("pushed_at"),
             asked.scalar_subquery().label("asked"),
+            asked_myself.scalar_subquery().label("asked_myself"),
         )
         .select_from(
             _joined().join(
@@ -260,9 +289,9 @@ def _queue(reader: Reader) -> Select[Any]:
 def _concerning(reader: Reader) -> CompoundSelect[Any]:
     """Keys of the open ones that are mine or wait for me, and of those just merged that I wrote or reviewed.
 
-    Four questions, each with an index of its own that gives few rows.
+    Five questions, each with an index of its own that gives few rows.
     """
-    pull, me = pull_request.c, my_ids(reader.account_id)
+    pull, me, teams = pull_request.c, my_ids(reader.account_id), my_teams(reader.account_id)
     keys = select(pull.repository_id, pull.number)
     mine = keys.where(pull.author_id.in_(me))
     is_open = pull.state == "open"
@@ -275,6 +304,9 @@ def _concerning(reader: Reader) -> CompoundSelect[Any]:
         mine.where(is_open),
         mine.where(just_merged),
         keys.join(review_request, request).where(review_request.c.reviewer_id.in_(me), is_open),
+        keys.join(review_request, request).where(
+            review_request.c.reviewer_id == 0, func.lower(review_request.c.team).in_(teams), is_open
+        ),
         keys.join(review, reviewed).where(review.c.author_id.in_(me), just_merged),
     )
 
@@ -308,6 +340,7 @@ async def _reviewers(
             person.c.name,
             review.c.state,
             func.coalesce(review.c.submitted_at, 0).label("at"),
+            literal(False).label("is_team"),
         )
         .join(person, person.c.id == review.c.author_id)
         .where(
@@ -319,23 +352,32 @@ async def _reviewers(
         select(
             review_request.c.repository_id,
             review_request.c.number,
-            person.c.login,
-            person.c.name,
+            func.coalesce(person.c.login, _team_as_seen(reader)),
+            func.coalesce(person.c.name, ""),
             literal(""),
             literal(0),
+            review_request.c.reviewer_id == 0,
         )
-        .join(person, person.c.id == review_request.c.reviewer_id)
+        .outerjoin(person, person.c.id == review_request.c.reviewer_id)
         .where(
             review_request.c.repository_id.in_(readable(reader)),
             tuple_(review_request.c.repository_id, review_request.c.number).in_(list(pulls)),
+            or_(person.c.id.is_not(None), review_request.c.reviewer_id == 0),
         )
     )
     both = answered.union_all(asked).subquery()
     found: dict[tuple[int, int], dict[str, Reviewer]] = {}
     for row in (await conn.execute(select(both).order_by(both.c.at))).all():
         people = found.setdefault((row.repository_id, row.number), {})
-        people[row.login] = Reviewer(row.login, row.name, row.state)
+        login = row.login.rpartition("/")[2] if row.is_team else row.login
+        people[login] = Reviewer(login, row.name, row.state, bool(row.is_team))
     return {key: tuple(people.values()) for key, people in found.items()}
+
+
+def _team_as_seen(reader: Reader) -> ColumnElement[str]:
+    """GitHub names an organisation's teams to its people alone; whoever is in a team is one of them."""
+    team = review_request.c.team
+    return case((func.lower(team).in_(my_teams(reader.account_id)), team), else_=SOME_TEAM)
 
 
 def _pull(

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, and_, exists, false, func, not_, o
 from trackeep.metrics.pulls import DAY_S, SIZES
 from trackeep.metrics.windows import day_of, midnight
 from trackeep.store.pull_words import Days, Term, bound, days, order, stale_days
-from trackeep.store.reports_access import Reader, is_machine, my_ids
+from trackeep.store.reports_access import Reader, is_machine, my_ids, my_teams
 from trackeep.store.tables import person, repository
 from trackeep.store.tables_fetched import pull_request, review, review_request
 
@@ -50,6 +50,15 @@ def counting_review(reader: Reader) -> Select[Any]:
         .where(review.c.submitted_at.is_not(None))
         .correlate(pull_request)
     )
+
+
+def asked_of(reader: Reader, who: Any, *, with_teams: bool) -> Condition:
+    """A row of `review_request` that asks one of the accounts `who`, or a team the reader is in."""
+    person_asked = review_request.c.reviewer_id.in_(who)
+    if not with_teams:
+        return person_asked
+    team = func.lower(review_request.c.team).in_(my_teams(reader.account_id))
+    return or_(person_asked, and_(review_request.c.reviewer_id == 0, team))
 
 
 _OF_THE_LIST = ("sort", "since", "until", "reviewed", "reviewed-by")
@@ -96,7 +105,7 @@ def _author(reader: Reader, value: str) -> Condition:
 def _reviewer(reader: Reader, value: str) -> Condition:
     who = _who(reader, value)
     gave = exists().where(_REVIEW_OF_IT, review.c.author_id.in_(who), _is_of_another())
-    return or_(gave, exists().where(_ASKED_FOR_IT, review_request.c.reviewer_id.in_(who)))
+    return or_(gave, exists().where(_ASKED_FOR_IT, asked_of(reader, who, with_teams=value.lower() == "me")))
 
 
 def _involves(reader: Reader, value: str) -> Condition:

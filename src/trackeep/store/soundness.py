@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.database import WAIT_MS, Database, sqlite_path
 from trackeep.errors import DatabaseError
-from trackeep.store.tables import metadata
+from trackeep.store.schema import metadata
 
 _MOST_SHOWN = 20
 

@@ -143,6 +143,15 @@ account_bot = Table(
     Column("login", Text, primary_key=True),
 )
 
+# Teams of organisations that this account is in, as organisation/team in lower case, told by its own token.
+account_team = Table(
+    "account_team",
+    metadata,
+    account_key(primary_key=True),
+    Column("team", Text, primary_key=True),
+    text_column("name"),
+)
+
 # How an account reaches GitHub; both secrets are sealed by the vault for exactly this row.
 # `kind` is "broker", "app" (the instance's own registration) or "token" (pasted); `state` is "ok" or
 # "reconnect". `base_url` is the address that the refresh token is bound to.

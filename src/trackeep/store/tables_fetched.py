@@ -8,10 +8,10 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    PrimaryKeyConstraint,
     SmallInteger,
     Table,
     Text,
+    UniqueConstraint,
     text,
 )
 
@@ -28,8 +28,10 @@ from trackeep.store.tables import (
 commit = Table(
     "commit",
     metadata,
-    repository_key(),
-    Column("sha", Text, primary_key=True),
+    # Counts up and is never given twice: what SQLite's full text is bound to (see tables_search.py).
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("repository_id", ForeignKey("repository.id", ondelete="CASCADE"), nullable=False),
+    Column("sha", Text, nullable=False),
     text_column("parents"),
     Column("parent_count", SmallInteger, nullable=False, server_default=text("0")),
     text_column("author_name"),
@@ -52,7 +54,7 @@ commit = Table(
     # 0: not asked for its lines yet; later when GitHub was asked in vain.
     Column("counts_due_at", BigInteger, nullable=False, server_default=text("0")),
     # The sha first: a commit is also looked for in all repositories.
-    PrimaryKeyConstraint("sha", "repository_id"),
+    UniqueConstraint("sha", "repository_id"),
     # These answer from the index alone: commits of a window by repository, somebody's by day, the newest.
     # (PostgreSQL asks the table for a column that is in the index only inside an expression.)
     Index("ix_commit_repository_committed", "repository_id", "committed_at", "on_default", "parent_count"),
@@ -60,9 +62,10 @@ commit = Table(
         "ix_commit_author_authored",
         text("lower(author_email)"),
         *("authored_at", "repository_id", "sha", "on_default", "parent_count", "committed_at"),
-        postgresql_include=["author_email"],
+        postgresql_include=["author_email", "id"],
     ),
     Index("ix_commit_committed", "committed_at", "repository_id"),
+    sqlite_autoincrement=True,
 )
 # Only commits whose lines are not counted, so that it is empty once all are, however many there are.
 Index(
@@ -193,6 +196,8 @@ pull_request = Table(
     Index(None, "state", "repository_id"),
     Index("ix_pull_request_author", "author_id", "created_at", "merged_at", "repository_id", "state"),
     Index(None, "repository_id", "head_ref", "number"),
+    # Which pull request a commit was merged or proposed by.
+    *(Index(None, name) for name in ("merge_sha", "head_sha")),
 )
 LACKS_DETAILS = pull_request.c.detailed_at.is_(None) | (
     pull_request.c.detailed_at < pull_request.c.updated_at
@@ -237,7 +242,7 @@ review_comment = Table(
     Index(None, "repository_id", "number"),
 )
 
-# Standing requests; reviewer_id is 0 for a team.
+# Standing requests; reviewer_id is 0 for a team, which is "a team" until a token tells which one.
 review_request = Table(
     "review_request",
     metadata,
@@ -246,7 +251,7 @@ review_request = Table(
     Column("reviewer_id", BigInteger, primary_key=True, autoincrement=False),
     Column("team", Text, primary_key=True, server_default=""),
     time_column("requested_at"),
-    Index(None, "reviewer_id"),
+    Index("ix_review_request_reviewer", "reviewer_id", text("lower(team)")),
 )
 
 # Every request for a person's review that was seen, answered or not: what turnaround is measured from.

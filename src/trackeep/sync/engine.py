@@ -24,6 +24,7 @@ from trackeep.sync import (
     pulls,
     reconcile,
     repositories,
+    teams,
     wishes,
 )
 from trackeep.sync.commit_sources import fetch_commits
@@ -109,6 +110,7 @@ async def _pass(work: Work) -> None:
         await _fetch_missing(work, chosen)
     if not polled and not limits.reached:
         await issues.poll_changed(work, followed)
+    await teams.look(work)
     async with limits.put_off():
         with work.charged((ACCOUNT, pulls.DETAILS)):
             await pulls.details(work, chosen)

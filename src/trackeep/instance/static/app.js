@@ -47,6 +47,21 @@
     });
   });
 
+  // ---- copy a whole sha
+  if (navigator.clipboard) all("[data-sha]").forEach((link) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "copy";
+    button.textContent = "Copy";
+    button.setAttribute("aria-label", `Copy ${link.textContent}`);
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(link.dataset.sha);
+      button.textContent = "Copied";
+      setTimeout(() => { button.textContent = "Copy"; }, 2000);
+    });
+    link.after(button);
+  });
+
   // ---- menus close when the attention leaves them
   const close = (except) => all("details.menu[open], .more details[open]").forEach((menu) => {
     if (menu !== except) menu.open = false;
@@ -105,7 +120,7 @@
       event.preventDefault();
       const field = one("#q");
       if (field.offsetParent) field.focus();
-      else go("commits");
+      else go("search");
     }
   });
 

@@ -2,29 +2,10 @@
 
 from alembic import op
 
-from trackeep.store import (
-    tables_branches,
-    tables_choices,
-    tables_fetched,
-    tables_searches,
-    tables_sharing,
-    tables_sync,
-    tables_tokens,
-)
-from trackeep.store.tables import metadata
+from trackeep.store.schema import metadata
 
 revision = "0001"
 down_revision = None
-# Tables are known to the metadata once their files are read.
-EVERY = (
-    tables_branches,
-    tables_choices,
-    tables_fetched,
-    tables_searches,
-    tables_sharing,
-    tables_sync,
-    tables_tokens,
-)
 
 
 def upgrade() -> None:

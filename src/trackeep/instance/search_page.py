@@ -1,0 +1,103 @@
+"""One search over everything: the first commits, pull requests and repositories, and where the others are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.requests import Request
+from starlette.responses import Response
+
+from trackeep.errors import UsageError
+from trackeep.instance.frame import reader_of, show
+from trackeep.instance.marks import marked
+from trackeep.instance.site import site_of
+from trackeep.metrics.windows import day_of
+from trackeep.store import pull_words, reports_commits, reports_pulls, reports_sync, search
+from trackeep.store.reports_access import Reader
+from trackeep.store.reports_commit_details import Details, Key, details
+from trackeep.store.reports_commits import CommitPage, Wanted
+from trackeep.store.reports_pulls import PullPage
+from trackeep.store.search_grammar import COMMITS, Query, parse
+
+SHOWN = 8
+# Of these a repository knows something.
+_OF_PLACES = {"repo", "owner"}
+
+
+@dataclass
+class Found:
+    """The first of each kind; `asked` and `query` are None and empty where the question is about others."""
+
+    commits: CommitPage = field(default_factory=lambda: CommitPage((), 0, 0, None))
+    details: Mapping[Key, Details] = field(default_factory=dict)
+    asked: reports_pulls.Wanted | None = None
+    pulls: PullPage = field(default_factory=lambda: PullPage((), 0, None))
+    places: tuple[search.Place, ...] = ()
+    place_count: int = 0
+    query: Query = field(default_factory=Query)
+
+
+async def page(request: Request) -> Response:
+    """GET /search"""
+    reader = reader_of(request)
+    words = request.query_params.get("q", "").strip()
+    found, refused = Found(), None
+    async with site_of(request).db.read() as conn:
+        try:
+            found = await _search(conn, reader, words) if words else found
+        except UsageError as error:
+            refused = error
+        stored = await reports_commits.stored(conn, reader)
+        freshness = await reports_sync.freshness(conn, reader)
+    answer = show(
+        request,
+        "search.html",
+        "search",
+        **vars(found),
+        words=words,
+        refused=refused,
+        marked=marked,
+        stored=stored,
+        freshness=freshness,
+        most=found.commits.most,
+        most_pulls=reports_pulls.COUNTED_UP_TO,
+    )
+    answer.status_code = refused.status if refused else 200
+    return answer
+
+
+async def _search(conn: AsyncConnection, reader: Reader, words: str) -> Found:
+    """Raises UsageError where neither commits nor pull requests can be asked this."""
+    found = Found(asked=pulls_like(words))
+    try:
+        found.query = parse(words, COMMITS, day_of(reader.now, reader.zone))
+    except UsageError:
+        if found.asked is None:
+            raise
+    if found.asked is not None:
+        found.pulls = await reports_pulls.search(conn, reader, found.asked, limit=SHOWN)
+    if found.query:
+        found.commits = await reports_commits.search(conn, reader, Wanted(words=words), limit=SHOWN)
+        keys = [(row.repository_id, row.sha) for row in found.commits.rows]
+        found.details = await details(conn, reader, keys)
+        if is_about_places(found.query):
+            found.places, found.place_count = await search.repositories(
+                conn, reader, found.query, limit=SHOWN
+            )
+    return found
+
+
+def pulls_like(words: str) -> reports_pulls.Wanted | None:
+    """The same question about pull requests; None where their language does not know it."""
+    try:
+        terms = pull_words.parse(words)
+    except UsageError:
+        return None
+    return reports_pulls.Wanted(words=words, terms=terms) if terms else None
+
+
+def is_about_places(query: Query) -> bool:
+    """Whether repositories have all that is asked for: words, and where they are."""
+    return {one.key for one in query.filters} <= _OF_PLACES
