@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AsyncExitStack, ExitStack, closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -90,6 +90,26 @@ async def test_who_left_may_ask_again(api: Api) -> None:
     reply = await api.ask("GET", "/export", token)
     assert reply.status == 200 and reply.text.count(MESSAGE) == COMMITS
     assert not list(api.instance.site.settings.data_dir.glob(".export-*"))
+
+
+@pytest.mark.parametrize("path", ["/commits.csv", "/commits.json", "/commits.md", "/api/v1/export"])
+async def test_long_lists_wait_for_each_other(api: Api, path: str) -> None:
+    """However many she asks for at once, two are made at a time, and those that wait hold no connection."""
+    site = api.instance.site
+    async with Guest(api.instance.url, "") as mallory, AsyncExitStack() as busy:
+        await enter(api.instance, mallory, MALLORY)
+        for _ in range(2):
+            await busy.enter_async_context(site.exports_at_once)
+        asked = [asyncio.create_task(mallory.open(path)) for _ in range(READERS)]
+        async with asyncio.timeout(10):
+            refused, waiting = [], set(asked)
+            while len(waiting) > site.exports_on_the_way.most:
+                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                refused += [task.result().status for task in done]
+        assert set(refused) == {429}
+        assert (await mallory.open("/repos")).status == 200
+        await busy.aclose()
+        assert {task.result().status for task in (await asyncio.wait(waiting))[0]} == {200}
 
 
 async def test_streams_of_one_person_are_counted(api: Api) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO
 
 from starlette.responses import StreamingResponse
@@ -30,6 +32,15 @@ class AtOnce:
         self._now[account_id] -= 1
         if not self._now[account_id]:
             del self._now[account_id]
+
+    @contextmanager
+    def one(self, account_id: int) -> Iterator[None]:
+        """One of them, from here to its end. Raises TooManyRequests."""
+        self.begin(account_id)
+        try:
+            yield
+        finally:
+            self.end(account_id)
 
     def __len__(self) -> int:
         return self._now.total()
