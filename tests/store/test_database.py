@@ -145,7 +145,7 @@ async def test_a_person_or_database_that_postgresql_refuses_is_told(postgres_ser
     url = make_url(postgres_server.url("postgres"))
     wrong = (url.set(database="nowhere"), url.set(username="nobody", password="secret"))
     for address in wrong:
-        with pytest.raises(DatabaseError, match="does not exist.*Check TRACKEEP_DATABASE_URL") as caught:
+        with pytest.raises(DatabaseError, match=r"does not exist.*Check TRACKEEP_DATABASE_URL") as caught:
             await Database.open(address.render_as_string(hide_password=False))
         assert "secret" not in str(caught.value)
 
