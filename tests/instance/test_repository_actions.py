@@ -209,9 +209,9 @@ async def test_from_a_refusal_a_link_leads_back_to_the_form(tmp_path: Path) -> N
         here = instance.url + "/repos?q=at&sort=open"
         refused = await alice.send("/repos/bulk", {"do": "pause"}, Referer=here)
         assert 'href="/repos?q=at&amp;sort=open">Back to the form' in refused.text
-        for other in ("http://mallory.example/repos", "javascript:alert(1)", instance.url + "//mallory.example"):
+        for other in ("http://mallory.example/", "javascript:mallory()", instance.url + "//mallory.example"):
             refused = await alice.send("/repos/bulk", {"do": "pause"}, Referer=other)
-            assert refused.status == 400 and "mallory" not in refused.text and "javascript:" not in refused.text
+            assert (refused.status, "mallory" in refused.text) == (400, False)
 
 
 async def test_too_many_at_once(tmp_path: Path) -> None:
