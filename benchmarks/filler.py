@@ -1,9 +1,9 @@
-"""Fills a database with an invented world, by the code that stores what a sync fetched and without any network.
+"""Fills a database with an invented world, by the code that stores what a sync fetched and without network.
 
-A world is made from its sizes alone: a few of its repositories hold most commits, words come as often as words
-do (the hundredth is in one message of a hundred), and of 2,000 people the fifth is alice, who wrote about
-3 % of all. There are a tenth as many pull requests as commits, and half as many issues. Nothing of it is
-newer than its `now`, a tenth of it is of its last year.
+A world is made from its sizes alone: a few of its repositories hold most commits, words come as often as
+words do (the hundredth is in one message of a hundred), and one of 2,000 people is alice, who wrote about
+3 % of all. There are a tenth as many pull requests as commits, and half as many issues. It is twelve years
+old, and nothing of it is newer than its `now`.
 """
 
 from __future__ import annotations
@@ -246,9 +246,9 @@ async def _refs(conn: AsyncConnection, repository_id: int, made: Sequence[Commit
             "base_sha": tips[0].sha,
             "head_sha": tip.sha,
             "ahead": 0,
-            "behind": n + 1,
+            "behind": n,
         }
-        for n, tip in enumerate(tips[1:])
+        for n, tip in enumerate(tips)
     ]
     await _add(conn, tables_branches.branch_distance, apart)
 

@@ -266,7 +266,8 @@ def _concerning(reader: Reader) -> CompoundSelect[Any]:
     keys = select(pull.repository_id, pull.number)
     mine = keys.where(pull.author_id.in_(me))
     is_open = pull.state == "open"
-    just_merged = and_(pull.state == "merged", pull.merged_at >= reader.now - RECENTLY_MERGED_S)
+    # Plus nothing: nearly all are merged, and few lately, which the index of times gives.
+    just_merged = and_(pull.state.concat("") == "merged", pull.merged_at >= reader.now - RECENTLY_MERGED_S)
     request = and_(
         review_request.c.repository_id == pull.repository_id, review_request.c.number == pull.number
     )
@@ -311,8 +312,8 @@ async def _reviewers(
         )
         .join(person, person.c.id == review.c.author_id)
         .where(
-            review.c.repository_id.in_(readable(reader)),
-            tuple_(review.c.repository_id, review.c.number).in_(list(pulls)),
+            among(review.c.repository_id, readable(reader)),
+            *_is_one_of(review, pulls),
         )
     )
     asked = (
@@ -326,8 +327,8 @@ async def _reviewers(
         )
         .join(person, person.c.id == review_request.c.reviewer_id)
         .where(
-            review_request.c.repository_id.in_(readable(reader)),
-            tuple_(review_request.c.repository_id, review_request.c.number).in_(list(pulls)),
+            among(review_request.c.repository_id, readable(reader)),
+            *_is_one_of(review_request, pulls),
         )
     )
     both = answered.union_all(asked).subquery()
@@ -336,6 +337,14 @@ async def _reviewers(
         people = found.setdefault((row.repository_id, row.number), {})
         people[row.login] = Reviewer(row.login, row.name, row.state)
     return {key: tuple(people.values()) for key, people in found.items()}
+
+
+def _is_one_of(table: Any, pulls: Sequence[tuple[int, int]]) -> list[ColumnElement[bool]]:
+    """Rows of these pull requests; SQLite finds pairs in no index, but two columns in lists of their own."""
+    place, number = table.c.repository_id, table.c.number
+    places, numbers = ({pull[n] for pull in pulls} for n in (0, 1))
+    pair = tuple_(place, number).in_(list(pulls))
+    return [place.in_(sorted(places)), number.in_(sorted(numbers)), pair]
 
 
 def _pull(
