@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import CompoundSelect, Select, and_, case, func, literal, select, union_all
@@ -30,6 +31,15 @@ class Days:
     counts: Mapping[str, Mapping[date, int]]
     contributions: Mapping[str, Mapping[date, int]]
 
+    @cached_property
+    def contributed(self) -> Mapping[date, int]:
+        """Contributions of all kinds per day."""
+        total: dict[date, int] = {}
+        for days in self.contributions.values():
+            for day, count in days.items():
+                total[day] = total.get(day, 0) + count
+        return total
+
 
 @dataclass(frozen=True)
 class Totals:
@@ -52,9 +62,10 @@ async def days(conn: AsyncConnection, reader: Reader) -> Days:
     contributions: dict[str, dict[date, int]] = {}
     rows = [row for statement in _days(reader) for row in (await conn.execute(statement)).all()]
     for kind, day, count, contributed in rows:
-        counts.setdefault(kind, {})[day_from_number(day)] = int(count)
+        on = day_from_number(day)
+        counts.setdefault(kind, {})[on] = int(count)
         if contributed:
-            contributions.setdefault(kind, {})[day_from_number(day)] = int(contributed)
+            contributions.setdefault(kind, {})[on] = int(contributed)
     return Days(counts, contributions)
 
 
