@@ -2,8 +2,8 @@
 
     python benchmarks/dashboard.py [--worlds 100x10000 100x100000 100x1000000] [--rounds 40] [--gate]
 
-A world is REPOSITORIESxCOMMITS, made by the sandbox, read by one `trackeep sync` and served by
-`trackeep serve --no-worker`; with `--folder` its database is kept and used again. Every page of the table of
+A world is REPOSITORIESxCOMMITS, stored by filler.py and served by `trackeep serve --no-worker`; with
+`--folder` its database is kept and used again. Every page of the table of
 addresses is asked for in turn, round after round, one request at a time over one connection; those of a
 repository for the one with most commits. Times are those a client on the same machine sees, processor time
 is that of the server. The last column compares a screen's median with its median in the first world.
@@ -15,6 +15,7 @@ world, at most 120 MB, and the first page within 1.5 s of the start.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
 import http.client
 import os
@@ -30,8 +31,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
+import filler
 from scale import sandbox
 from sync import MEMORY, GitHub
+
+from trackeep.database import Database
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
@@ -124,20 +128,24 @@ def main() -> int:
 
 
 def fill(world: str, folder: Path) -> None:
-    """One sync of the whole world into `folder`, unless that was done before."""
-    done = folder / "synced"
+    """The whole world in a database in `folder`, unless it is there already."""
+    done = folder / "filled"
     if done.exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory(prefix="dashboard-world-", dir=_memory()) as kept,
-        sandbox(world, Path(kept)) as github,
-    ):
-        began = time.monotonic()
-        env = {**settings(github, folder), "GITHUB_TOKEN": github.token}
-        subprocess.run([*PROGRAM, "sync", "-q"], env=env, check=True)
-        print(f"{world}: synced in {time.monotonic() - began:.0f} s", file=sys.stderr)
+    repositories, commits = map(int, world.split("x"))
+    began = time.monotonic()
+    asyncio.run(_fill(folder, filler.World(commits, repositories, int(time.time()))))
+    print(f"{world}: filled in {time.monotonic() - began:.0f} s", file=sys.stderr)
     done.touch()
+
+
+async def _fill(folder: Path, world: filler.World) -> None:
+    db = await Database.open(f"sqlite:///{folder / 'trackeep.db'}")
+    try:
+        await filler.fill(db, world)
+    finally:
+        await db.close()
 
 
 def measure(world: str, folder: Path, rounds: int) -> tuple[dict[str, Screen], list[str]]:

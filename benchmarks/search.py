@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import hashlib
 import os
 import random
 import statistics
@@ -26,24 +25,16 @@ from zoneinfo import ZoneInfo
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+import filler
 import postgres
 from sqlalchemy import text
 
-from trackeep.database import Database, upsert
-from trackeep.model import Commit, Signature
-from trackeep.store import history, tables, tables_fetched
+from trackeep.database import Database
 from trackeep.store.reports_access import Reader
 from trackeep.store.reports_commits import Wanted, search
 
-NOW, YEARS_S = 1_780_000_000, 12 * 365 * 86_400
-ME = 6
-READER = Reader(ME, NOW, ZoneInfo("Europe/Prague"))
-PEOPLE, PAGE, WORDS = 2_000, 4_000, 30_000
-SUBJECTS = (
-    *("fix", "add", "remove", "update", "use", "make", "test", "move", "rename", "allow", "handle"),
-    *("support", "improve", "bump", "drop", "merge", "cache", "retry", "timeout", "error", "config"),
-    *("build", "docs", "parser", "index", "query", "worker", "session", "token", "header", "page"),
-)
+NOW = 1_780_000_000
+READER = Reader(filler.ALICE, NOW, ZoneInfo("Europe/Prague"))
 
 
 def main() -> None:
@@ -88,7 +79,7 @@ async def measure(url: str, asked: argparse.Namespace) -> None:
         is_empty = (await conn.execute(text('select 1 from "commit" limit 1'))).first() is None
     if is_empty:
         began = time.perf_counter()
-        await fill(db, asked.commits, asked.repositories)
+        await filler.fill(db, filler.World(asked.commits, asked.repositories, NOW))
         print(f"{asked.commits:,} commits stored in {time.perf_counter() - began:.0f} s", file=sys.stderr)
     if not db.is_sqlite:
         async with db.engine.connect() as conn:
@@ -130,7 +121,7 @@ async def once(db: Database, words: str, cpu: bool) -> tuple[float, int]:
 
 
 def questions(repositories: int) -> dict[str, str]:
-    small, sha = f"r{repositories - 1}", next(commits(0, 1, random.Random(0))).sha
+    small, sha = f"r{repositories - 1}", next(filler.commits(0, 1, random.Random(0), NOW)).sha
     return {
         "everything": "",
         "a word in every second": "fix",
@@ -157,64 +148,6 @@ def questions(repositories: int) -> dict[str, str]:
         "a sha": sha[:10],
         "four digits of a sha": sha[:4],
     }
-
-
-# ---- the invented commits -----------------------------------------------------------------------
-
-
-async def fill(db: Database, count: int, repositories: int) -> None:
-    """Few repositories hold most commits, as people have them."""
-    async with db.write() as conn:
-        people = [
-            {"id": n + 1, "login": f"p{n}", "name": f"Person {n}", "kind": "User"} for n in range(PEOPLE)
-        ]
-        await upsert(conn, tables.person, people, key=("id",))
-        account = [{"id": ME, "role": "owner", "created_at": NOW}]
-        await upsert(conn, tables.account, account, key=("id",))
-        known = [{"email": address(n), "person_id": n + 1, "source": "commit"} for n in range(PEOPLE)]
-        await upsert(conn, tables_fetched.identity, known, key=("email",))
-        ids = range(1, repositories + 1)
-        places = [{"id": n, "owner": f"acme{n % 50}", "name": f"r{n - 1}"} for n in ids]
-        await upsert(conn, tables.repository, places, key=("id",))
-        mine = [{"account_id": ME, "repository_id": n, "state": "tracked", "created_at": NOW} for n in ids]
-        await upsert(conn, tables.follow, mine, key=("account_id", "repository_id"))
-        proved = [{"account_id": ME, "repository_id": n, "state": "granted", "checked_at": NOW} for n in ids]
-        await upsert(conn, tables.access, proved, key=("account_id", "repository_id"))
-    shares = [1 / (n + 4) for n in range(repositories)]
-    left = count
-    for n, share in enumerate(shares):
-        here = min(left, max(1, round(count * share / sum(shares))))
-        left -= here
-        await store(db, n + 1, list(commits(n, here, random.Random(n))))
-
-
-async def store(db: Database, repository_id: int, made: list[Commit]) -> None:
-    for start in range(0, len(made), PAGE):
-        page = made[start : start + PAGE]
-        async with db.write() as conn:
-            shas = [each.sha for each in page]
-            await history.save_commits(conn, repository_id, page, reachable=True, on_default=set(shas))
-
-
-def commits(repository: int, count: int, chance: random.Random) -> Iterator[Commit]:
-    times = sorted(chance.randrange(NOW - YEARS_S, NOW) for _ in range(count))
-    for number, at in enumerate(times):
-        sha = hashlib.sha1(f"{repository}.{number}".encode(), usedforsecurity=False).hexdigest()
-        person = min(PEOPLE - 1, int(chance.paretovariate(0.6)) - 1)
-        who = Signature(f"Person {person}", address(person), at, 60)
-        parents = ("0" * 40, "1" * 40) if chance.random() < 0.12 else ("0" * 40,)
-        yield Commit(sha, parents, who, who, message(chance))
-
-
-def message(chance: random.Random) -> str:
-    first = min(len(SUBJECTS) - 1, int(chance.paretovariate(0.8)) - 1)
-    rest = [min(WORDS, int(chance.paretovariate(0.5))) for _ in range(6)]
-    some = chance.choices(SUBJECTS, k=2)
-    return f"{SUBJECTS[first].capitalize()} {' '.join(some)} {' '.join(f'w{each}' for each in rest)}"
-
-
-def address(person: int) -> str:
-    return f"person{person}@example.com"
 
 
 if __name__ == "__main__":

@@ -18,14 +18,7 @@ import structlog
 from sqlalchemy import Connection, Table, event, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import (
-    ArgumentError,
-    DataError,
-    IntegrityError,
-    InterfaceError,
-    ProgrammingError,
-)
-from sqlalchemy.exc import DatabaseError as DatabaseFault
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from trackeep.errors import DatabaseError, DatabaseVersionError
@@ -151,7 +144,8 @@ class Database:
         """A full disk, a lost server, a foreign file: one sentence instead of a stack of libraries."""
         try:
             yield
-        except (DatabaseFault, InterfaceError, ConnectionError, socket.gaierror) as error:
+        # The driver of PostgreSQL tells of a wrong password with no more than its most general error.
+        except (DBAPIError, ConnectionError, socket.gaierror) as error:
             if isinstance(error, IntegrityError | ProgrammingError | DataError):
                 raise
             raise _cannot_use(self.url, error) from error
@@ -361,10 +355,13 @@ def _is_open_elsewhere(path: Path) -> bool:
 
 def _cannot_use(url: str, error: BaseException) -> DatabaseError:
     reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0].rstrip(".")
-    return DatabaseError(
-        f"The database {_without_password(url)} cannot be used: {reason}.",
-        "Check TRACKEEP_DATABASE_URL, that its server runs, and that there is room on the disk.",
-    )
+    if "malformed" in reason or "not a database" in reason:
+        advice = "Put a backup in its place with `trackeep restore`, or give the program another data folder."
+    elif url.startswith("sqlite"):
+        advice = "See that its folder exists and may be written to, and that there is room on the disk."
+    else:
+        advice = "Check TRACKEEP_DATABASE_URL, that its server runs, and that there is room on its disk."
+    return DatabaseError(f"The database {_without_password(url)} cannot be used: {reason}.", advice)
 
 
 def _without_password(url: str) -> str:

@@ -95,14 +95,20 @@ def drop_old_keys(data_dir: Path, now: int) -> Path:
 
 def _key_file(data_dir: Path) -> list[str]:
     path = data_dir / KEY_FILE
-    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not path.exists():
-        # Written whole, then linked: of two programs that start together both read the same key.
-        fresh = _written(path, [generate()])
-        with contextlib.suppress(FileExistsError):
-            os.link(fresh, path)
-        fresh.unlink()
-    return _existing(path)
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not path.exists():
+            # Written whole, then linked: of two programs that start together both read the same key.
+            fresh = _written(path, [generate()])
+            with contextlib.suppress(FileExistsError):
+                os.link(fresh, path)
+            fresh.unlink()
+        return _existing(path)
+    except OSError as error:
+        raise SecretsError(
+            f"The key file {path} cannot be used: {error.strerror}.",
+            "See that this program may read and write its folder, and that there is room on the disk.",
+        ) from error
 
 
 def _existing(path: Path) -> list[str]:
@@ -124,13 +130,18 @@ def _replace(path: Path, keys: Iterable[str]) -> None:
 
 
 def _written(path: Path, keys: Iterable[str]) -> Path:
-    """A new file beside `path` that is on the disk as a whole."""
+    """A new file beside `path` that is on the disk as a whole, or none."""
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     # Never one that waits there under that name: it could be somebody else's.
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write("".join(f"{key}\n" for key in keys))
-        file.flush()
-        os.fsync(file.fileno())
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write("".join(f"{key}\n" for key in keys))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        fresh.unlink()
+        raise
     return fresh
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import ipaddress
 import mimetypes
@@ -40,6 +41,15 @@ ErrorPage = Callable[[Request, TrackeepError, str], Response]
 # ---- listening ----------------------------------------------------------------------------------
 
 
+_HOSTS = "Choose an address of this computer as the host: 127.0.0.1, or 0.0.0.0 for all of them."
+_ADVICE_ON_LISTENING = {
+    errno.EADDRINUSE: "Choose another port, or end what uses it.",
+    errno.EACCES: "Choose a port from 1024 on, or let a proxy listen on this one.",
+    errno.EADDRNOTAVAIL: _HOSTS,
+    socket.EAI_NONAME: _HOSTS,
+}
+
+
 def bind(host: str, port: int) -> socket.socket:
     """A listening socket; port 0 lets the system choose, so that the address is known before the app."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -50,9 +60,8 @@ def bind(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise TrackeepError(
-            f"Cannot listen on {host}:{port}: {error.strerror}.", "Choose another port, or end what uses it."
-        ) from error
+        advice = _ADVICE_ON_LISTENING.get(error.errno or 0, "Choose another host or port.")
+        raise TrackeepError(f"Cannot listen on {host}:{port}: {error.strerror}.", advice) from error
     listener.listen(2048)
     return listener
 

@@ -1,19 +1,20 @@
-"""Attack 55: mallory asks for all of her data again and again, and reads none of the answers."""
+"""Attack 55: mallory, who may sign in, begins many answers that do not end, and reads none of them."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AsyncExitStack, ExitStack, closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import aiohttp
 import pytest
 from api_client import Api, small_api
-from small_world import BOB, SECRET
+from local_instance import Guest
+from small_world import BOB, MALLORY, SECRET, enter
 
-from trackeep.instance.export_sending import MOST_ON_THE_WAY
 from trackeep.store.tables_fetched import commit
 
 pytestmark = pytest.mark.anyio
@@ -72,19 +73,58 @@ async def test_answers_that_nobody_reads_hold_nothing_that_others_need(api: Api)
             assert (await api.get("/me", token))["login"] == "bob"
             async with api.instance.site.db.write():
                 pass
-        assert statuses.count(200) == MOST_ON_THE_WAY and statuses.count(429) == READERS - MOST_ON_THE_WAY
+        most = api.instance.site.exports_on_the_way.most
+        assert (statuses.count(200), statuses.count(429)) == (most, READERS - most)
 
 
 async def test_who_left_may_ask_again(api: Api) -> None:
     """An answer that was broken off is nobody's burden: its file is gone, and the next is whole."""
-    token = await api.token(BOB)
+    token, on_the_way = await api.token(BOB), api.instance.site.exports_on_the_way
     for _ in range(2):
         with ExitStack() as readers:
-            for _ in range(MOST_ON_THE_WAY):
+            for _ in range(on_the_way.most):
                 assert await status_of(readers.enter_context(asked_and_left(api, token))) == 200
         async with asyncio.timeout(10):
-            while api.instance.site.exports_on_the_way:
+            while on_the_way:
                 await asyncio.sleep(0.01)
     reply = await api.ask("GET", "/export", token)
     assert reply.status == 200 and reply.text.count(MESSAGE) == COMMITS
     assert not list(api.instance.site.settings.data_dir.glob(".export-*"))
+
+
+@pytest.mark.parametrize("path", ["/commits.csv", "/commits.json", "/commits.md", "/api/v1/export"])
+async def test_long_lists_wait_for_each_other(api: Api, path: str) -> None:
+    """However many she asks for at once, two are made at a time, and those that wait hold no connection."""
+    site = api.instance.site
+    async with Guest(api.instance.url, "") as mallory, AsyncExitStack() as busy:
+        await enter(api.instance, mallory, MALLORY)
+        for _ in range(2):
+            await busy.enter_async_context(site.exports_at_once)
+        asked = [asyncio.create_task(mallory.open(path)) for _ in range(READERS)]
+        async with asyncio.timeout(10):
+            refused, waiting = [], set(asked)
+            while len(waiting) > site.exports_on_the_way.most:
+                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                refused += [task.result().status for task in done]
+        assert set(refused) == {429}
+        assert (await mallory.open("/repos")).status == 200
+        await busy.aclose()
+        assert {task.result().status for task in (await asyncio.wait(waiting))[0]} == {200}
+
+
+async def test_streams_of_one_person_are_counted(api: Api) -> None:
+    """Who watches the sync in hundreds of windows gets so many, and the page still comes to everybody."""
+    watching = api.instance.site.watching
+    async with Guest(api.instance.url, "") as mallory:
+        await enter(api.instance, mallory, MALLORY)
+        cookies = "; ".join(f"{name}={value}" for name, value in mallory.cookies["localhost"].items())
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
+            url, headers = f"{api.instance.url}/sync/events", {"Cookie": cookies}
+            streams = [await http.get(url, headers=headers) for _ in range(watching.most + 5)]
+            statuses = [one.status for one in streams]
+            assert (statuses.count(200), statuses.count(429)) == (watching.most, 5)
+            for one in streams:
+                one.close()
+        async with asyncio.timeout(20):
+            while watching:
+                await asyncio.sleep(0.05)

@@ -63,3 +63,11 @@ def test_a_new_key_is_never_written_into_a_file_that_waits_for_it(tmp_path: Path
     open_vault("", tmp_path)
     assert theirs.read_text() == ""
     assert not (tmp_path / "secret.key").is_symlink()
+
+
+def test_a_key_file_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    """Where no folder can be there is one sentence that names the file, and nothing is left behind."""
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(SecretsError, match=r"secret\.key cannot be used: .*may be read and written"):
+        open_vault("", tmp_path / "taken")
+    assert [each.name for each in tmp_path.iterdir()] == ["taken"]

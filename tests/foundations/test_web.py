@@ -6,7 +6,8 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Scope
 
-from trackeep.web import client_address, is_same_origin
+from trackeep.errors import TrackeepError
+from trackeep.web import bind, client_address, is_same_origin
 
 PROXIES = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("10.0.0.0/8"))
 
@@ -43,3 +44,10 @@ def test_the_address_is_read_from_the_right_through_trusted_proxies() -> None:
 def test_only_our_own_pages_may_change_something(headers: list[tuple[str, str]], expected: bool) -> None:
     """A neighbour on the same site, a foreign page and a silent client are all refused."""
     assert is_same_origin(Request(scope("127.0.0.1", *headers)), "https://a.example") is expected
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid"])
+def test_a_host_that_is_not_this_computer_is_told(host: str) -> None:
+    """The advice is about the host, as no other port would help."""
+    with pytest.raises(TrackeepError, match="Choose an address of this computer as the host"):
+        bind(host, 0)

@@ -27,7 +27,12 @@ SHOWN = (
     *("/repos?from=" + "9" * 5_000, "/calendar?from=%C2%B2"),
     *("/commits?until=9998-12-31", "/commits?since=0002-01-01", "/commits?q=a%ff%fe", "/?period=nonsense"),
     *("/commits?after=999999999999999999.a", "/pulls?list=all&after=999999999999999999.1.1"),
+    *("/pulls?q=created:9999y", "/pulls?q=-merged:9999y", "/pulls?q=since:9999y", "/pulls?q=stale:9999y"),
 )
+FORMS = {
+    **{"/settings/me": "drop", "/settings/bots": "drop", "/repos/wishes/dismiss": "name", "/sync/all": "do"},
+    **{"/pulls/searches": "q", "/settings/feeds": "repository", "/settings/danger/delete": "confirm"},
+}
 
 
 async def test_odd_addresses_are_refused_or_understood(
@@ -45,3 +50,18 @@ async def test_odd_addresses_are_refused_or_understood(
         nothing = await alice.open("/commits%0Ax")
         assert (nothing.status, "There is no page at this address" in nothing.text) == (404, True)
         assert {path: (await alice.open(path)).status for path in SHOWN} == dict.fromkeys(SHOWN, 200)
+
+
+async def test_characters_no_database_takes_are_refused_in_forms(
+    sandbox: Program, tmp_path: Path, database_url: str
+) -> None:
+    """U+0000 in a form is a clear refusal, whichever field it stands in and whatever keeps the rows."""
+    async with (
+        serve(tmp_path, sandbox.url, database_url=database_url) as instance,
+        Guest(instance.url, "") as alice,
+    ):
+        await fill(instance.site.db, instance.site.now())
+        await enter(instance, alice)
+        answers = {path: (await alice.send(path, {field: "a\0b"})).status for path, field in FORMS.items()}
+        assert answers == dict.fromkeys(FORMS, 400)
+        assert (await alice.send("/setup", {"code": "a\0b"})).status == 400

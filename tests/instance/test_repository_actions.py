@@ -203,6 +203,17 @@ async def test_a_form_that_means_nothing(tmp_path: Path, form: dict[str, str]) -
         assert await everything(instance) == before
 
 
+async def test_from_a_refusal_a_link_leads_back_to_the_form(tmp_path: Path) -> None:
+    """With its filter; an address of somebody else is not repeated."""
+    async with visit(tmp_path) as (instance, alice):
+        here = instance.url + "/repos?q=at&sort=open"
+        refused = await alice.send("/repos/bulk", {"do": "pause"}, Referer=here)
+        assert 'href="/repos?q=at&amp;sort=open">Back to the form' in refused.text
+        for other in ("http://mallory.example/", "javascript:mallory()", instance.url + "//mallory.example"):
+            refused = await alice.send("/repos/bulk", {"do": "pause"}, Referer=other)
+            assert (refused.status, "mallory" in refused.text) == (400, False)
+
+
 async def test_too_many_at_once(tmp_path: Path) -> None:
     """More numbers than a database takes in one question are refused by us, in words."""
     many = "&".join(f"repo={number}" for number in range(1_000, 1_600))

@@ -450,6 +450,7 @@ def test_every_screen_is_in_the_list() -> None:
     machines = {
         "/.well-known/oauth-client",
         "/calendar.csv",
+        "/calendar/hours.csv",
         *("/commits.csv", "/commits.json", "/commits.md"),
         "/sync/events",
         "/api/openapi.json",

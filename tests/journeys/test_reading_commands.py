@@ -100,6 +100,7 @@ def test_one_pull_request(home: dict[str, str]) -> None:
     assert found["url"] == "https://github.com/fernhill/atlas/pull/9"
     text = alice("pr", "view", "fernhill/atlas#9", home=home)
     assert "Pull 9" in text and "approved" in text
+    assert "0 files, checks —, 0 unresolved threads" in text
     for words, code in ((["fernhill/atlas#99"], 6), (["bob/secret-plan#1"], 6), (["atlas"], 2)):
         assert alice("pr", "view", *words, home=home, code=code) == ""
 
@@ -218,9 +219,10 @@ def test_a_pull_request_merged_within_the_day_is_one_line(home: dict[str, str]) 
     assert at("2026-11-18 14:00") < time.time()
 
 
-def test_a_reader_that_goes_away_is_no_failure(home: dict[str, str]) -> None:
-    """`trackeep commit list | head -1` ends quietly."""
-    words = "python -W error -m trackeep commit list --account alice --jsonl --limit 1000 | head -n 1"
+@pytest.mark.parametrize("words", ["commit list --account alice --jsonl --limit 1000", "openapi"])
+def test_a_reader_that_goes_away_is_no_failure(home: dict[str, str], words: str) -> None:
+    """`trackeep commit list | head -1` ends quietly, also when a pipe cannot hold what is left to write."""
+    words = f"python -W error -m trackeep {words} | head -n 1"
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", words],
         env={**environment(home), "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"},
@@ -229,7 +231,7 @@ def test_a_reader_that_goes_away_is_no_failure(home: dict[str, str]) -> None:
         timeout=60,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(done.stdout)["sha"]
+    assert done.stdout.startswith("{")
 
 
 @pytest.mark.parametrize("words", [["commit", "list", "--account", "alice"], ["--help"], ["pr", "--help"]])

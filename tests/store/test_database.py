@@ -3,8 +3,10 @@
 import asyncio
 from pathlib import Path
 
+import postgres
 import pytest
 from sqlalchemy import func, select, text
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 
 from trackeep.database import Database, upsert
@@ -114,7 +116,7 @@ async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     """A foreign file is named in one sentence and keeps its content."""
     path = tmp_path / "notes.txt"
     path.write_text("these are my notes, not a database\n" * 50)
-    with pytest.raises(DatabaseError, match=r"notes\.txt cannot be used"):
+    with pytest.raises(DatabaseError, match=r"notes\.txt cannot be used.*trackeep restore"):
         await Database.open(f"sqlite:///{path}")
     assert path.read_text().startswith("these are my notes")
 
@@ -137,6 +139,16 @@ async def test_an_impossible_address_is_told_without_its_password(url: str) -> N
     with pytest.raises(DatabaseError, match="cannot be used") as caught:
         await Database.open(url)
     assert "secret" not in str(caught.value)
+
+
+async def test_a_person_or_database_that_postgresql_refuses_is_told(postgres_server: postgres.Server) -> None:
+    """A name that the server does not know ends in one sentence, from the first connection on."""
+    url = make_url(postgres_server.url("postgres"))
+    wrong = (url.set(database="nowhere"), url.set(username="nobody", password="secret"))
+    for address in wrong:
+        with pytest.raises(DatabaseError, match=r"does not exist.*Check TRACKEEP_DATABASE_URL") as caught:
+            await Database.open(address.render_as_string(hide_password=False))
+        assert "secret" not in str(caught.value)
 
 
 async def test_one_connection_does_the_quiet_work(database_url: str) -> None:

@@ -69,6 +69,7 @@ def test_days_of_all_kinds() -> None:
     assert days("..2026-11-23", TODAY) == Days(None, last)
     assert days("7d", TODAY) == Days(date(2026, 11, 17), TODAY)
     assert days("2w", TODAY) == Days(date(2026, 11, 10), TODAY)
+    assert days("9999y", TODAY) == Days(date(2, 1, 1), TODAY)
 
 
 def test_since_and_until_name_one_end() -> None:

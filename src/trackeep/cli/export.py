@@ -43,8 +43,8 @@ def export(file: Path, kind: str | None, account: str | None, force: bool, as_js
             # Written beside its place and moved at the end: a full disk leaves no half copy.
             partial = file.with_name(f".{file.name}.partial")
             partial.unlink(missing_ok=True)
-            # Private repositories are in it.
-            partial.touch(mode=0o600)
+            # Private repositories are in it; what somebody else made there meanwhile is left alone.
+            partial.touch(mode=0o600, exist_ok=False)
             try:
                 reader = Reader(account_id, int(time.time()), ZoneInfo("UTC"))
                 async with db.read() as conn:

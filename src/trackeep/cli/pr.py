@@ -175,7 +175,7 @@ def listing(rows: Sequence[PullRow], reader: Reader) -> Listing:
             row.author or NOTHING,
             words.age(reader.now, row.waits_since),
             size(row.additions, row.deletions) or NOTHING,
-            CHECKS.get(row.checks, Cell(row.checks.lower() or NOTHING)),
+            _checks(row.checks),
         ]
 
     columns = (
@@ -250,14 +250,15 @@ def _view_text(found: PullView, reader: Reader, address: str) -> str:
 
     state = "draft" if found.draft and found.state == "open" else found.state
     opened = words.moment(found.created_at, reader.zone)
+    checks = _checks(found.checks)
     lines = [
         click.style(plain(f"{found.title}  {found.owner}/{found.repository}#{found.number}"), bold=True),
         f"{click.style(state, fg=COLOURS.get(state))} · {plain(found.author or NOTHING)} · opened {opened}",
         plain(f"{found.head_ref or NOTHING} into {found.base_ref or NOTHING}"),
         f"+{words.number(found.additions)} −{words.number(found.deletions)} "
         f"({size(found.additions, found.deletions) or NOTHING}), "
-        f"{words.number(found.changed_files)} files, checks {plain(found.checks.lower()) or NOTHING}, "
-        f"{words.number(found.unresolved)} unresolved threads",
+        f"{words.counted(found.changed_files or 0, 'file')}, checks {checks.text}, "
+        f"{words.counted(found.unresolved or 0, 'unresolved thread')}",
     ]
     took = [f"{name.replace('_', ' ')} {words.duration(s)}" for name, s in _durations(found) if s is not None]
     lines += [" · ".join(took)] if took else []
@@ -268,6 +269,10 @@ def _view_text(found: PullView, reader: Reader, address: str) -> str:
             plain(f"  {one.state.lower().replace('_', ' '):<18} {one.login or NOTHING}, {when}{comments}")
         )
     return "\n".join([*lines, address])
+
+
+def _checks(state: str) -> Cell:
+    return CHECKS.get(state, Cell(plain(state.lower()) or NOTHING))
 
 
 def _durations(found: PullView) -> list[tuple[str, int | None]]:

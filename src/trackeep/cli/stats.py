@@ -96,6 +96,8 @@ def stats(
         return
     if group_by and not groups:
         note("Nothing happened in this period.")
+    if total.commits and not total.measured_commits:
+        note("Lines are not counted yet: a sync counts them five minutes after their commits came.")
     titles = (group_by or "total", *(name.replace("_", " ") for name in SHOWN))
     figure_rows(titles, (groups if group_by else {"all": total}).items(), _cells, as_csv=as_csv)
 

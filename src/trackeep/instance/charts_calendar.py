@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 
 from markupsafe import Markup
 
@@ -24,15 +25,15 @@ class Calendar:
     counts: Mapping[date, int]
     is_filling: bool = False
 
-    @property
+    @cached_property
     def days(self) -> tuple[date, ...]:
         return tuple(self.first + timedelta(days=n) for n in range((self.last - self.first).days + 1))
 
-    @property
+    @cached_property
     def total(self) -> int:
         return sum(self.counts.get(day, 0) for day in self.days)
 
-    @property
+    @cached_property
     def busiest(self) -> tuple[date, int] | None:
         day = max(self.days, key=lambda one: self.counts.get(one, 0))
         return (day, self.counts[day]) if self.counts.get(day) else None
@@ -52,8 +53,8 @@ def draw(calendar: Calendar) -> Markup:
     grade = levels(calendar.counts.get(day, 0) for day in days)
     columns = (len(days) + lead + 6) // 7
     parts = months(calendar, lead, columns)
-    for place, (day, level) in enumerate(zip(days, grade, strict=True), start=lead):
-        parts.append(_cell(calendar, day, level, place))
+    graded = enumerate(zip(days, grade, strict=True), start=lead)
+    parts.append(Markup("".join(_cell(calendar, day, level, place) for place, (day, level) in graded)))
     if calendar.first <= calendar.today <= calendar.last:
         place = lead + (calendar.today - calendar.first).days
         ring = '<rect class="today" x="{}" y="{}" width="14" height="14" rx="3.5"/>'
@@ -96,10 +97,11 @@ def months(calendar: Calendar, lead: int, columns: int) -> list[Markup]:
     return labels
 
 
-def _cell(calendar: Calendar, day: date, level: int, place: int) -> Markup:
-    cls = "k-un" if calendar.is_filling and not level else f"k-l{level}"
-    cell = Markup('<rect class="{}" x="{}" y="{}" width="11" height="11" rx="2.5"').format(
-        cls, place // 7 * STEP_PX, place % 7 * STEP_PX + TOP_PX
+def _cell(calendar: Calendar, day: date, level: int, place: int) -> str:
+    # Put together without escaping, which takes most of a page's time for 365 cells: all of it is numbers.
+    cls = "k-un" if calendar.is_filling and not level else f"k-l{level:d}"
+    return (
+        f'<rect class="{cls}" x="{place // 7 * STEP_PX:d}" y="{place % 7 * STEP_PX + TOP_PX:d}"'
+        f' width="11" height="11" rx="2.5"'
+        f' data-d="{day.isoformat()}" data-n="{calendar.counts.get(day, 0):d}"/>'
     )
-    count = calendar.counts.get(day, 0)
-    return cell + Markup(' data-d="{}" data-n="{}"/>').format(day.isoformat(), count)

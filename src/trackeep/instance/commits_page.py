@@ -152,19 +152,27 @@ def chips(query: Query, rows: Iterable[CommitRow]) -> list[Chip]:
 
 
 async def _everything(request: Request) -> tuple[list[CommitRow], dict[Key, Details]]:
-    """All commits of the search, at most 10,000. Raises UsageError."""
-    reader = reader_of(request)
+    """All commits of the search, at most 10,000. Raises UsageError, and TooManyRequests."""
+    reader, site = reader_of(request), site_of(request)
     wanted = replace(commits_wanted(request, reader), after=None)
+    # Seconds of the database each: whoever asks for many at a time waits with them, not everybody.
+    with site.exports_on_the_way.one(reader.account_id):
+        async with site.exports_at_once, site.db.read() as conn:
+            return await _all_pages(conn, reader, wanted)
+
+
+async def _all_pages(
+    conn: AsyncConnection, reader: Reader, wanted: Wanted
+) -> tuple[list[CommitRow], dict[Key, Details]]:
     rows: list[CommitRow] = []
     more: dict[Key, Details] = {}
-    async with site_of(request).db.read() as conn:
-        while len(rows) < EXPORTED_UP_TO:
-            page = await reports_commits.search(conn, reader, wanted, limit=_EXPORTED_AT_ONCE)
-            rows += page.rows
-            more |= await details(conn, reader, [(row.repository_id, row.sha) for row in page.rows])
-            if page.after is None:
-                break
-            wanted = replace(wanted, after=page.after)
+    while len(rows) < EXPORTED_UP_TO:
+        page = await reports_commits.search(conn, reader, wanted, limit=_EXPORTED_AT_ONCE)
+        rows += page.rows
+        more |= await details(conn, reader, [(row.repository_id, row.sha) for row in page.rows])
+        if page.after is None:
+            break
+        wanted = replace(wanted, after=page.after)
     return rows, more
 
 

@@ -251,14 +251,9 @@ def medians_per_week(merges: Sequence[Merge], reader: Reader) -> list[float | No
 # ---- the calendar -------------------------------------------------------------------------------
 
 
-def contributions(overview: Overview, kind: str) -> dict[date, int]:
+def contributions(overview: Overview, kind: str) -> Mapping[date, int]:
     """Contributions per day, of one kind or of all."""
-    total: dict[date, int] = {}
-    for name, days in overview.days.contributions.items():
-        if kind in ("", name):
-            for day, count in days.items():
-                total[day] = total.get(day, 0) + count
-    return total
+    return overview.days.contributions.get(kind, {}) if kind else overview.days.contributed
 
 
 def calendar_of(overview: Overview, reader: Reader, kind: str, year: int | None) -> Calendar:

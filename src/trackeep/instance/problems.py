@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from trackeep.errors import BrokerError, Forbidden, LoginError, TrackeepError
-from trackeep.instance.site import site_of
+from trackeep.instance.site import Site, safe_next, site_of
 
 
 def page(request: Request, error: TrackeepError, request_id: str) -> Response:
@@ -25,4 +26,14 @@ def page(request: Request, error: TrackeepError, request_id: str) -> Response:
         is_refusal=isinstance(error, Forbidden | BrokerError),
         # Going back in the history after signing in lands on a used answer: no reason to be scared.
         login=viewer.login if (viewer := getattr(request.state, "viewer", None)) else "",
+        back=_form_of(request, site),
     )
+
+
+def _form_of(request: Request, site: Site) -> str:
+    """The page of ours whose form was refused, "" where none is known; nobody else's address is repeated."""
+    came, home = urlsplit(request.headers.get("referer", "")), urlsplit(site.settings.base_url)
+    is_ours = request.method == "POST" and (came.scheme, came.netloc) == (home.scheme, home.netloc)
+    if not is_ours or came.path == request.scope.get("root_path", "") + request.scope["path"]:
+        return ""
+    return safe_next(f"{came.path}?{came.query}" if came.query else came.path)

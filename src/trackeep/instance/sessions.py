@@ -56,6 +56,7 @@ def signed_in(endpoint: Endpoint) -> Endpoint:
         require_own_page(request)
         request.state.viewer = await current(request)
         if request.state.viewer is not None:
+            await _require_plain_form(request)
             return kept_alive(request, await endpoint(request))
         if web.wants_json(request):
             raise NotSignedIn("This needs somebody who is signed in.", "Sign in on the web page first.")
@@ -82,6 +83,7 @@ def anybody(endpoint: Endpoint) -> Endpoint:
     @wraps(endpoint)
     async def guarded(request: Request) -> Response:
         require_own_page(request)
+        await _require_plain_form(request)
         request.state.viewer = await current(request)
         return kept_alive(request, await endpoint(request))
 
@@ -110,6 +112,14 @@ def require_own_page(request: Request) -> None:
             "This request did not come from a page of this Trackeep.",
             "Open the page here and try again; TRACKEEP_BASE_URL must be the address you see.",
         )
+
+
+async def _require_plain_form(request: Request) -> None:
+    """The same for what a form sends; whoever reads it afterwards gets it again. Raises UsageError."""
+    if request.method not in SAFE_METHODS:
+        body = await request.body()
+        if b"\0" in body or b"%00" in body:
+            raise UsageError("This form has characters that mean nothing.", "Type it again.")
 
 
 def _back_to(request: Request) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -18,6 +17,7 @@ from trackeep.database import Database
 from trackeep.environment import InstanceSettings, is_loopback_host
 from trackeep.errors import UsageError
 from trackeep.handshake.token import VerifyingKey
+from trackeep.instance.at_once import AtOnce
 from trackeep.instance.badge_pictures import Picture
 from trackeep.instance.kept import Kept
 from trackeep.instance.request_times import Requests
@@ -66,7 +66,9 @@ class Site:
     # Each takes a moment of the processor and, until it is fetched, its size on the disk.
     exports_begun: Tries = field(default_factory=lambda: Tries(most=12, per_s=600))
     exports_at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
-    exports_on_the_way: Counter[int] = field(default_factory=Counter)
+    exports_on_the_way: AtOnce = field(default_factory=lambda: AtOnce(4, "of your exports are on their way"))
+    # Each asks the database every other second; a browser has six, or a few more by another protocol.
+    watching: AtOnce = field(default_factory=lambda: AtOnce(16, "of your windows watch the sync"))
     # Each is a request of ours to the OAuth service, which gives all of us together 1,200 in a minute, and
     # 400 that are wrong; renewals must always find room.
     login_starts: Tries = field(default_factory=lambda: Tries(most=300, per_s=60))

@@ -7,8 +7,9 @@ import json
 from collections.abc import AsyncIterator
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
+from trackeep.instance.at_once import Ending
 from trackeep.instance.frame import reader_of
 from trackeep.instance.sessions import current
 from trackeep.instance.site import Site, site_of
@@ -21,10 +22,15 @@ LONGEST_STREAM_S = 300.0
 
 
 async def events(request: Request) -> Response:
-    """GET /sync/events: server-sent events, one whenever the state has changed."""
+    """GET /sync/events: server-sent events, one whenever the state has changed.
+
+    Raises TooManyRequests for whoever watches in too many windows.
+    """
     site, reader = site_of(request), reader_of(request)
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    return StreamingResponse(_changes(request, site, reader), media_type="text/event-stream", headers=headers)
+    site.watching.begin(reader.account_id)
+    stream = Ending(_changes(request, site, reader), media_type="text/event-stream", headers=headers)
+    return stream.counted(site.watching, reader.account_id)
 
 
 async def _changes(request: Request, site: Site, reader: Reader) -> AsyncIterator[str]:

@@ -16,6 +16,7 @@ MOST_STEPS = 110
 _SPANS = (7, 28, 91, 364)
 _SINGLE_DAYS = 14
 _DAY = timedelta(days=1)
+_EPOCH = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +115,11 @@ def weeks_back(count: int, now: float, zone: ZoneInfo) -> tuple[date, ...]:
 
 def day_number(day: date) -> int:
     """Days since 1 January 1970, as the database counts them."""
-    return (day - date(1970, 1, 1)).days
+    return day.toordinal() - _EPOCH
 
 
 def day_from_number(number: int) -> date:
-    return date(1970, 1, 1) + timedelta(days=number)
+    return date.fromordinal(_EPOCH + number)
 
 
 @lru_cache(maxsize=64)

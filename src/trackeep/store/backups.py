@@ -180,12 +180,18 @@ def _require_backup(file: Path) -> None:
         raise UsageError(f"There is no file {file}.", "Name a backup, such as those in the data directory.")
     try:
         with contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as conn:
-            tables = {name for (name,) in conn.execute("select name from sqlite_master where type = 'table'")}
+            kinds = conn.execute("select name, type from sqlite_master").fetchall()
+            tables = {name for name, kind in kinds if kind == "table"}
             versions = "select version_num from alembic_version"
             version = conn.execute(versions).fetchone() if "alembic_version" in tables else None
     except sqlite3.Error as error:
         raise UsageError(f"{file} is no backup of Trackeep: {error}.", "Choose another file.") from error
-    if version is None or not {"repository", "account"} <= tables:
+    # They would go on acting after everybody was signed out.
+    if any(kind in ("trigger", "view") for _, kind in kinds):
+        raise UsageError(
+            f"{file} has triggers or views, which no backup of Trackeep has.", "Choose another file."
+        )
+    if version is None or not {"repository", "account", *_ENDED} <= tables:
         raise UsageError(
             f"{file} is no backup of a whole Trackeep.",
             "An export holds one person's rows; it cannot be one.",

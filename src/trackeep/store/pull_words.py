@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from trackeep.errors import UsageError
 
@@ -44,6 +44,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 DAYS = ("created", "merged", "closed", "updated", "reviewed", "since", "until")
 _TOKEN = re.compile(r'(-?)(?:([A-Za-z][A-Za-z-]*):)?(?:"([^"]*)"|([^\s"]\S*))?')
 _AGO = re.compile(r"(\d{1,4})([dwmy])")
+_FIRST = date(2, 1, 1)
 _DAYS_IN = {"d": 1, "w": 7, "m": 30, "y": 365}
 
 
@@ -89,7 +90,9 @@ def days(text: str, today: date) -> Days:
     first, dots, last = text.partition("..")
     if not dots:
         if ago := _AGO.fullmatch(text):
-            return Days(today - timedelta(days=int(ago[1]) * _DAYS_IN[ago[2]] - 1), today)
+            begins = today.toordinal() - int(ago[1]) * _DAYS_IN[ago[2]] + 1
+            # Thousands of years end before they reach their beginning.
+            return Days(date.fromordinal(max(_FIRST.toordinal(), begins)), today)
         only = _day(text)
         return Days(only, only)
     return Days(_day(first) if first else None, _day(last) if last else None)

@@ -40,6 +40,8 @@ from trackeep.store.tables_fetched import commit, identity
 PROOF_HOLDS_S = 86_400
 DAY_S = 86_400
 LONGEST_SUBJECT = 500
+# A page says a dozen times whose rows it wants; making that takes longer than asking for it.
+_KEPT = 64
 _NAME = (repository.c.owner, repository.c.name)
 
 
@@ -59,6 +61,7 @@ class Reader:
     is_public: bool = False
 
 
+@lru_cache(maxsize=_KEPT)
 def readable(reader: Reader) -> Select[Any]:
     """Ids of the repositories this account has proved to read; a private one needs proof of the last day."""
     is_open = repository.c.private.is_(False)
@@ -70,6 +73,7 @@ def readable(reader: Reader) -> Select[Any]:
     )
 
 
+@lru_cache(maxsize=_KEPT)
 def followed(reader: Reader) -> Select[Any]:
     """Ids of the readable repositories that this account follows, paused ones included."""
     mine = select(follow.c.repository_id).where(follow.c.account_id == reader.account_id)
@@ -91,6 +95,7 @@ def among(column: ColumnElement[Any], ids: Select[Any]) -> ColumnElement[bool]:
     return (column + 0).in_(ids)
 
 
+@lru_cache(maxsize=_KEPT)
 def my_ids(account_id: int) -> CompoundSelect[Any]:
     """GitHub's numbers of this person: their account, and the other accounts they say are theirs."""
     others = select(account_login.c.person_id).where(account_login.c.account_id == account_id)
@@ -111,6 +116,7 @@ def is_machine(reader: Reader) -> ColumnElement[bool]:
     )
 
 
+@lru_cache(maxsize=_KEPT)
 def is_mine(account_id: int) -> ColumnElement[bool]:
     """A commit by this person: from an address they verified or chose, or that GitHub says is theirs."""
     own = select(func.lower(account_email.c.address)).where(own_address(account_id))
@@ -119,6 +125,7 @@ def is_mine(account_id: int) -> ColumnElement[bool]:
     return func.lower(commit.c.author_email).in_(union(own, known))
 
 
+@lru_cache(maxsize=_KEPT)
 def own_address(account_id: int) -> ColumnElement[bool]:
     """A row of `account_email` that counts as this person's: verified, or chosen by them."""
     # What somebody chose counts in their own views alone.

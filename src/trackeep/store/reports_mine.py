@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import CompoundSelect, Select, and_, case, func, literal, select, union_all
@@ -30,6 +31,15 @@ class Days:
     counts: Mapping[str, Mapping[date, int]]
     contributions: Mapping[str, Mapping[date, int]]
 
+    @cached_property
+    def contributed(self) -> Mapping[date, int]:
+        """Contributions of all kinds per day."""
+        total: dict[date, int] = {}
+        for days in self.contributions.values():
+            for day, count in days.items():
+                total[day] = total.get(day, 0) + count
+        return total
+
 
 @dataclass(frozen=True)
 class Totals:
@@ -52,9 +62,10 @@ async def days(conn: AsyncConnection, reader: Reader) -> Days:
     contributions: dict[str, dict[date, int]] = {}
     rows = [row for statement in _days(reader) for row in (await conn.execute(statement)).all()]
     for kind, day, count, contributed in rows:
-        counts.setdefault(kind, {})[day_from_number(day)] = int(count)
+        on = day_from_number(day)
+        counts.setdefault(kind, {})[on] = int(count)
         if contributed:
-            contributions.setdefault(kind, {})[day_from_number(day)] = int(contributed)
+            contributions.setdefault(kind, {})[on] = int(contributed)
     return Days(counts, contributions)
 
 
@@ -89,16 +100,13 @@ async def hours(conn: AsyncConnection, reader: Reader, window: Window) -> list[l
         .distinct()
         .subquery()
     )
-    cell = (
-        # 1 January 1970 was a Thursday.
-        select(
-            ((made.c.local // 86_400 + 3) % 7).label("weekday"), (made.c.local // 3_600 % 24).label("hour")
-        )
-    ).subquery()
+    # 1 January 1970 was a Thursday.
+    weekday, hour = (made.c.local // 86_400 + 3) % 7, made.c.local // 3_600 % 24
+    cell = select(weekday.label("weekday"), hour.label("hour")).subquery()
     statement = select(cell.c.weekday, cell.c.hour, func.count()).group_by(cell.c.weekday, cell.c.hour)
     table = [[0] * 24 for _ in range(7)]
-    for weekday, hour, count in (await conn.execute(statement)).all():
-        table[weekday][hour] = count
+    for row, column, count in (await conn.execute(statement)).all():
+        table[row][column] = count
     return table
 
 

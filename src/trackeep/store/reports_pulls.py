@@ -295,7 +295,8 @@ def _concerning(reader: Reader) -> CompoundSelect[Any]:
     keys = select(pull.repository_id, pull.number)
     mine = keys.where(pull.author_id.in_(me))
     is_open = pull.state == "open"
-    just_merged = and_(pull.state == "merged", pull.merged_at >= reader.now - RECENTLY_MERGED_S)
+    # Plus nothing: nearly all are merged, and few lately, which the index of times gives.
+    just_merged = and_(pull.state.concat("") == "merged", pull.merged_at >= reader.now - RECENTLY_MERGED_S)
     request = and_(
         review_request.c.repository_id == pull.repository_id, review_request.c.number == pull.number
     )
@@ -344,8 +345,8 @@ async def _reviewers(
         )
         .join(person, person.c.id == review.c.author_id)
         .where(
-            review.c.repository_id.in_(readable(reader)),
-            tuple_(review.c.repository_id, review.c.number).in_(list(pulls)),
+            among(review.c.repository_id, readable(reader)),
+            *_is_one_of(review, pulls),
         )
     )
     asked = (
@@ -360,8 +361,8 @@ async def _reviewers(
         )
         .outerjoin(person, person.c.id == review_request.c.reviewer_id)
         .where(
-            review_request.c.repository_id.in_(readable(reader)),
-            tuple_(review_request.c.repository_id, review_request.c.number).in_(list(pulls)),
+            among(review_request.c.repository_id, readable(reader)),
+            *_is_one_of(review_request, pulls),
             or_(person.c.id.is_not(None), review_request.c.reviewer_id == 0),
         )
     )
@@ -378,6 +379,14 @@ def _team_as_seen(reader: Reader) -> ColumnElement[str]:
     """GitHub names an organisation's teams to its people alone; whoever is in a team is one of them."""
     team = review_request.c.team
     return case((func.lower(team).in_(my_teams(reader.account_id)), team), else_=SOME_TEAM)
+
+
+def _is_one_of(table: Any, pulls: Sequence[tuple[int, int]]) -> list[ColumnElement[bool]]:
+    """Rows of these pull requests; SQLite finds pairs in no index, but two columns in lists of their own."""
+    place, number = table.c.repository_id, table.c.number
+    places, numbers = ({pull[n] for pull in pulls} for n in (0, 1))
+    pair = tuple_(place, number).in_(list(pulls))
+    return [place.in_(sorted(places)), number.in_(sorted(numbers)), pair]
 
 
 def _pull(

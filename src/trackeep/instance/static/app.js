@@ -85,6 +85,14 @@
     if (every) count();
   }
 
+  // ---- a row of tabs that is wider than a phone shows the one that is open
+  all(".tabs, .seg.scroll").forEach((bar) => {
+    const here = one("[aria-current]", bar);
+    if (!here) return;
+    const [outer, inner] = [bar, here].map((part) => part.getBoundingClientRect());
+    bar.scrollLeft += inner.left - outer.left - (outer.width - inner.width) / 2;
+  });
+
   // ---- keys
   const places = { d: "", r: "repos", p: "pulls", c: "commits", b: "branches", a: "activity", s: "sync" };
   let leader = 0;
