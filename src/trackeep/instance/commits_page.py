@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
+from trackeep import web
 from trackeep.errors import UsageError
 from trackeep.instance.api_lists import commit_of
 from trackeep.instance.figures import csv_response
@@ -197,4 +198,5 @@ def _file(name: str, media_type: str, text: str) -> Response:
 
 
 def _plain(text: str) -> str:
-    return _SPECIAL.sub(r"\\\1", text)
+    """`text` as it is read, on one line: a carriage return ends one, and a terminal obeys its escapes."""
+    return _SPECIAL.sub(r"\\\1", web.shown(" ".join(text.split())))
