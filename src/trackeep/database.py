@@ -354,7 +354,8 @@ def _is_open_elsewhere(path: Path) -> bool:
 
 
 def _cannot_use(url: str, error: BaseException) -> DatabaseError:
-    reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0].rstrip(".")
+    cause = getattr(error, "orig", None) or error
+    reason = str(getattr(cause, "strerror", None) or cause).strip().splitlines()[0].rstrip(".")
     if "malformed" in reason or "not a database" in reason:
         advice = "Put a backup in its place with `trackeep restore`, or give the program another data folder."
     elif url.startswith("sqlite"):

@@ -107,7 +107,7 @@ def _key_file(data_dir: Path) -> list[str]:
     except OSError as error:
         raise SecretsError(
             f"The key file {path} cannot be used: {error.strerror}.",
-            "See that this program may read and write its folder, and that there is room on the disk.",
+            "See that its folder may be read and written by this program, and that the disk has room.",
         ) from error
 
 
