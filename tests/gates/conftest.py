@@ -41,7 +41,8 @@ def alice_below(folder: Path, github: str, alice: Filled) -> Iterator[Filled]:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Ends with its file: while it runs, no test of another file could have an event loop."""
     with chromium() as found:
         yield found
