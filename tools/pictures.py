@@ -83,12 +83,16 @@ def take_all(browser: Browser, who: Filled) -> Iterator[Shown]:
 
 def name_of(template: str) -> str:
     """`/r/{owner}/{name}/pulls` is `repository-pulls`, and the start page is the dashboard."""
-    path = template.replace("/r/{owner}/{name}", "/repository")
+    path = template.replace("/r/{owner}/{name}", "/repository").replace("{chart}", "figures")
     return re.sub(r"[^a-z]+", "-", re.sub(r"\{\w+(?::\w+)?\}", "", path)).strip("-") or "dashboard"
 
 
 def take(page: Page, name: str) -> None:
     width = page.viewport_size["width"] if page.viewport_size else WIDTH
+    if width == PHONE:
+        # What a hand holds: on the whole page the bar at the bottom would stand in its middle.
+        page.screenshot(path=PICTURES / f"{name}.png", scale="css")
+        return
     height = min(TALLEST, page.evaluate("document.documentElement.scrollHeight"))
     clip = {"x": 0, "y": 0, "width": width, "height": height}
     page.screenshot(path=PICTURES / f"{name}.png", clip=clip, full_page=True, scale="css")  # type: ignore[arg-type]
