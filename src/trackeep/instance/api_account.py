@@ -24,7 +24,8 @@ EXPORTED: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "One JSON object per line: the name of a table, and one of its rows.",
         "content": {NDJSON: {"schema": {"type": "string"}}},
-    }
+    },
+    429: {},
 }
 
 

@@ -34,6 +34,7 @@ ERRORS = {
     "413": "The body is too long.",
     "422": "A parameter or the body is not as described.",
     "500": "Our fault.",
+    "429": "Too many at once, or too often; wait a little.",
     "503": "The database cannot be used just now.",
 }
 EVERYWHERE = ("400", "401", "403", "500", "503")
@@ -108,7 +109,7 @@ def _ways_in(base_url: str) -> Part:
 
 def _operation(operation: Part, method: str, name: str, has_path: bool) -> Part:
     responses: Part = operation["responses"]
-    statuses = {*EVERYWHERE, *(["422"] if "422" in responses else [])}
+    statuses = {*EVERYWHERE, *({"422", "429"} & responses.keys())}
     if method == "get":
         responses["304"] = {"description": "Not changed since the ETag in If-None-Match."}
         responses["200"].setdefault("headers", {})["ETag"] = {"schema": {"type": "string"}}
