@@ -109,8 +109,8 @@ async def test_no_secret_and_nobody_elses_settings(tmp_path: Path, kind: str) ->
     """With a mark in every text of every table that is not one's rows from GitHub, no file holds the mark."""
     async with visit(tmp_path) as (instance, alice):
         async with instance.site.db.write() as conn:
-            kept = (*exports.EXPORTED, account, session, connection)
-            for table in (each for each in metadata.sorted_tables if each not in kept):
+            kept = {each.name for each in (*exports.EXPORTED, account, session, connection)}
+            for table in (each for each in metadata.sorted_tables if each.name not in kept):
                 row = {**filled(table, BOB), **({"id": 7} if table.name == "instance" else {})}
                 keys = table.primary_key.columns
                 await conn.execute(table.delete().where(*(column == row[column.name] for column in keys)))
