@@ -29,7 +29,7 @@ async def instance(sandbox: Program, tmp_path: Path) -> AsyncIterator[LocalInsta
 def pages() -> list[str]:
     """Every address that answers GET, with the private repository's name where one is asked for."""
     paths = [route.path for route in ROUTES if isinstance(route, Route) and "GET" in (route.methods or ())]
-    values = {"owner": "bob", "name": "secret-plan", "chart": "weeks"}
+    values = {"owner": "bob", "name": "secret-plan", "chart": "weeks", "token": "x", "secret": "x"}
     named = [re.sub(r"{(\w+)}", lambda part: values[part[1]], path) for path in paths]
     # The stream of progress has no end.
     return [path + query for path in named if path != "/sync/events" for query in QUERIES]
