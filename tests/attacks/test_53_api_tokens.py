@@ -13,7 +13,7 @@ from local_instance import Guest
 from small_world import ALICE, MALLORY, enter
 from sqlalchemy import select
 
-from trackeep.instance.api import ROUTES
+from trackeep.instance.api.routes import ROUTES
 from trackeep.store import people
 from trackeep.store.api_tokens import SCOPES
 from trackeep.store.tables import follow

@@ -26,7 +26,7 @@ from small_world import ALICE, fill
 
 from trackeep import web
 from trackeep.database import Database
-from trackeep.instance.api_schema import document
+from trackeep.instance.api.schema import document
 from trackeep.store import api_tokens
 from trackeep.store.api_tokens import SCOPES
 from trackeep.store.token_text import token_of

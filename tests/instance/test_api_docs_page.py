@@ -15,8 +15,8 @@ from jsonschema import Draft202012Validator
 from local_instance import Guest
 from small_world import enter
 
-from trackeep.instance.api_docs import example_of, groups
-from trackeep.instance.api_schema import document
+from trackeep.instance.api.docs import example_of, groups
+from trackeep.instance.api.schema import document
 
 pytestmark = pytest.mark.anyio
 

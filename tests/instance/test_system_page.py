@@ -18,8 +18,9 @@ from sqlalchemy import delete, insert, text, update
 
 from trackeep import __version__
 from trackeep.environment import instance_settings
-from trackeep.instance import checks, licences
-from trackeep.instance.system_page import redacted
+from trackeep.instance import checks
+from trackeep.instance.settings import licences
+from trackeep.instance.settings.system_page import redacted
 from trackeep.store import tables, tables_sync
 from trackeep.store.instance_figures import Worker
 

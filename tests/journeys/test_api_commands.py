@@ -14,7 +14,7 @@ from programs import run
 from small_world import fill
 
 from trackeep.database import Database
-from trackeep.instance.api_schema import document
+from trackeep.instance.api.schema import document
 
 
 @pytest.fixture(scope="module")

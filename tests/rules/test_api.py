@@ -5,9 +5,9 @@ import re
 from fastapi.routing import APIRoute
 from rules.source import ROOT
 
-from trackeep.instance.api import PATH, ROUTES
-from trackeep.instance.api_problems import TYPES
-from trackeep.instance.api_schema import document
+from trackeep.instance.api.problems import TYPES
+from trackeep.instance.api.routes import PATH, ROUTES
+from trackeep.instance.api.schema import document
 from trackeep.store.api_tokens import SCOPES
 
 DOCS = (ROOT / "docs" / "api.md").read_text()

@@ -107,7 +107,7 @@ def _table(found: Found, reader: Reader) -> Listing:
     from trackeep.instance import words
 
     def items() -> Iterable[Any]:
-        from trackeep.instance.api_repositories import branch_from
+        from trackeep.instance.api.repositories import branch_from
 
         for name, one, _ in found:
             yield {"repository": name, **branch_from(one, reader.now).model_dump(mode="json")}

@@ -109,7 +109,7 @@ def _table(found: CommitPage, reader: Reader, nothing: str) -> Listing:
     from trackeep.instance import words
 
     def items() -> Iterable[Any]:
-        from trackeep.instance.api_lists import commit_of
+        from trackeep.instance.api.lists import commit_of
 
         return [commit_of(row).model_dump(mode="json") for row in found.rows]
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.command()
 def openapi() -> None:
     """Print the description of the JSON API (OpenAPI 3.1)."""
-    from trackeep.instance.api_schema import document
+    from trackeep.instance.api.schema import document
 
     click.echo(json.dumps(document(settings_of().base_url), indent=2))
 

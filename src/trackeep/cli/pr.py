@@ -192,7 +192,7 @@ def listing(rows: Sequence[PullRow], reader: Reader) -> Listing:
 
 def items_of(rows: Sequence[PullRow]) -> list[dict[str, Any]]:
     """Pull requests as the API shows them; those of the queue with their section and its reason."""
-    from trackeep.instance.api_lists import pull_of
+    from trackeep.instance.api.lists import pull_of
 
     sections = [{"section": row.section, "reason": row.reason} if row.section else {} for row in rows]
     return [

@@ -219,7 +219,7 @@ def _table(rows: Sequence[RepositoryRow], reader: Reader, period: str) -> Listin
     from trackeep.instance import words
 
     def items() -> Iterable[Any]:
-        from trackeep.instance.api_repositories import repository_from
+        from trackeep.instance.api.repositories import repository_from
 
         return [repository_from(row).model_dump(mode="json") for row in rows]
 
@@ -254,7 +254,7 @@ def _choices(choices: Sequence[Choice], reader: Reader) -> Listing:
     from trackeep.instance import words
 
     def items() -> Iterable[Any]:
-        from trackeep.instance.api_models import instant
+        from trackeep.instance.api.models import instant
 
         for one in choices:
             pushed_at = instant(one.pushed_at)

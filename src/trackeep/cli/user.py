@@ -87,7 +87,7 @@ def remove(login: str, yes: bool, as_json: bool) -> None:
 
     async def work() -> None:
         from trackeep.errors import NotFound
-        from trackeep.instance import users_page
+        from trackeep.instance.settings import users_page
         from trackeep.store import people
 
         settings = settings_of()

@@ -17,27 +17,19 @@ from trackeep.database import Database
 from trackeep.environment import InstanceSettings
 from trackeep.instance import (
     activity_page,
-    api,
-    api_docs,
-    api_schema,
     badges,
-    badges_page,
     branches_page,
     calendar_page,
     choosing,
     client_document,
     commits_page,
     connect,
-    connection_page,
     contributors_page,
-    danger_page,
     dashboard,
     deliveries,
     direct_login,
     disconnect,
-    export_page,
     feeds,
-    feeds_page,
     frame,
     health,
     identities,
@@ -55,19 +47,29 @@ from trackeep.instance import (
     repository_tables,
     search_page,
     sessions,
-    sessions_page,
-    settings_page,
     setup,
     signin,
     sync_events,
     sync_page,
+    webhooks,
+)
+from trackeep.instance.api import docs as api_docs
+from trackeep.instance.api import routes as api
+from trackeep.instance.api import schema as api_schema
+from trackeep.instance.request_times import Timed
+from trackeep.instance.sessions import anybody, owner_only, signed_in
+from trackeep.instance.settings import (
+    badges_page,
+    connection_page,
+    danger_page,
+    export_page,
+    feeds_page,
+    profile_page,
+    sessions_page,
     system_page,
     tokens_page,
     users_page,
-    webhooks,
 )
-from trackeep.instance.request_times import Timed
-from trackeep.instance.sessions import anybody, owner_only, signed_in
 from trackeep.instance.site import Site
 from trackeep.vault import Vault
 
@@ -130,11 +132,11 @@ ROUTES = (
     Route("/sync/runs", signed_in(sync_page.runs), methods=["GET"]),
     Route("/sync/r/{owner}/{name}", signed_in(sync_page.repository), methods=["GET"]),
     Route("/sync/events", signed_in(sync_events.events), methods=["GET"]),
-    Route("/settings", signed_in(settings_page.page), methods=["GET"]),
-    Route("/settings/theme", signed_in(settings_page.set_theme), methods=["POST"]),
-    Route("/settings/heatmap", signed_in(settings_page.set_heatmap), methods=["POST"]),
-    Route("/settings/time-zone", signed_in(settings_page.set_time_zone), methods=["POST"]),
-    Route("/settings/display", signed_in(settings_page.set_display), methods=["POST"]),
+    Route("/settings", signed_in(profile_page.page), methods=["GET"]),
+    Route("/settings/theme", signed_in(profile_page.set_theme), methods=["POST"]),
+    Route("/settings/heatmap", signed_in(profile_page.set_heatmap), methods=["POST"]),
+    Route("/settings/time-zone", signed_in(profile_page.set_time_zone), methods=["POST"]),
+    Route("/settings/display", signed_in(profile_page.set_display), methods=["POST"]),
     Route("/settings/me", signed_in(identities.claim), methods=["POST"]),
     Route("/settings/bots", signed_in(identities.bots), methods=["POST"]),
     Route("/settings/github", signed_in(connection_page.page), methods=["GET"]),
@@ -164,7 +166,7 @@ ROUTES = (
     Route("/settings/danger/delete", signed_in(danger_page.delete_mine), methods=["POST"]),
     Route("/settings/danger/empty", owner_only(danger_page.empty), methods=["POST"]),
     Route("/privacy", anybody(privacy.page), methods=["GET"]),
-    Route("/shortcuts", signed_in(settings_page.shortcuts), methods=["GET"]),
+    Route("/shortcuts", signed_in(profile_page.shortcuts), methods=["GET"]),
     # For machines.
     Route(api_schema.PATH, anybody(api_schema.openapi), methods=["GET"]),
     Route("/api/docs", signed_in(api_docs.page), methods=["GET"]),

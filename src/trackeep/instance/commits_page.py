@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from trackeep import web
 from trackeep.errors import UsageError
-from trackeep.instance.api_lists import commit_of
+from trackeep.instance.api.lists import commit_of
 from trackeep.instance.figures import csv_response
 from trackeep.instance.frame import address, reader_of, show
 from trackeep.instance.lists import by_day, commits_wanted, next_page

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from trackeep.errors import UsageError
 from trackeep.instance import charts
-from trackeep.instance.api_cursors import cursor_after, key_in
+from trackeep.instance.api.cursors import cursor_after, key_in
 from trackeep.instance.frame import comparison_in, days_of, reader_of, show
 from trackeep.instance.repository_actions import done_in
 from trackeep.instance.repository_names import search_link

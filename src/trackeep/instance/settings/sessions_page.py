@@ -10,7 +10,7 @@ from starlette.responses import Response
 from trackeep.errors import NotFound, UsageError
 from trackeep.instance import devices, sessions
 from trackeep.instance.frame import viewer_of
-from trackeep.instance.settings_sections import show_section
+from trackeep.instance.settings.sections import show_section
 from trackeep.instance.site import site_of
 from trackeep.store import sessions as stored
 

@@ -8,12 +8,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.requests import Request
 
-from trackeep.instance import api_models as models
-from trackeep.instance.api_access import Guarded, needs
-from trackeep.instance.api_cursors import cursor_after, key_in
-from trackeep.instance.api_events import page_of_events
-from trackeep.instance.api_models import instant, moment
-from trackeep.instance.api_queries import (
+from trackeep.instance.api import models
+from trackeep.instance.api.access import Guarded, needs
+from trackeep.instance.api.cursors import cursor_after, key_in
+from trackeep.instance.api.events import page_of_events
+from trackeep.instance.api.models import instant, moment
+from trackeep.instance.api.queries import (
     CommitsHere,
     CommitsQuery,
     EventsQuery,
@@ -21,7 +21,7 @@ from trackeep.instance.api_queries import (
     PullsQuery,
     SearchQuery,
 )
-from trackeep.instance.api_repositories import ONE, Name, Owner, known
+from trackeep.instance.api.repositories import ONE, Name, Owner, known
 from trackeep.instance.frame import reader_of
 from trackeep.instance.site import site_of
 from trackeep.metrics.durations import ready_at

@@ -10,7 +10,7 @@ from trackeep.errors import NotFound, UsageError
 from trackeep.instance import admission, disconnect
 from trackeep.instance.frame import viewer_of
 from trackeep.instance.identities import LOGIN
-from trackeep.instance.settings_sections import show_section
+from trackeep.instance.settings.sections import show_section
 from trackeep.instance.site import Site, site_of
 from trackeep.store import people
 

@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trackeep.errors import UsageError
-from trackeep.instance.export_sending import export_of
 from trackeep.instance.frame import viewer_of
-from trackeep.instance.settings_sections import show_section
+from trackeep.instance.settings.export_sending import export_of
+from trackeep.instance.settings.sections import show_section
 from trackeep.instance.site import site_of
 from trackeep.store import backups
 

@@ -11,11 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trackeep.errors import NotFound
-from trackeep.instance import api_models as models
-from trackeep.instance.api_access import Guarded, needs
-from trackeep.instance.api_cursors import cursor_after, key_in
-from trackeep.instance.api_models import instant, moment
-from trackeep.instance.api_queries import FULL_NAME, Page, PeriodQuery, RepositoriesQuery
+from trackeep.instance.api import models
+from trackeep.instance.api.access import Guarded, needs
+from trackeep.instance.api.cursors import cursor_after, key_in
+from trackeep.instance.api.models import instant, moment
+from trackeep.instance.api.queries import FULL_NAME, Page, PeriodQuery, RepositoriesQuery
 from trackeep.instance.frame import reader_of
 from trackeep.instance.repository_actions import follow_known
 from trackeep.instance.site import site_of

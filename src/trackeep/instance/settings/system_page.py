@@ -12,9 +12,10 @@ from starlette.responses import Response
 
 from trackeep import __version__
 from trackeep.environment import GitHubAddresses, InstanceSettings
-from trackeep.instance import checks, licences, words
+from trackeep.instance import checks, words
 from trackeep.instance.contacts import contacts
-from trackeep.instance.settings_sections import show_section
+from trackeep.instance.settings import licences
+from trackeep.instance.settings.sections import show_section
 from trackeep.instance.site import Site, site_of
 from trackeep.model import Finding
 from trackeep.store import instance_figures

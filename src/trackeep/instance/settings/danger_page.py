@@ -13,7 +13,7 @@ from starlette.responses import Response
 from trackeep.errors import UsageError
 from trackeep.instance import disconnect, sessions, setup
 from trackeep.instance.frame import viewer_of
-from trackeep.instance.settings_sections import show_section
+from trackeep.instance.settings.sections import show_section
 from trackeep.instance.site import Site, site_of
 from trackeep.store import departures
 

@@ -20,7 +20,7 @@ from trackeep.errors import (
     TooManyRequests,
     TrackeepError,
 )
-from trackeep.instance.api_models import Mistake, Problem
+from trackeep.instance.api.models import Mistake, Problem
 from trackeep.instance.site import site_of
 
 log = structlog.get_logger()

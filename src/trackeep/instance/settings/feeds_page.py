@@ -11,7 +11,7 @@ from starlette.responses import Response
 from trackeep.errors import NotFound, UsageError
 from trackeep.instance import feeds
 from trackeep.instance.frame import reader_of, repository_in, viewer_of
-from trackeep.instance.settings_sections import show_section
+from trackeep.instance.settings.sections import show_section
 from trackeep.instance.site import site_of
 from trackeep.store import feed_tokens, reports_repositories
 from trackeep.store.token_text import FEED_PREFIX, SECRET_BYTES, token_of

@@ -8,11 +8,11 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from trackeep.instance import api_models, api_models_figures
-from trackeep.instance.api_access import IS_HEAD, Guarded, caller_of, needs
-from trackeep.instance.api_models import instant, moment
-from trackeep.instance.export_sending import export_of
+from trackeep.instance.api import models, models_figures
+from trackeep.instance.api.access import IS_HEAD, Guarded, caller_of, needs
+from trackeep.instance.api.models import instant, moment
 from trackeep.instance.frame import reader_of
+from trackeep.instance.settings.export_sending import export_of
 from trackeep.instance.site import site_of
 from trackeep.store import reports_sync
 from trackeep.store.reports_sync import RepositorySync
@@ -30,11 +30,11 @@ EXPORTED: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("/me", summary="Who you are", **needs("read"))
-async def me(request: Request) -> api_models.Me:
+async def me(request: Request) -> models.Me:
     """And what your token may do."""
     caller = caller_of(request)
     viewer, token = caller.viewer, caller.token
-    return api_models.Me.model_validate(
+    return models.Me.model_validate(
         {
             "id": viewer.account_id,
             "login": viewer.login,
@@ -54,13 +54,13 @@ async def me(request: Request) -> api_models.Me:
 
 
 @router.get("/sync", summary="How the sync is", **needs("read"))
-async def sync(request: Request) -> api_models_figures.Sync:
+async def sync(request: Request) -> models_figures.Sync:
     """Its state, what is left of GitHub's budgets, and how far each repository has come."""
     reader = reader_of(request)
     async with site_of(request).db.read() as conn:
         fresh = await reports_sync.freshness(conn, reader)
         repositories = await reports_sync.repositories(conn, reader)
-    return api_models_figures.Sync.model_validate(
+    return models_figures.Sync.model_validate(
         {
             "connection": fresh.connection_state or "none",
             "problem": fresh.problem,

@@ -12,10 +12,10 @@ from starlette.responses import JSONResponse, Response
 
 from trackeep import __version__
 from trackeep.environment import cookie_name
-from trackeep.instance import api
-from trackeep.instance.api_access import SESSION, TOKEN
-from trackeep.instance.api_models import Problem
-from trackeep.instance.api_problems import MEDIA_TYPE
+from trackeep.instance.api import routes
+from trackeep.instance.api.access import SESSION, TOKEN
+from trackeep.instance.api.models import Problem
+from trackeep.instance.api.problems import MEDIA_TYPE
 from trackeep.instance.sessions import COOKIE
 from trackeep.instance.site import site_of
 
@@ -59,7 +59,7 @@ def document(base_url: str) -> Part:
         version=__version__,
         openapi_version="3.1.1",
         description=ABOUT,
-        routes=api.ROUTES,
+        routes=routes.ROUTES,
         servers=[{"url": base_url, "description": "This instance."}],
     )
     schemas = made["components"]["schemas"]
@@ -70,7 +70,7 @@ def document(base_url: str) -> Part:
     made["components"]["securitySchemes"] = _ways_in(base_url)
     names = {(route.path, method): route.name for route in _routes() for method in route.methods or ()}
     made["paths"] = {
-        api.PATH + path: {
+        routes.PATH + path: {
             method: _operation(operation, method, names[path, method.upper()], "{" in path)
             for method, operation in item.items()
         }
@@ -87,7 +87,7 @@ def _given(schema: Part) -> Part:
 
 
 def _routes() -> list[APIRoute]:
-    return [route for route in api.ROUTES if isinstance(route, APIRoute)]
+    return [route for route in routes.ROUTES if isinstance(route, APIRoute)]
 
 
 def _ways_in(base_url: str) -> Part:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from trackeep.errors import UsageError
 from trackeep.instance.frame import reader_of, show, viewer_of
-from trackeep.instance.settings_sections import show_section
+from trackeep.instance.settings.sections import show_section
 from trackeep.instance.site import safe_next, site_of
 from trackeep.store import claims, preferences, reports_identities
 from trackeep.store.preferences import DATE_STYLES, HEATMAPS, STALE_DAYS, THEMES, WEEK_STARTS

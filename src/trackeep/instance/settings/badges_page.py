@@ -16,7 +16,7 @@ from trackeep.errors import NotFound, UsageError
 from trackeep.instance import badges as pictures
 from trackeep.instance.client_document import is_public_host
 from trackeep.instance.frame import reader_of, viewer_of
-from trackeep.instance.settings_sections import show_section
+from trackeep.instance.settings.sections import show_section
 from trackeep.instance.site import site_of
 from trackeep.store import badges, reports_badges
 from trackeep.store.badges import KINDS, OF_REPOSITORY, Badge

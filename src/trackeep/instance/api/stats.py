@@ -9,9 +9,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.requests import Request
 
-from trackeep.instance import api_models_figures as models
-from trackeep.instance.api_access import Guarded, needs
-from trackeep.instance.api_queries import CalendarQuery, CycleQuery, PeriodQuery
+from trackeep.instance.api import models_figures as models
+from trackeep.instance.api.access import Guarded, needs
+from trackeep.instance.api.queries import CalendarQuery, CycleQuery, PeriodQuery
 from trackeep.instance.charts_calendar import span
 from trackeep.instance.frame import reader_of
 from trackeep.instance.site import site_of

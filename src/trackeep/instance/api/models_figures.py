@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from trackeep.instance.api_models import FullName, Instant, Model, Seconds
+from trackeep.instance.api.models import FullName, Instant, Model, Seconds
 
 Period = Literal["7d", "30d", "90d", "12m", "all"]
 Day = Annotated[date, Field(examples=["2026-11-23"])]

@@ -10,9 +10,9 @@ from urllib.parse import quote, urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trackeep.instance import api, api_schema
-from trackeep.instance.api_access import TOKEN
-from trackeep.instance.api_problems import TYPES
+from trackeep.instance.api import routes, schema
+from trackeep.instance.api.access import TOKEN
+from trackeep.instance.api.problems import TYPES
 from trackeep.instance.frame import show
 from trackeep.instance.site import site_of
 from trackeep.store.api_tokens import SCOPES
@@ -52,7 +52,7 @@ class Operation:
 
 async def page(request: Request) -> Response:
     """GET /api/docs"""
-    document = api_schema.document_for(request)
+    document = schema.document_for(request)
     return show(
         request,
         "api_docs.html",
@@ -60,8 +60,8 @@ async def page(request: Request) -> Response:
         groups=groups(document),
         about=document["info"]["description"],
         base_url=site_of(request).settings.base_url,
-        schema_path=api_schema.PATH,
-        api_path=api.PATH,
+        schema_path=schema.PATH,
+        api_path=routes.PATH,
         scopes=SCOPES,
         problems=TYPES,
     )

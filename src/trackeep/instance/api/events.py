@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from trackeep.instance import api_models as models
-from trackeep.instance.api_cursors import cursor_after, key_in
-from trackeep.instance.api_models import moment
-from trackeep.instance.api_queries import EventsQuery
+from trackeep.instance.api import models
+from trackeep.instance.api.cursors import cursor_after, key_in
+from trackeep.instance.api.models import moment
+from trackeep.instance.api.queries import EventsQuery
 from trackeep.instance.frame import reader_of
 from trackeep.instance.site import site_of
 from trackeep.store import reports_events

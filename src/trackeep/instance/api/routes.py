@@ -6,14 +6,12 @@ from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp
 
-from trackeep.instance import api_account, api_lists, api_problems, api_repositories, api_stats
-from trackeep.instance.api_access import Bounded
+from trackeep.instance.api import account, lists, problems, repositories, stats
+from trackeep.instance.api.access import Bounded
 from trackeep.instance.site import Site
 
 PATH = "/api/v1"
-ROUTES = [
-    route for each in (api_account, api_repositories, api_lists, api_stats) for route in each.router.routes
-]
+ROUTES = [route for each in (account, repositories, lists, stats) for route in each.router.routes]
 # The library can send traces to a collector named in the environment. Nothing leaves an instance unasked.
 SILENT = TelemetryConfig(
     tracing=False, metrics=False, logs=False, operation_spans=False, auto_configure=False
@@ -24,7 +22,7 @@ def create(site: Site) -> ASGIApp:
     """The API as an ASGI program for everything below `PATH`."""
     app = FastAPI(
         routes=ROUTES,
-        exception_handlers=dict(api_problems.handlers()),
+        exception_handlers=dict(problems.handlers()),
         openapi_url=None,
         docs_url=None,
         redoc_url=None,

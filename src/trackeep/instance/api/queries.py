@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from trackeep.instance.api_models_figures import Period
+from trackeep.instance.api.models_figures import Period
 from trackeep.instance.frame import bounds_of
 from trackeep.store.reports_access import Reader
 

@@ -1,0 +1,1 @@
+"""The settings: one file a page, and what two of them need."""
