@@ -20,8 +20,8 @@ from visitor import Answer, Visitor
 from trackeep import web
 from trackeep.database import Database
 from trackeep.environment import instance_settings
-from trackeep.instance import setup
 from trackeep.instance.app import create_app, new_site
+from trackeep.instance.entry import setup
 from trackeep.instance.site import Site
 from trackeep.vault import open_vault
 

@@ -22,7 +22,7 @@ from visitor import Answer
 from trackeep.broker.document_rules import read_document
 from trackeep.broker.documents import Documents
 from trackeep.database import Database
-from trackeep.instance.client_document import PATH, client_id_of
+from trackeep.instance.entry.client_document import PATH, client_id_of
 from trackeep.store.identity_key import identity_key
 from trackeep.store.tables import connection
 from trackeep.store.tables import instance as instance_table

@@ -11,7 +11,7 @@ from local_instance import Guest, LocalInstance, serve
 from sandbox_control import Sandbox
 from sqlalchemy import select
 
-from trackeep.instance.memberships import EVERY_S, UNPROVEN_S, check_all
+from trackeep.instance.entry.memberships import EVERY_S, UNPROVEN_S, check_all
 from trackeep.store import people
 from trackeep.store.people import Admission
 from trackeep.store.tables import allowed_person, connection, session

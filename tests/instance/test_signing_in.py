@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from visitor import Answer
 
 from trackeep.errors import SecretsError
-from trackeep.instance import admission
+from trackeep.instance.entry import admission
 from trackeep.model import Person
 from trackeep.store import people
 from trackeep.store.tables import account, account_email, connection, follow, repository

@@ -12,7 +12,7 @@ from local_instance import Guest, serve
 from programs import Program
 from sqlalchemy import select
 
-from trackeep.instance.connect import missing_scopes
+from trackeep.instance.entry.connect import missing_scopes
 from trackeep.store.tables import connection
 
 pytestmark = pytest.mark.anyio

@@ -11,7 +11,7 @@ from programs import Program
 from visitor import Visitor
 
 from trackeep.environment import GitHubAddresses
-from trackeep.instance.signin import new_token_link
+from trackeep.instance.entry.signin import new_token_link
 
 pytestmark = pytest.mark.anyio
 

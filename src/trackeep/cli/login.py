@@ -72,7 +72,7 @@ def logout(account: str | None, yes: bool, as_json: bool) -> None:
     """Disconnect from GitHub and end the token there; what was fetched stays, nobody is signed out."""
     from sqlalchemy import select
 
-    from trackeep.instance import disconnect
+    from trackeep.instance.entry import disconnect
     from trackeep.store.tables import person
 
     sure("End the connection to GitHub?", yes)
@@ -109,8 +109,8 @@ async def _with_token(settings: InstanceSettings, text: str) -> str:
     """Save the token of whoever it belongs to; whoever has this shell may become the first owner."""
     from trackeep.errors import Forbidden
     from trackeep.github.transport import fingerprint
-    from trackeep.instance.connect import viewer_of_token
-    from trackeep.instance.revocation import revoke
+    from trackeep.instance.entry.connect import viewer_of_token
+    from trackeep.instance.entry.revocation import revoke
     from trackeep.store import ownership, people
     from trackeep.store.people import Credential
 
@@ -154,8 +154,8 @@ async def _served(site: Site, listener: object, began_at: int, *, no_open: bool)
 
     from trackeep import web
     from trackeep.errors import LoginError
-    from trackeep.instance import setup
     from trackeep.instance.app import create_app
+    from trackeep.instance.entry import setup
     from trackeep.store import ownership
 
     assert isinstance(listener, socket.socket)

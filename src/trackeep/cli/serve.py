@@ -109,8 +109,8 @@ async def _serve(settings: InstanceSettings, listener: socket.socket, about: Abo
 
     from trackeep import web
     from trackeep.cli.edge import opened
-    from trackeep.instance import admission, memberships, other_account, setup
     from trackeep.instance.app import create_app, new_site
+    from trackeep.instance.entry import admission, memberships, other_account, setup
     from trackeep.store import backups
     from trackeep.vault import open_vault
 

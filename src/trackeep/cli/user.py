@@ -119,7 +119,7 @@ def disconnect(login: str, yes: bool, as_json: bool) -> None:
     sure(f"End the connection of {login} to GitHub?", yes)
 
     async def work() -> str:
-        from trackeep.instance import disconnect as connection
+        from trackeep.instance.entry import disconnect as connection
         from trackeep.store import people
 
         async with site_of(settings_of()) as site:
@@ -141,7 +141,7 @@ def make_owner(login: str | None, as_json: bool) -> None:
     """Hand the instance to LOGIN, who has signed in before; without a name a new set-up code is made."""
 
     async def work() -> None:
-        from trackeep.instance import setup
+        from trackeep.instance.entry import setup
         from trackeep.store import ownership, people
         from trackeep.vault import open_vault
 

@@ -21,23 +21,17 @@ from trackeep.instance import (
     branches_page,
     calendar_page,
     choosing,
-    client_document,
     commits_page,
-    connect,
     contributors_page,
     dashboard,
     deliveries,
-    direct_login,
-    disconnect,
     feeds,
     frame,
     health,
     identities,
     insights_page,
-    login,
     metrics,
     my_hours,
-    other_account,
     privacy,
     problems,
     pulls_page,
@@ -47,8 +41,6 @@ from trackeep.instance import (
     repository_tables,
     search_page,
     sessions,
-    setup,
-    signin,
     sync_events,
     sync_page,
     webhooks,
@@ -56,6 +48,16 @@ from trackeep.instance import (
 from trackeep.instance.api import docs as api_docs
 from trackeep.instance.api import routes as api
 from trackeep.instance.api import schema as api_schema
+from trackeep.instance.entry import (
+    client_document,
+    connect,
+    direct_login,
+    disconnect,
+    login,
+    other_account,
+    setup,
+    signin,
+)
 from trackeep.instance.request_times import Timed
 from trackeep.instance.sessions import anybody, owner_only, signed_in
 from trackeep.instance.settings import (

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from trackeep.environment import InstanceSettings, is_loopback_host
-from trackeep.instance.client_document import is_public_host
+from trackeep.instance.entry.client_document import is_public_host
 from trackeep.instance.webhooks import PATH
 from trackeep.model import Finding
 from trackeep.store.instance_figures import Worker

@@ -19,9 +19,9 @@ from trackeep.errors import UsageError
 from trackeep.handshake.token import VerifyingKey
 from trackeep.instance.at_once import AtOnce
 from trackeep.instance.badge_pictures import Picture
+from trackeep.instance.entry.tries import Tries
 from trackeep.instance.kept import Kept
 from trackeep.instance.request_times import Requests
-from trackeep.instance.tries import Tries
 from trackeep.store.people import Admission
 from trackeep.vault import Vault
 

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from trackeep.errors import NotFound, UsageError
 from trackeep.instance import badges as pictures
-from trackeep.instance.client_document import is_public_host
+from trackeep.instance.entry.client_document import is_public_host
 from trackeep.instance.frame import reader_of, viewer_of
 from trackeep.instance.settings.sections import show_section
 from trackeep.instance.site import site_of

@@ -9,9 +9,9 @@ from starlette.responses import Response
 
 from trackeep.environment import InstanceSettings
 from trackeep.instance import permissions
+from trackeep.instance.entry.signin import new_token_link
 from trackeep.instance.frame import reader_of, viewer_of
 from trackeep.instance.settings.sections import show_section
-from trackeep.instance.signin import new_token_link
 from trackeep.instance.site import site_of
 from trackeep.store import reports_connection
 from trackeep.store.reports_connection import Connection

@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trackeep.errors import UsageError
-from trackeep.instance import disconnect, sessions, setup
+from trackeep.instance import sessions
+from trackeep.instance.entry import disconnect, setup
 from trackeep.instance.frame import viewer_of
 from trackeep.instance.settings.sections import show_section
 from trackeep.instance.site import Site, site_of

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trackeep.errors import NotFound, UsageError
-from trackeep.instance import admission, disconnect
+from trackeep.instance.entry import admission, disconnect
 from trackeep.instance.frame import viewer_of
 from trackeep.instance.identities import LOGIN
 from trackeep.instance.settings.sections import show_section

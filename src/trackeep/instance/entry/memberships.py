@@ -10,7 +10,7 @@ from trackeep.errors import GitHubNoAccess, GitHubTokenDead, TrackeepError
 from trackeep.github import rest
 from trackeep.github.login import OwnApp
 from trackeep.github.transport import GitHub
-from trackeep.instance import disconnect
+from trackeep.instance.entry import disconnect
 from trackeep.instance.site import Site
 from trackeep.store import people
 from trackeep.sync.credentials import Credentials

@@ -8,10 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trackeep.errors import LoginError, TrackeepError, UsageError
-from trackeep.instance import admission, sessions
-from trackeep.instance.admission import Arrival
+from trackeep.instance import sessions
+from trackeep.instance.entry import admission
+from trackeep.instance.entry.admission import Arrival
+from trackeep.instance.entry.revocation import revoke
 from trackeep.instance.frame import viewer_of
-from trackeep.instance.revocation import revoke
 from trackeep.instance.site import Site, site_of
 from trackeep.store import arrivals
 

@@ -11,9 +11,9 @@ from trackeep.errors import LoginDenied, LoginError, NotFound, TrackeepError
 from trackeep.github import oauth
 from trackeep.github.login import OwnApp
 from trackeep.github.transport import fingerprint
-from trackeep.instance import admission, other_account, sealed_cookies
-from trackeep.instance.revocation import revoke
-from trackeep.instance.signin import SCOPES
+from trackeep.instance.entry import admission, other_account, sealed_cookies
+from trackeep.instance.entry.revocation import revoke
+from trackeep.instance.entry.signin import SCOPES
 from trackeep.instance.site import Site, safe_next, site_of
 from trackeep.store.people import Credential
 

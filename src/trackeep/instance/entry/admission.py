@@ -23,7 +23,8 @@ from trackeep.errors import (
 from trackeep.github import rest
 from trackeep.github.login import OwnApp
 from trackeep.github.transport import GitHub
-from trackeep.instance import sealed_cookies, sessions
+from trackeep.instance import sessions
+from trackeep.instance.entry import sealed_cookies
 from trackeep.instance.site import Site, site_of
 from trackeep.model import Person
 from trackeep.store import arrivals, ownership, people

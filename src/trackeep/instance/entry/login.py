@@ -26,16 +26,16 @@ from trackeep.github.login import OwnApp
 from trackeep.github.transport import fingerprint
 from trackeep.handshake import messages, token
 from trackeep.handshake.client import BrokerClient, Redemption
-from trackeep.instance import (
+from trackeep.instance import problems
+from trackeep.instance.entry import (
     admission,
     client_document,
     direct_login,
     other_account,
-    problems,
     sealed_cookies,
 )
-from trackeep.instance.revocation import revoke
-from trackeep.instance.signin import SCOPES
+from trackeep.instance.entry.revocation import revoke
+from trackeep.instance.entry.signin import SCOPES
 from trackeep.instance.site import Site, at_home, safe_next, site_of
 from trackeep.store import people
 from trackeep.store.identity_key import identity_key

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from trackeep.environment import GitHubAddresses
 from trackeep.errors import TrackeepError
 from trackeep.handshake import messages
-from trackeep.instance import sealed_cookies
+from trackeep.instance.entry import sealed_cookies
 from trackeep.instance.site import at_home, safe_next, site_of
 from trackeep.store import ownership
 

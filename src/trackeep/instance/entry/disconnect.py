@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trackeep.errors import SecretsError
+from trackeep.instance.entry.revocation import revoke
 from trackeep.instance.frame import viewer_of
-from trackeep.instance.revocation import revoke
 from trackeep.instance.site import Site, site_of
 from trackeep.store import people
 from trackeep.store.people import Credential

@@ -10,9 +10,9 @@ from starlette.responses import Response
 from trackeep.errors import GitHubError, GitHubTokenDead, LoginError
 from trackeep.github import rest
 from trackeep.github.transport import fingerprint
-from trackeep.instance import admission, signin
-from trackeep.instance.revocation import revoke
-from trackeep.instance.sealed_cookies import setup_of
+from trackeep.instance.entry import admission, signin
+from trackeep.instance.entry.revocation import revoke
+from trackeep.instance.entry.sealed_cookies import setup_of
 from trackeep.instance.site import Site, safe_next, site_of
 from trackeep.store.people import Credential
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from trackeep.environment import InstanceSettings
 from trackeep.errors import LoginError
-from trackeep.instance import sealed_cookies
+from trackeep.instance.entry import sealed_cookies
 from trackeep.instance.site import Site, at_home, site_of
 from trackeep.store import ownership
 
