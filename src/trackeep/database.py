@@ -9,7 +9,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,11 +17,13 @@ from typing import Any, TypeVar
 import structlog
 from sqlalchemy import Connection, Table, event, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from trackeep import revisions
 from trackeep.errors import DatabaseError, DatabaseVersionError
+from trackeep.revisions import Figures, Snapshot
 
 T = TypeVar("T")
 
@@ -42,6 +44,7 @@ class Database:
 
     engine: AsyncEngine
     url: str
+    figures: Figures = field(default_factory=Figures, init=False, repr=False, compare=False)
 
     @classmethod
     async def open(cls, url: str, *, migrations: Path = MIGRATIONS, may_migrate: bool = True) -> Database:
@@ -75,8 +78,8 @@ class Database:
         """A connection whose statements see one state of the database. Raises DatabaseError."""
         with self._told():
             async with self.engine.connect() as conn:
-                if not self.is_sqlite:
-                    await conn.execution_options(isolation_level="REPEATABLE READ")
+                level = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+                await revisions.show(conn, Snapshot(self.figures), **level)
                 yield conn
 
     @contextlib.asynccontextmanager
@@ -87,8 +90,10 @@ class Database:
                 if self.is_sqlite:
                     # A reader that turns writer would fail at once when another writes; this waits.
                     await conn.execution_options(trackeep_begin="IMMEDIATE")
+                changes = await revisions.watch(conn)
                 async with conn.begin():
                     yield conn
+                    await revisions.raise_if_counted(conn, changes)
 
     async def version(self) -> str:
         """The version of its tables, "" for a database that has none yet."""
@@ -189,7 +194,12 @@ def chunked(items: Sequence[T], size: int = 500) -> Iterator[Sequence[T]]:
 
 
 def _engine(url: str) -> AsyncEngine:
-    parsed = make_url(url)
+    engine = _engine_of(make_url(url))
+    event.listen(engine.sync_engine, "after_cursor_execute", revisions.notice)
+    return engine
+
+
+def _engine_of(parsed: URL) -> AsyncEngine:
     # Errors get logged, and a statement's values are people's addresses and sealed tokens.
     if parsed.get_backend_name() == "postgresql":
         return create_async_engine(
@@ -266,6 +276,8 @@ def _migrate(conn: Connection, migrations: Path) -> None:
     copy = _copy_before(conn, current) if current is not None and conn.dialect.name == "sqlite" else None
     try:
         importlib.import_module("trackeep.upgrades").upgrade(conn, migrations)
+        if current is not None:
+            revisions.raise_number(conn)
     except BaseException:
         # The transaction takes everything back, and a program that is started again and again must not
         # fill the disk with copies of what is there.
