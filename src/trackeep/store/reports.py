@@ -39,7 +39,7 @@ class Overview:
 async def overview(
     conn: AsyncConnection, reader: Reader, comparison: Comparison, shown: tuple[date, date]
 ) -> Overview:
-    """The dashboard of `reader` for a period and the first and last day of the calendar; 17 queries, or 9."""
+    """The dashboard of `reader` for a period and the first and last day of the calendar; 18 queries, or 9."""
     previous = comparison.previous
     merges_since = min(
         midnight(weeks_back(reports_repositories.WEEKS, reader.now, reader.zone)[0], reader.zone),

@@ -270,7 +270,7 @@ def _commits(reader: Reader, wanted: Wanted, most: int | None) -> list[Select[An
     return [select(*columns).select_from(tables)]
 
 
-def _pulls(reader: Reader, wanted: Wanted, _most: int) -> list[Select[Any]]:
+def _pulls(reader: Reader, wanted: Wanted, most: int) -> list[Select[Any]]:
     pull = pull_request.c
     happened: list[tuple[str, Any, Any]] = [("opened", pull.created_at, pull.author_id)]
     if not wanted.contributions:
@@ -278,34 +278,43 @@ def _pulls(reader: Reader, wanted: Wanted, _most: int) -> list[Select[Any]]:
             ("merged", pull.merged_at, func.coalesce(pull.merged_by_id, pull.author_id)),
             ("closed", pull.closed_at, pull.author_id),
         ]
+    # Never at 0: a condition on the column alone would lead to its index, which is no order of `at`.
+    unmerged = func.coalesce(pull.merged_at, 0) == 0
     return [
-        _numbered(reader, wanted, pull_request, kind, at, actor).where(
-            # Never at 0: a condition on the column alone would lead to its index, which is no order of `at`.
-            at.is_not(None),
-            func.coalesce(pull.merged_at, 0) == 0 if kind == "closed" else literal(True),
-        )
+        _numbered(reader, wanted, most, (kind, at, actor), unmerged if kind == "closed" else literal(True))
         for kind, at, actor in happened
     ]
 
 
-def _issues(reader: Reader, wanted: Wanted, _most: int) -> list[Select[Any]]:
-    opened = _numbered(reader, wanted, issue, "issue", issue.c.created_at, issue.c.author_id)
-    if wanted.contributions:
-        return [opened]
-    closed = _numbered(reader, wanted, issue, "issue-closed", issue.c.closed_at, issue.c.author_id)
-    return [opened, closed.where(issue.c.closed_at.is_not(None))]
+def _issues(reader: Reader, wanted: Wanted, most: int) -> list[Select[Any]]:
+    happened: list[tuple[str, Any, Any]] = [("issue", issue.c.created_at, issue.c.author_id)]
+    if not wanted.contributions:
+        happened.append(("issue-closed", issue.c.closed_at, issue.c.author_id))
+    return [_numbered(reader, wanted, most, each, literal(True)) for each in happened]
 
 
 def _numbered(
-    reader: Reader, wanted: Wanted, table: Any, kind: str, at: ColumnElement[Any], actor: Any
+    reader: Reader, wanted: Wanted, most: int, happened: tuple[str, Any, Any], where: ColumnElement[bool]
 ) -> Select[Any]:
-    mine = _is_me(actor, reader)
-    tables = table.join(repository, repository.c.id == table.c.repository_id).outerjoin(
-        person, person.c.id == actor
+    """At most `most`, found by their keys, so that only those are joined with who did it."""
+    kind, at, actor = happened
+    table = at.table
+    keys = (
+        select(table.c.repository_id, table.c.number)
+        .where(_in_sight(table, reader, wanted), at.is_not(None), where)
+        .where(*_within(at, wanted), *_by(actor, reader, wanted))
+        .order_by(at.desc())
+        .limit(most)
+        .subquery()
     )
-    columns = _columns(kind, at, mine, number=table.c.number, title=table.c.title)
-    found = select(*columns).select_from(tables).where(_in_sight(table, reader, wanted))
-    return found.where(*_by(actor, reader, wanted))
+    same = and_(keys.c.repository_id == table.c.repository_id, keys.c.number == table.c.number)
+    tables = (
+        keys.join(table, same)
+        .join(repository, repository.c.id == table.c.repository_id)
+        .outerjoin(person, person.c.id == actor)
+    )
+    columns = _columns(kind, at, _is_me(actor, reader), number=table.c.number, title=table.c.title)
+    return select(*columns).select_from(tables)
 
 
 def _by(actor: Any, reader: Reader, wanted: Wanted) -> list[ColumnElement[bool]]:
@@ -323,31 +332,39 @@ def _people(wanted: Wanted) -> Select[Any]:
     return select(person.c.id).where(func.lower(person.c.login) == wanted.who.lower())
 
 
-def _reviews(reader: Reader, wanted: Wanted, _most: int) -> list[Select[Any]]:
-    mine = _is_me(review.c.author_id, reader)
+def _reviews(reader: Reader, wanted: Wanted, most: int) -> list[Select[Any]]:
+    """At most `most` of other people's pull requests, found by their keys as well."""
+    at = review.c.submitted_at
     same = and_(
         pull_request.c.repository_id == review.c.repository_id, pull_request.c.number == review.c.number
     )
+    by_others = func.coalesce(pull_request.c.author_id, 0) != func.coalesce(review.c.author_id, -1)
+    given = (
+        select(review.c.repository_id, review.c.id)
+        .join(pull_request, same)
+        .where(_in_sight(review, reader, wanted), at.is_not(None), by_others)
+        .where(*_within(at, wanted), *_by(review.c.author_id, reader, wanted))
+    )
+    if wanted.mine:
+        # What one of a person's accounts says of the other's work is no review of somebody else.
+        given = given.where(~_is_me(pull_request.c.author_id, reader))
+    keys = given.order_by(at.desc()).limit(most).subquery()
+    found = and_(keys.c.repository_id == review.c.repository_id, keys.c.id == review.c.id)
     tables = (
-        review.join(pull_request, same)
+        keys.join(review, found)
+        .join(pull_request, same)
         .join(repository, repository.c.id == review.c.repository_id)
         .outerjoin(person, person.c.id == review.c.author_id)
     )
     columns = _columns(
         "review",
-        review.c.submitted_at,
-        mine,
+        at,
+        _is_me(review.c.author_id, reader),
         number=review.c.number,
         title=pull_request.c.title,
         detail=review.c.state,
     )
-    by_others = func.coalesce(pull_request.c.author_id, 0) != func.coalesce(review.c.author_id, -1)
-    found = select(*columns).select_from(tables).where(_in_sight(review, reader, wanted))
-    found = found.where(review.c.submitted_at.is_not(None), by_others)
-    if wanted.mine:
-        # What one of a person's accounts says of the other's work is no review of somebody else.
-        found = found.where(~_is_me(pull_request.c.author_id, reader))
-    return [found.where(*_by(review.c.author_id, reader, wanted))]
+    return [select(*columns).select_from(tables)]
 
 
 def _releases(reader: Reader, wanted: Wanted, _most: int) -> list[Select[Any]]:
