@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from datetime import date
 
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -12,6 +13,7 @@ from trackeep.errors import NotFound
 from trackeep.instance import insights, insights_parts
 from trackeep.instance.figures import TableOf, figure_csv, figure_page
 from trackeep.instance.frame import address, comparison_in, reader_of, repository_in, show, span_words
+from trackeep.instance.insights import LISTED, Summary
 from trackeep.instance.insights_parts import Links
 from trackeep.instance.lists import PULL_LISTS
 from trackeep.instance.site import site_of
@@ -20,13 +22,13 @@ from trackeep.metrics.durations import Spread, spread
 from trackeep.metrics.reviews import Load
 from trackeep.metrics.windows import Comparison, Window
 from trackeep.store import kept_searches, reports_insights
+from trackeep.store.counted_once import counted_once, once
 from trackeep.store.kept_searches import Saved
 from trackeep.store.reports_access import Reader
-from trackeep.store.reports_insights import Person, Pull, Waits, Wanted
+from trackeep.store.reports_insights import Person, Waits, Wanted
 
 PERIOD = "90d"
 PEOPLE_SHOWN = 8
-LISTED = 5
 
 
 @dataclass(frozen=True)
@@ -36,33 +38,30 @@ class Found:
     reader: Reader
     comparison: Comparison
     wanted: Wanted
-    pulls: tuple[Pull, ...]
+    made: Summary
     load: tuple[tuple[Person, Load], ...]
-    asked: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]
+    turnaround: Spread
     waiting: tuple[int, tuple[Waits, ...]]
     kept: tuple[Saved, ...]
 
-    @cached_property
+    @property
     def now(self) -> insights.Figures:
-        return insights.figures(self.pulls, self.comparison.current)
-
-    @cached_property
-    def before(self) -> insights.Figures | None:
-        previous = self.comparison.previous
-        return insights.figures(self.pulls, previous) if previous else None
+        return self.made.now
 
     @property
-    def turnaround(self) -> Spread:
-        return spread(durations.review_turnaround(asked, given) for asked, given in self.asked)
+    def before(self) -> insights.Figures | None:
+        return self.made.before
+
+    @property
+    def starts(self) -> tuple[date, ...]:
+        return insights.week_starts(self.comparison, self.reader)
 
 
 async def page(request: Request) -> Response:
     """GET /pulls/insights"""
     found = await _read(request)
     links = Links(found.comparison.current, found.wanted, found.reader.zone)
-    starts = insights.week_starts(found.comparison, found.reader)
-    weeks = insights.weeks(found.pulls, starts, found.reader)
-    load = found.load
+    weeks, load = found.made.weeks, found.load
     return show(
         request,
         "insights.html",
@@ -78,15 +77,15 @@ async def page(request: Request) -> Response:
         cycle=insights_parts.cycle_rows(found.now.times, found.before.times if found.before else None),
         weeks=len(weeks),
         weeks_total=(sum(each.opened for each in weeks), sum(each.merged for each in weeks)),
-        bars=insights_parts.week_bars(starts, weeks),
+        bars=insights_parts.week_bars(found.starts, weeks),
         sizes=insights_parts.size_chart(found.now.sizes, links, site_of(request).pages.url),
         big=insights_parts.share_of_big(found.now.sizes),
         unsized=found.now.sizes[None],
         load=load[:PEOPLE_SHOWN],
         people=len(load),
         most=max((each.pulls for _, each in load), default=1),
-        unreviewed=found.now.unreviewed[:LISTED],
-        unreviewed_count=len(found.now.unreviewed),
+        unreviewed=found.now.unreviewed,
+        unreviewed_count=found.now.unreviewed_count,
         waiting=found.waiting[1],
         waiting_count=found.waiting[0],
         query=_query(request),
@@ -119,8 +118,7 @@ async def _table(request: Request) -> TableOf:
     found = await _read(request)
     span = span_words(found.comparison, found.reader)
     if name == "weeks":
-        starts = insights.week_starts(found.comparison, found.reader)
-        return insights_parts.weeks_table(starts, insights.weeks(found.pulls, starts, found.reader))
+        return insights_parts.weeks_table(found.starts, found.made.weeks)
     if name == "cycle":
         return insights_parts.cycle_table(found.now.times, found.before, span)
     if name == "sizes":
@@ -138,19 +136,40 @@ async def _read(request: Request) -> Found:
         "".join(query.get("author", "").replace('"', "").split()).removeprefix("@")[:100],
         query.get("bots") == "1",
     )
-    window = insights.read_from(comparison, insights.week_starts(comparison, reader), reader)
     current: Window = comparison.current
     async with site_of(request).db.read() as conn:
         return Found(
             reader=reader,
             comparison=comparison,
             wanted=wanted,
-            pulls=await reports_insights.pulls(conn, reader, window, wanted),
+            made=await _made(conn, reader, comparison, wanted),
             load=await reports_insights.load(conn, reader, current, wanted),
-            asked=await reports_insights.turnarounds(conn, reader, current, wanted),
+            turnaround=await _turnaround(conn, reader, current, wanted),
             waiting=await reports_insights.unreviewed(conn, reader, wanted, limit=LISTED),
             kept=await kept_searches.kept(conn, reader.account_id, kept_searches.PULLS),
         )
+
+
+async def _made(conn: AsyncConnection, reader: Reader, comparison: Comparison, wanted: Wanted) -> Summary:
+    """Counted once: the window before ends by the clock, but is another one only with the next event."""
+    previous = comparison.previous
+    if previous is not None:
+        previous = await reports_insights.settled(conn, reader, previous)
+    starts = insights.week_starts(comparison, reader)
+    read = insights.read_from(comparison, starts, reader)
+    windows = (comparison.current, previous)
+
+    async def count() -> Summary:
+        pulls = await reports_insights.pulls(conn, reader, read, wanted)
+        return insights.summary(pulls, windows, starts, reader)
+
+    return await once(conn, reader, ("insights", wanted, windows, starts), count)
+
+
+@counted_once
+async def _turnaround(conn: AsyncConnection, reader: Reader, window: Window, wanted: Wanted) -> Spread:
+    found = await reports_insights.turnarounds(conn, reader, window, wanted)
+    return spread(durations.review_turnaround(asked, given) for asked, given in found)
 
 
 def _query(request: Request) -> dict[str, str]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.metrics.branches import STALE_AFTER_S
+from trackeep.store.counted_once import counted_once
 from trackeep.store.distances import Distance
 from trackeep.store.reports_access import (
     Reader,
@@ -89,8 +90,11 @@ class Graph:
 async def branches(
     conn: AsyncConnection, reader: Reader, wanted: Wanted, *, limit: int = 40
 ) -> tuple[BranchRow, ...]:
-    """Those with the newest commit first; one more than `limit` if there is more; one query."""
-    rows = _listed(reader, wanted).limit(limit + 1).subquery()
+    """Those with the newest commit first; one more than `limit` if there is more; two queries."""
+    # What is stale changes by the second.
+    find = _keys if wanted.view in ("active", "stale") else _keys_once
+    keys = await find(conn, reader, wanted, limit)
+    rows = _listed(reader, wanted).where(*_is_one_of(keys)).subquery()
     tip = and_(commit.c.repository_id == rows.c.repository_id, commit.c.sha == rows.c.sha)
     statement = (
         select(
@@ -105,6 +109,21 @@ async def branches(
         .order_by(*_order(rows.c.at, rows.c.repository_id, rows.c.name))
     )
     return tuple(_row(row) for row in (await conn.execute(statement)).all())
+
+
+async def _keys(
+    conn: AsyncConnection, reader: Reader, wanted: Wanted, limit: int
+) -> tuple[tuple[int, str], ...]:
+    """Repository and full name of the branches of one page and one more."""
+    found = _listed(reader, wanted).with_only_columns(ref.c.repository_id, ref.c.name).limit(limit + 1)
+    return tuple((row[0], row[1]) for row in (await conn.execute(found)).all())
+
+
+@counted_once
+async def _keys_once(
+    conn: AsyncConnection, reader: Reader, wanted: Wanted, limit: int
+) -> tuple[tuple[int, str], ...]:
+    return await _keys(conn, reader, wanted, limit)
 
 
 async def graph(
@@ -206,6 +225,13 @@ def _listed(reader: Reader, wanted: Wanted) -> Select[Any]:
         )
         .order_by(*_order(at, ref.c.repository_id, ref.c.name))
     )
+
+
+def _is_one_of(keys: tuple[tuple[int, str], ...]) -> list[ColumnElement[bool]]:
+    """Of these branches; SQLite finds pairs in no index, but two columns in lists of their own."""
+    places, names = ({key[n] for key in keys} for n in (0, 1))
+    pair = tuple_(ref.c.repository_id, ref.c.name).in_(keys)
+    return [ref.c.repository_id.in_(sorted(places)), ref.c.name.in_(sorted(names)), pair]
 
 
 def _in_view(
