@@ -32,8 +32,8 @@ def counted_once(count: Counting[P, T]) -> Counting[P, T]:
     """
 
     async def known(conn: AsyncConnection, reader: Reader, *given: P.args, **named: P.kwargs) -> T:
-        asked = (*given, *sorted(named.items()))
-        what = (count.__module__, count.__qualname__, *map(_fixed, asked))
+        asked = (*map(_fixed, given), *((name, _fixed(value)) for name, value in sorted(named.items())))
+        what = (count.__module__, count.__qualname__, *asked)
         return await once(conn, reader, what, lambda: count(conn, reader, *given, **named))
 
     functools.update_wrapper(known, count)
