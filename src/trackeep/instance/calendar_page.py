@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -60,5 +60,6 @@ async def _rows(request: Request) -> list[tuple[date, tuple[int, ...]]]:
         days = await reports_mine.days(conn, reader)
     first, last = charts_calendar.span(day_of(reader.now, reader.zone), year_of(request, reader))
     kinds = [days.contributions.get(name, {}) if kind in ("", name) else {} for name in KINDS]
-    seen = sorted({day for counts in kinds for day in counts if first <= day <= last}, reverse=True)
-    return [(day, tuple(counts.get(day, 0) for counts in kinds)) for day in seen]
+    shown = (last - timedelta(days=back) for back in range((last - first).days + 1))
+    rows = ((day, tuple(counts.get(day, 0) for counts in kinds)) for day in shown)
+    return [row for row in rows if any(row[1])]

@@ -120,10 +120,9 @@ async def _page(conn: AsyncConnection, reader: Reader, wanted: Wanted, limit: in
         if not wanted.kind or PARTS.get(wanted.kind, (wanted.kind,))[0] == kind
         for part in maker(reader, wanted, most)
     ]
-    limited = [_bounded(part, wanted, most) for part in parts]
-    if not limited:
+    if not parts:
         return EventPage((), None)
-    every = union_all(*(part.select() for part in limited)).subquery()
+    every = union_all(*parts).subquery()
     statement = select(every).order_by(every.c.at.desc(), every.c.kind, every.c.number).limit(most)
     rows = [_event(row) for row in (await conn.execute(statement)).all()]
     lines, used = collapse(rows, reader.zone, limit)
@@ -210,12 +209,9 @@ def _event(row: Any) -> Event:
     return Event(**{**values, "mine": bool(values["mine"])}, title=title, first_at=row.at)
 
 
-def _bounded(part: Select[Any], wanted: Wanted, most: int) -> Any:
-    rows = part.subquery()
-    statement = select(rows).where(*_within(rows.c.at, wanted))
-    if wanted.kind in PARTS:
-        statement = statement.where(rows.c.kind == PARTS[wanted.kind][1])
-    return statement.order_by(rows.c.at.desc()).limit(most).subquery()
+def _is_wanted(kind: str, wanted: Wanted) -> bool:
+    """Whether a list is of these events, of the kind that they belong to, or of all."""
+    return wanted.kind not in PARTS or PARTS[wanted.kind][1] == kind
 
 
 def _within(at: Any, wanted: Wanted) -> list[ColumnElement[bool]]:
@@ -283,6 +279,7 @@ def _pulls(reader: Reader, wanted: Wanted, most: int) -> list[Select[Any]]:
     return [
         _numbered(reader, wanted, most, (kind, at, actor), unmerged if kind == "closed" else literal(True))
         for kind, at, actor in happened
+        if _is_wanted(kind, wanted)
     ]
 
 
@@ -290,7 +287,8 @@ def _issues(reader: Reader, wanted: Wanted, most: int) -> list[Select[Any]]:
     happened: list[tuple[str, Any, Any]] = [("issue", issue.c.created_at, issue.c.author_id)]
     if not wanted.contributions:
         happened.append(("issue-closed", issue.c.closed_at, issue.c.author_id))
-    return [_numbered(reader, wanted, most, each, literal(True)) for each in happened]
+    wanted_ones = (each for each in happened if _is_wanted(each[0], wanted))
+    return [_numbered(reader, wanted, most, each, literal(True)) for each in wanted_ones]
 
 
 def _numbered(
@@ -367,7 +365,7 @@ def _reviews(reader: Reader, wanted: Wanted, most: int) -> list[Select[Any]]:
     return [select(*columns).select_from(tables)]
 
 
-def _releases(reader: Reader, wanted: Wanted, _most: int) -> list[Select[Any]]:
+def _releases(reader: Reader, wanted: Wanted, most: int) -> list[Select[Any]]:
     if wanted.contributions:
         return []
     mine = _is_me(release.c.author_id, reader)
@@ -375,12 +373,17 @@ def _releases(reader: Reader, wanted: Wanted, _most: int) -> list[Select[Any]]:
         person, person.c.id == release.c.author_id
     )
     columns = _columns("release", release.c.published_at, mine, title=release.c.name, detail=release.c.tag)
-    found = select(*columns).select_from(tables).where(_in_sight(release, reader, wanted))
-    found = found.where(release.c.draft.is_(False), release.c.published_at.is_not(None))
-    return [found.where(*_by(release.c.author_id, reader, wanted))]
+    at = release.c.published_at
+    found = (
+        select(*columns)
+        .select_from(tables)
+        .where(_in_sight(release, reader, wanted), release.c.draft.is_(False), at.is_not(None))
+        .where(*_within(at, wanted), *_by(release.c.author_id, reader, wanted))
+    )
+    return [found.order_by(at.desc()).limit(most).subquery().select()]
 
 
-def _branches(reader: Reader, wanted: Wanted, _most: int) -> list[Select[Any]]:
+def _branches(reader: Reader, wanted: Wanted, most: int) -> list[Select[Any]]:
     if wanted.contributions or wanted.mine or wanted.who:
         return []  # nobody's: a ref does not say who moved it
     tables = ref_change.join(repository, repository.c.id == ref_change.c.repository_id).outerjoin(
@@ -389,12 +392,15 @@ def _branches(reader: Reader, wanted: Wanted, _most: int) -> list[Select[Any]]:
     columns = _columns(
         ref_change.c.kind.label("kind"), ref_change.c.seen_at, literal(False), detail=ref_change.c.name
     )
-    seen = ref_change.c.kind.in_(("created", "deleted", "forced"))
-    return [
+    at = ref_change.c.seen_at
+    seen = [kind for kind in ("created", "deleted", "forced") if _is_wanted(kind, wanted)]
+    found = (
         select(*columns)
         .select_from(tables)
-        .where(_in_sight(ref_change, reader, wanted), seen, ref_change.c.name.like("refs/heads/%"))
-    ]
+        .where(_in_sight(ref_change, reader, wanted), ref_change.c.kind.in_(seen))
+        .where(ref_change.c.name.like("refs/heads/%"), *_within(at, wanted))
+    )
+    return [found.order_by(at.desc()).limit(most).subquery().select()]
 
 
 def _in_sight(table: Any, reader: Reader, wanted: Wanted) -> ColumnElement[bool]:
