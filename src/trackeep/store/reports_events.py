@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Select, String, and_, case, func, literal,
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.metrics.windows import day_from_number, day_of, midnight
+from trackeep.store.counted_once import once
 from trackeep.store.reports_access import (
     Reader,
     among,
@@ -28,6 +29,9 @@ from trackeep.store.reports_access import (
 from trackeep.store.tables import person, repository
 from trackeep.store.tables_fetched import commit, issue, pull_request, ref_change, release, review
 
+# What these tables have of so many days is found by its time, whichever repository is asked for.
+LATELY_S = 60 * 86_400
+_BY_TIME = (pull_request, review, issue)
 KINDS = ("commit", "pull", "review", "issue", "release", "branch")
 # What a kind is made of, by the name that a list asks for: the kind, and what its events are called.
 PARTS = {
@@ -114,6 +118,29 @@ async def recent(conn: AsyncConnection, reader: Reader, wanted: Wanted, *, limit
 
 async def _page(conn: AsyncConnection, reader: Reader, wanted: Wanted, limit: int) -> EventPage:
     most = limit * 8 + 1
+    rows = await _rows(conn, reader, wanted, most)
+    lines, used = collapse(rows, reader.zone, limit)
+    is_last = used == len(rows) < most
+    before = None if is_last else _next_before(rows[min(used, len(rows) - 1)].at, wanted.before)
+    if wanted.kind in ("", "commit"):
+        lines = _completed(lines, await _runs(conn, reader, wanted, lines), reader.zone, wanted.before)
+    return EventPage(lines, before)
+
+
+async def _rows(conn: AsyncConnection, reader: Reader, wanted: Wanted, most: int) -> list[Event]:
+    """The newest `most` events; once it is known how far back they reach, no older ones are looked at."""
+    found: list[Event] | None = None
+
+    async def count() -> int | None:
+        nonlocal found
+        found = await _newest(conn, reader, wanted, most)
+        return found[-1].at if len(found) == most else wanted.since
+
+    since = await once(conn, reader, ("events", wanted, most), count)
+    return await _newest(conn, reader, replace(wanted, since=since), most) if found is None else found
+
+
+async def _newest(conn: AsyncConnection, reader: Reader, wanted: Wanted, most: int) -> list[Event]:
     parts = [
         part
         for kind, maker in _SOURCES
@@ -121,16 +148,10 @@ async def _page(conn: AsyncConnection, reader: Reader, wanted: Wanted, limit: in
         for part in maker(reader, wanted, most)
     ]
     if not parts:
-        return EventPage((), None)
+        return []
     every = union_all(*parts).subquery()
     statement = select(every).order_by(every.c.at.desc(), every.c.kind, every.c.number).limit(most)
-    rows = [_event(row) for row in (await conn.execute(statement)).all()]
-    lines, used = collapse(rows, reader.zone, limit)
-    is_last = used == len(rows) < most
-    before = None if is_last else _next_before(rows[min(used, len(rows) - 1)].at, wanted.before)
-    if wanted.kind in ("", "commit"):
-        lines = _completed(lines, await _runs(conn, reader, wanted, lines), reader.zone, wanted.before)
-    return EventPage(lines, before)
+    return [_event(row) for row in (await conn.execute(statement)).all()]
 
 
 async def _runs(
@@ -406,6 +427,9 @@ def _branches(reader: Reader, wanted: Wanted, most: int) -> list[Select[Any]]:
 def _in_sight(table: Any, reader: Reader, wanted: Wanted) -> ColumnElement[bool]:
     here: ColumnElement[Any] = table.c.repository_id
     if wanted.repository is not None:
+        if table in _BY_TIME and (wanted.since or 0) >= reader.now - LATELY_S:
+            # Plus nothing: of few days, rather than all that the repository has.
+            here = here + 0
         return here == named(reader, wanted.repository).scalar_subquery()
     return among(here, followed(reader))
 
