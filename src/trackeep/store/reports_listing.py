@@ -165,8 +165,8 @@ class Belonging:
 
 async def listed(conn: AsyncConnection, reader: Reader, window: Window, listing: Listing) -> Page:
     """One page of what is followed, the commits of `window`; four queries."""
-    # Only these change with every pass.
-    by_sync = listing.sort == "sync" or listing.state == "error"
+    # What a pass says of itself raises no revision.
+    by_sync = listing.sort in ("sync", "stored") or listing.state == "error"
     keys = await (_keys if by_sync else _keys_once)(conn, reader, window, listing)
     rows = {row.id: row for row in (await conn.execute(_page(reader, window, list(keys)))).all()}
     found = tuple(

@@ -63,8 +63,10 @@ async def days(conn: AsyncConnection, reader: Reader) -> Days:
     counts: dict[str, dict[date, int]] = {}
     contributions: dict[str, dict[date, int]] = {}
     rows = [row for statement in _days(reader) for row in (await conn.execute(statement)).all()]
+    # The same date for all kinds: these stay in memory.
+    dates: dict[int, date] = {}
     for kind, day, count, contributed in rows:
-        on = day_from_number(day)
+        on = dates.setdefault(day, day_from_number(day))
         counts.setdefault(kind, {})[on] = int(count)
         if contributed:
             contributions.setdefault(kind, {})[on] = int(contributed)
