@@ -17,7 +17,7 @@ HOW_TO_WRITE = (
 )
 _FIRST, _LAST = date(1970, 1, 1), date(9998, 12, 31)
 _DAY = timedelta(days=1)
-_AGO = re.compile(r"(\d{1,5})([dwmy])")
+_AGO = re.compile(r"(\d{1,4})([dwmy])")
 _DAYS_IN = {"d": 1, "w": 7, "m": 30, "y": 365}
 
 
@@ -75,7 +75,8 @@ def _named(value: str, today: date) -> tuple[date, date] | None:
 def _span(value: str, today: date) -> tuple[date, date]:
     ago = {"today": 0, "yesterday": 1}.get(value, length(value))
     if ago is not None:
-        day = today - timedelta(days=ago)
+        # Before the first day nothing is stored, however long before.
+        day = date.fromordinal(max(_FIRST.toordinal(), today.toordinal() - ago))
         return day, day + _DAY
     if re.fullmatch(r"\d{4}", value):
         return date(int(value), 1, 1), date(int(value) + 1, 1, 1)
