@@ -343,7 +343,7 @@ async def test_pages_cost_a_fixed_number_of_queries(tmp_path: Path) -> None:
                 await guest.open(path)
                 counts.append(len([one for one in asked if one.lower().startswith("select")]))
             if path in paths:
-                # The page about the sync has nine blocks; lists of what is known find the keys of a page first.
+                # The page about the sync has nine blocks; a list asks for the keys of its page first.
                 assert counts[0] == counts[1] <= (12 if path == "/sync" else 10), (path, counts)
             # What is beside the commits that were found is not asked for where none was.
             assert counts[1] <= counts[0] <= 15, (path, counts)
