@@ -15,6 +15,7 @@ from trackeep.instance.settings.ending import ended
 from trackeep.instance.settings.sections import show_section
 from trackeep.instance.site import site_of
 from trackeep.store import feed_tokens, reports_repositories
+from trackeep.store.hashed_tokens import LONGEST_NAME
 from trackeep.store.token_text import FEED_PREFIX, SECRET_BYTES, token_of
 
 
@@ -87,7 +88,7 @@ async def _show(
         "feeds",
         tokens=found,
         repository=repository,
-        longest_name=feed_tokens.LONGEST_NAME,
+        longest_name=LONGEST_NAME,
         addresses=addresses,
         made=made,
     )

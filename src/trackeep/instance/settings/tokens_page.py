@@ -14,6 +14,7 @@ from trackeep.instance.settings.ending import ended
 from trackeep.instance.settings.sections import show_section
 from trackeep.instance.site import site_of
 from trackeep.store import api_tokens
+from trackeep.store.hashed_tokens import LONGEST_NAME
 from trackeep.store.token_text import SECRET_BYTES, token_of
 
 LIVES = {"30": "30 days", "90": "90 days", "365": "1 year", "": "No end"}
@@ -54,7 +55,7 @@ async def _show(request: Request, *, token: str = "", made: int = 0) -> Response
         scopes=api_tokens.SCOPES,
         lives=LIVES,
         usual_life=USUAL_LIFE,
-        longest_name=api_tokens.LONGEST_NAME,
+        longest_name=LONGEST_NAME,
         new_token=token,
         made=made,
         base_url=site.settings.base_url,
