@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import chromium
 from filled_instance import Filled, filled, served
-from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="session")
@@ -38,11 +36,4 @@ def alice_below(folder: Path, github: str, alice: Filled) -> Iterator[Filled]:
         port = probe.getsockname()[1]
     with served(folder, github, base_url=f"http://localhost:{port}/t", port=port) as found:
         assert found.cookies != alice.cookies
-        yield found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Ends with its file: while it runs, no test of another file could have an event loop."""
-    with chromium() as found:
         yield found

@@ -2,87 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Iterator
-from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-import pytest
-from browser import Visit, chromium
-from local_instance import Guest, LocalInstance, serve
+from browser import Visit
 from playwright.sync_api import Browser, expect
-from small_world import NOW, enter, fill
-from sqlalchemy import update
+from running_instance import Running, open_page
+from small_world import NOW
 
 from trackeep.store import tables, tables_choices, tables_sync
-
-
-class Running:
-    """A filled instance in a thread of its own, so that the browser's calls do not hold it up."""
-
-    def __init__(self, folder: Path, port: int = 0) -> None:
-        """With a `port` it is one that ran there before."""
-        self._ready: Future[tuple[LocalInstance, dict[str, str]]] = Future()
-        self._end = asyncio.Event()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(folder, port),))
-        self._thread.start()
-        self.instance, self.cookies = self._ready.result(60)
-
-    async def _run(self, folder: Path, port: int) -> None:
-        nowhere = "http://127.0.0.1:1"
-        async with serve(folder, nowhere, port=port) as instance, Guest(instance.url, "") as guest:
-            instance.clock.ahead_s = NOW - instance.site.now()
-            if not port:
-                await fill(instance.site.db)
-            await enter(instance, guest)
-            self._ready.set_result((instance, guest.cookies["localhost"]))
-            await self._end.wait()
-
-    async def write(self, statement: object) -> None:
-        async with self.instance.site.db.write() as conn:
-            await conn.execute(statement)  # type: ignore[call-overload]  # any statement
-
-    def run(self, statement: object) -> None:
-        """Change what is stored while the browser looks on."""
-        asyncio.run_coroutine_threadsafe(self.write(statement), self._loop).result(30)
-
-    def do(self, table: object, **values: object) -> None:
-        self.run(update(table).values(**values))  # type: ignore[arg-type]  # any table
-
-    def stop(self) -> None:
-        if self._loop.is_closed():
-            return
-        self._loop.call_soon_threadsafe(self._end.set)
-        self._thread.join(30)
-        self._loop.close()
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
-    started = Running(tmp_path)
-    yield started
-    started.stop()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
-
-
-def open_page(browser: Browser, running: Running, path: str, **more: Any) -> Visit:
-    context = browser.new_context(timezone_id="Asia/Tokyo", color_scheme="light", **more)
-    url = running.instance.url
-    context.add_cookies(
-        [{"name": name, "value": value, "url": url} for name, value in running.cookies.items()]
-    )
-    visit = Visit.of(context)
-    visit.page.goto(url + path)
-    return visit
 
 
 def test_the_theme_changes_without_a_new_page(browser: Browser, running: Running) -> None:
