@@ -156,7 +156,7 @@ async def test_a_restored_database_is_the_one_of_then(tmp_path: Path) -> None:
     backups.make(db.url, tmp_path / "copy.db", {})
     async with db.write() as conn:
         await conn.execute(text("update person set name = 'changed later'"))
-    kept = await backups.restore(db, tmp_path / "copy.db", NOW)
+    kept = (await backups.restore(db, tmp_path / "copy.db", NOW)).replaced
     assert kept is not None and asked(kept, "select distinct name from person") == [("changed later",)]
     async with db.read() as conn:
         assert "Alice Moreau" in (await conn.scalars(select(person.c.name))).all()
@@ -176,7 +176,7 @@ async def test_nothing_is_put_under_a_running_program(tmp_path: Path) -> None:
     async with db.read() as conn:
         assert await conn.scalar(select(func.count()).select_from(repository)) == 3
     await db.close()
-    assert await backups.restore(other, tmp_path / "copy.db", NOW) is not None
+    assert (await backups.restore(other, tmp_path / "copy.db", NOW)).replaced is not None
     await other.close()
 
 
@@ -187,7 +187,7 @@ async def test_a_damaged_database_can_be_replaced(tmp_path: Path) -> None:
     await db.close()
     (tmp_path / "trackeep.db").write_bytes(b"nothing that anybody could read" * 500)
     again = Database.at(db.url)
-    assert await backups.restore(again, tmp_path / "copy.db", NOW) is not None
+    assert (await backups.restore(again, tmp_path / "copy.db", NOW)).replaced is not None
     async with again.read() as conn:
         assert await conn.scalar(select(func.count()).select_from(repository)) == 3
     await again.close()
