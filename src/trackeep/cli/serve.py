@@ -108,6 +108,7 @@ async def _serve(settings: InstanceSettings, listener: socket.socket, about: Abo
     import aiohttp
 
     from trackeep import web
+    from trackeep.cli.browser import open_secretly
     from trackeep.cli.edge import opened
     from trackeep.instance.app import create_app, new_site
     from trackeep.instance.entry import admission, memberships, other_account, setup
@@ -118,13 +119,18 @@ async def _serve(settings: InstanceSettings, listener: socket.socket, about: Abo
         vault = open_vault(settings.secret_key, settings.data_dir)
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
             site = new_site(settings, db, vault, http, is_demo=about.is_demo)
-            code = await setup.announce(site, again=True)
-            address = setup.link(settings, code) if about.is_demo and code else settings.base_url
+            # A demo's link has the code in it.
+            code = await setup.current_code(site) if about.is_demo else None
+            if not about.is_demo:
+                await setup.announce(site, again=True)
+            address = setup.link(settings, code) if code else settings.base_url
 
             def say() -> None:
                 click.echo(f"Trackeep ready at {address}")
                 sys.stdout.flush()
-                if about.open_browser:
+                if about.open_browser and code:
+                    open_secretly(address, settings.data_dir)
+                elif about.open_browser:
                     webbrowser.open(address)
 
             async with (
