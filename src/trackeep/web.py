@@ -29,7 +29,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from trackeep.environment import Network
-from trackeep.errors import TooManyRequests, TrackeepError
+from trackeep.errors import TrackeepError
 
 log = structlog.get_logger()
 LOOK = Path(__file__).parent / "look"
@@ -366,7 +366,7 @@ def answer(request: Request, error: TrackeepError, page: ErrorPage) -> Response:
         response: Response = JSONResponse({**body, "request_id": request_id}, status_code=error.status)
     else:
         response = page(request, error, request_id)
-    if isinstance(error, TooManyRequests):
+    if error.retry_after_s is not None:
         response.headers["retry-after"] = str(error.retry_after_s)
     response.headers.setdefault("cache-control", "no-store")
     return response

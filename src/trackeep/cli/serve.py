@@ -207,13 +207,17 @@ async def _sync(
     """The sync's loop; when the database fails it, it starts again instead of leaving pages stale."""
     import structlog
 
-    background = _worker(settings, db, vault, concurrency)
+    from trackeep.errors import DatabaseError
+
+    log, background = structlog.get_logger(), _worker(settings, db, vault, concurrency)
     while True:
         try:
             await background.run()
-        except Exception:
-            structlog.get_logger().exception("the background sync failed and starts again")
-            await asyncio.sleep(RESTART_AFTER_S)
+        except* DatabaseError as caught:
+            log.error("the background sync waits for the database", reason=str(caught.exceptions[0]))
+        except* Exception:
+            log.exception("the background sync failed and starts again")
+        await asyncio.sleep(RESTART_AFTER_S)
 
 
 @contextlib.asynccontextmanager
