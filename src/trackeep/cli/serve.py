@@ -7,6 +7,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import time
 import webbrowser
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from trackeep.sync.worker import Worker
     from trackeep.vault import Vault
 
-RESTART_AFTER_S = 5.0
+RESTART_AFTER_S, SAY_AGAIN_AFTER_S = 5.0, 60.0
 SETTINGS_BY_FLAG = (
     *("TRACKEEP_HOST", "TRACKEEP_PORT", "TRACKEEP_BASE_URL", "TRACKEEP_BROKER_URL"),
     *("TRACKEEP_ALLOWED_USERS", "TRACKEEP_ALLOWED_ORGS", "TRACKEEP_POLL_SECONDS"),
@@ -165,8 +166,6 @@ async def _work(settings: InstanceSettings, concurrency: int | None) -> None:
 
 
 async def _work_once(settings: InstanceSettings) -> None:
-    import time
-
     from trackeep.cli.edge import opened
     from trackeep.store import backups
     from trackeep.vault import open_vault
@@ -210,11 +209,15 @@ async def _sync(
     from trackeep.errors import DatabaseError
 
     log, background = structlog.get_logger(), _worker(settings, db, vault, concurrency)
+    said_at = -SAY_AGAIN_AFTER_S
     while True:
         try:
             await background.run()
         except* DatabaseError as caught:
-            log.error("the background sync waits for the database", reason=str(caught.exceptions[0]))
+            # The log may lie on the same full disk.
+            if time.monotonic() - said_at >= SAY_AGAIN_AFTER_S:
+                said_at = time.monotonic()
+                log.error("the background sync waits for the database", reason=str(caught.exceptions[0]))
         except* Exception:
             log.exception("the background sync failed and starts again")
         await asyncio.sleep(RESTART_AFTER_S)
