@@ -127,6 +127,9 @@ async def test_the_clock_makes_them(tmp_path: Path) -> None:
         assert await backups.make_if_due(plan, NOW + passed_h * HOUR_S)
     made = [(each.made_at - NOW) / HOUR_S for each in backups.listed(plan.folder)]
     assert made == [13, 6]
+    # What a clock that was ahead has made does not stand for today's.
+    assert await backups.make_if_due(plan, NOW + 12 * HOUR_S)
+    assert [(each.made_at - NOW) / HOUR_S for each in backups.listed(plan.folder)] == [13, 12]
     off = Plan(db.url, tmp_path / "none", hours=0, keep=2)
     assert await backups.make_if_due(off, NOW) and not off.folder.exists()
     await backups.keep_making(off)

@@ -27,7 +27,8 @@ class Tries:
     def check(self, address: str, now: float) -> None:
         """Raises TooManyRequests when this address has to wait."""
         wrong = self._wrong.get(_network(address))
-        while wrong and wrong[0] <= now - self._per_s:
+        # What lies ahead was noted by a clock that was set back since.
+        while wrong and not now - self._per_s < wrong[0] <= now:
             wrong.popleft()
         if wrong and len(wrong) >= self._most:
             raise TooManyRequests(
