@@ -76,7 +76,7 @@ def test_the_page_opens_at_its_beginning(page: Page, broker: Program, height: in
     page.set_viewport_size({"width": 1_280, "height": height})
     page.goto(Start("http://192.168.1.5:8080").url(broker.url))
     assert page.evaluate("document.activeElement.textContent") == "Cancel"
-    page.wait_for_function("document.getAnimations().every(each => each.playState == 'finished')")
+    page.evaluate("Promise.all(document.getAnimations().map(each => each.finished)).then(() => 0)")
     assert page.evaluate("scrollY") == 0
     page.keyboard.press("Tab")
     page.keyboard.press("Shift+Tab")
