@@ -109,8 +109,8 @@ async def _touch(request: Request, token: FeedToken) -> None:
     site, now = site_of(request), site_of(request).now()
     used_at = token.last_used_at
     if used_at is None or now - used_at >= TOUCH_AFTER_S:
-        async with site.db.write() as conn:
-            await feed_tokens.touch(conn, token.id, request.state.client_address, now)
+        address = request.state.client_address
+        await site.db.note(lambda conn: feed_tokens.touch(conn, token.id, address, now))
 
 
 def _answer(

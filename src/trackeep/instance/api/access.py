@@ -125,8 +125,8 @@ async def _by_token(request: Request, text: str) -> Caller:
         raise TokenUnknown("This token opens nothing.", "It may be expired or revoked; make a new one.")
     used_at = found.token.last_used_at
     if used_at is None or now - used_at >= TOUCH_AFTER_S:
-        async with site.db.write() as conn:
-            await api_tokens.touch(conn, found.token.id, request.state.client_address, now)
+        token_id, address = found.token.id, request.state.client_address
+        await site.db.note(lambda conn: api_tokens.touch(conn, token_id, address, now))
     return Caller(sessions.viewer_from(found.who), found.token)
 
 
