@@ -13,6 +13,7 @@ import hypothesis
 import leaks
 import postgres
 import pytest
+import ready_databases
 import redis_server
 from local_broker import broker_environment
 from programs import Program, github_environment, start
@@ -109,7 +110,19 @@ def redis() -> Iterator[redis_server.RedisServer]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty database: every test that asks for it runs on SQLite and on PostgreSQL."""
+    """All tables, no row: every test that asks for it runs on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        yield ready_databases.sqlite_at(tmp_path / "trackeep.db")
+        return
+    server: postgres.Server = request.getfixturevalue("postgres_server")
+    name = f"test_{uuid.uuid4().hex}"
+    yield ready_databases.postgres_at(server, name)
+    server.drop(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Not even a table, on SQLite and on PostgreSQL."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'trackeep.db'}"
         return

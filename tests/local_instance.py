@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import aiohttp
+import ready_databases
 from programs import environment, github_environment
 from served import served
 from visitor import Answer, Visitor
@@ -81,6 +82,8 @@ async def serve(
     url = f"http://localhost:{listener.getsockname()[1]}{path}"
     if "base_url" not in settings:
         chosen = replace(chosen, base_url=url)
+    if "database_url" not in settings and not (folder / "trackeep.db").exists():
+        ready_databases.sqlite_at(folder / "trackeep.db")
     db = await Database.open(chosen.database_url)
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
         site = new_site(chosen, db, open_vault(chosen.secret_key, folder), http, clock=clock)
