@@ -90,17 +90,18 @@ async def test_killed_while_github_answers_it_is_one_error_and_one_click(
     try:
         async with Visitor(service.url) as alice, aiohttp.ClientSession() as http:
             code = (await alice.log_in(login)).query["code"]
-            github.fault("POST /login/oauth/access_token", "slow", delay_s=1.0)
+            github.fault("POST /login/oauth/access_token", "slow", delay_s=2.0)
             redeeming = asyncio.create_task(
                 BrokerClient(http, service.url).redeem(
                     code=code, code_verifier=login.verifier, redirect_uri=login.base_url
                 )
             )
-            await asyncio.sleep(0.4)
+            while not github.ask("/faults")[0]["used"]:
+                await asyncio.sleep(0.02)
             await service.kill()
             with pytest.raises(BrokerUnavailable):
                 await redeeming
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(2.0)
             assert (await alice.redeem(login, code)).status in (200, 400)
             again = Start()
             assert finished(await alice.redeem(again, (await alice.log_in(again)).query["code"]))

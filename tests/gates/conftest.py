@@ -41,6 +41,13 @@ def alice_below(folder: Path, github: str, alice: Filled) -> Iterator[Filled]:
         yield found
 
 
+@pytest.fixture(params=["/", "/t"])
+def who(request: pytest.FixtureRequest) -> Filled:
+    """alice at the root of an address, then below a path."""
+    found: Filled = request.getfixturevalue("alice" if request.param == "/" else "alice_below")
+    return found
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Ends with its file: while it runs, no test of another file could have an event loop."""

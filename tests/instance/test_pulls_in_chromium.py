@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from browser import Visit, chromium
-from instance.test_screens_in_chromium import Running
+from instance.test_screens_in_chromium import PATHS, Running, leave
 from playwright.sync_api import Browser, expect
 
 from trackeep.store import tables_fetched as fetched
@@ -15,17 +15,18 @@ from trackeep.store import tables_fetched as fetched
 PHONE, NARROW = 390, 320
 
 
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
-    started = Running(tmp_path)
-    yield started
-    started.stop()
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as found:
         yield found
+
+
+@pytest.fixture(params=PATHS)
+def running(request: pytest.FixtureRequest, browser: Browser, tmp_path: Path) -> Iterator[Running]:
+    started = Running(tmp_path, request.param)
+    yield started
+    leave(browser)
+    started.stop()
 
 
 def open_page(

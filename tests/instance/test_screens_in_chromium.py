@@ -19,12 +19,15 @@ from sqlalchemy import update
 
 from trackeep.store import tables, tables_choices, tables_sync
 
+PATHS = ("", "/t")
+
 
 class Running:
     """A filled instance in a thread of its own, so that the browser's calls do not hold it up."""
 
-    def __init__(self, folder: Path, port: int = 0) -> None:
-        """With a `port` it is one that ran there before."""
+    def __init__(self, folder: Path, path: str = "", port: int = 0) -> None:
+        """At the root of an address or below `path`; with a `port` it is one that ran there before."""
+        self.path = path
         self._ready: Future[tuple[LocalInstance, dict[str, str]]] = Future()
         self._end = asyncio.Event()
         self._loop = asyncio.new_event_loop()
@@ -34,7 +37,8 @@ class Running:
 
     async def _run(self, folder: Path, port: int) -> None:
         nowhere = "http://127.0.0.1:1"
-        async with serve(folder, nowhere, port=port) as instance, Guest(instance.url, "") as guest:
+        served = serve(folder, nowhere, path=self.path, port=port)
+        async with served as instance, Guest(instance.url, "") as guest:
             instance.clock.ahead_s = NOW - instance.site.now()
             if not port:
                 await fill(instance.site.db)
@@ -61,17 +65,24 @@ class Running:
         self._loop.close()
 
 
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
-    started = Running(tmp_path)
-    yield started
-    started.stop()
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as found:
         yield found
+
+
+@pytest.fixture(params=PATHS)
+def running(request: pytest.FixtureRequest, browser: Browser, tmp_path: Path) -> Iterator[Running]:
+    started = Running(tmp_path, request.param)
+    yield started
+    leave(browser)
+    started.stop()
+
+
+def leave(browser: Browser) -> None:
+    """Close every page: one that listens for news would keep the instance waiting."""
+    for context in browser.contexts:
+        context.close()
 
 
 def open_page(browser: Browser, running: Running, path: str, **more: Any) -> Visit:
@@ -168,11 +179,9 @@ def test_a_page_notices_the_first_sync(browser: Browser, running: Running) -> No
     expect(page.get_by_role("heading", name="Your calendar is filling")).to_be_visible()
     expect(page.locator(".kpi .skel")).to_have_count(5)
     running.do(tables_sync.cursor, complete=True)
-    expect(page.locator('.fresh [data-live="read"]')).to_have_text("2", timeout=10_000)
+    expect(page.locator('.fresh [data-live="read"]')).to_have_text("2")
     running.do(tables_sync.run, finished_at=NOW, outcome="done")
-    expect(page.get_by_role("heading", name="14 contributions in the last year")).to_be_visible(
-        timeout=10_000
-    )
+    expect(page.get_by_role("heading", name="14 contributions in the last year")).to_be_visible()
     assert visit.complaints == []
 
 
@@ -242,9 +251,7 @@ def test_two_tabs_notice_an_answer(browser: Browser, running: Running) -> None:
     second.page.goto(running.instance.url + "/repos")
     running.do(tables_choices.wish, state="refused", problem="GitHub shows no such repository to you.")
     for visit in (first, second):
-        expect(visit.page.get_by_text("GitHub shows no such repository to you.")).to_be_visible(
-            timeout=15_000
-        )
+        expect(visit.page.get_by_text("GitHub shows no such repository to you.")).to_be_visible()
         assert visit.complaints == []
 
 
@@ -255,9 +262,9 @@ def test_an_open_page_survives_a_restart(browser: Browser, running: Running, tmp
     port = urlsplit(running.instance.url).port
     assert port is not None
     running.stop()
-    again = Running(tmp_path, port)
+    again = Running(tmp_path, running.path, port)
     try:
         again.do(tables_sync.run, finished_at=NOW - 3)
-        expect(page.get_by_text("Last success just now")).to_be_visible(timeout=30_000)
+        expect(page.get_by_text("Last success just now")).to_be_visible()
     finally:
         again.stop()
