@@ -26,6 +26,16 @@ hypothesis.settings.load_profile("trackeep")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# A test of the first takes ten times as long as one of the last. Of several processes none works on alone
+# for long when what is left for the end is short.
+LONGEST_FIRST = ("journeys", "clients", "examples", "gates", "sync", "attacks", "sandbox", "broker")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    rooms = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: rooms.get(item.path.parent.name, len(rooms)))
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
