@@ -46,7 +46,7 @@ def home(sandbox: Program, synced: Path, tmp_path: Path) -> dict[str, str]:
 
 def followed(home: dict[str, str]) -> dict[str, str]:
     """Read where it is stored: a command for each look would take most of the time of these tests."""
-    rows = "select owner || '/' || name, state from follow join repository on id = repository_id"
+    rows = "select owner || '/' || name, follow.state from follow join repository on id = repository_id"
     with contextlib.closing(sqlite3.connect(f"{home['TRACKEEP_DATA_DIR']}/trackeep.db")) as conn:
         return dict(conn.execute(rows).fetchall())
 
