@@ -14,12 +14,16 @@ from playwright.sync_api import Browser
 from small_world import NOW, enter, fill
 from sqlalchemy import update
 
+# Everything is looked at in both places an instance may be.
+PATHS = ("", "/t")
+
 
 class Running:
     """A filled instance in a thread of its own, so that the browser's calls do not hold it up."""
 
-    def __init__(self, folder: Path, port: int = 0) -> None:
-        """With a `port` it is one that ran there before."""
+    def __init__(self, folder: Path, path: str = "", port: int = 0) -> None:
+        """At the root of an address or below `path`; with a `port` it is one that ran there before."""
+        self.path = path
         self._ready: Future[tuple[LocalInstance, dict[str, str]]] = Future()
         self._end = asyncio.Event()
         self._loop = asyncio.new_event_loop()
@@ -29,7 +33,8 @@ class Running:
 
     async def _run(self, folder: Path, port: int) -> None:
         nowhere = "http://127.0.0.1:1"
-        async with serve(folder, nowhere, port=port) as instance, Guest(instance.url, "") as guest:
+        served = serve(folder, nowhere, path=self.path, port=port)
+        async with served as instance, Guest(instance.url, "") as guest:
             instance.clock.ahead_s = NOW - instance.site.now()
             if not port:
                 await fill(instance.site.db)
@@ -54,6 +59,12 @@ class Running:
         self._loop.call_soon_threadsafe(self._end.set)
         self._thread.join(30)
         self._loop.close()
+
+
+def leave(browser: Browser) -> None:
+    """Close every page: one that listens for news would keep the instance waiting."""
+    for context in browser.contexts:
+        context.close()
 
 
 def open_page(browser: Browser, running: Running, path: str, **more: Any) -> Visit:

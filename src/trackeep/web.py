@@ -14,11 +14,13 @@ import socket
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import jinja2
 import structlog
 import uvicorn
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -448,6 +450,22 @@ def shown(value: Any) -> Any:
     return _UNSEEN.sub(lambda found: " " if found[0].isspace() else "\ufffd", value)
 
 
+class _Compiled(jinja2.BytecodeCache):
+    """The templates of a process: compiled for its first program, they are ready for every other one."""
+
+    def __init__(self) -> None:
+        self._codes: dict[tuple[str, str], CodeType | None] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._codes.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._codes[bucket.key, bucket.checksum] = bucket.code
+
+
+_compiled = _Compiled()
+
+
 class Pages:
     """Jinja templates of one program; `url(path)` and `static(name)` know the base path."""
 
@@ -457,6 +475,7 @@ class Pages:
             autoescape=True,
             finalize=shown,
             auto_reload=False,
+            bytecode_cache=_compiled,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,

@@ -103,7 +103,7 @@ async def test_a_lock_is_free_again_after_an_error_and_after_a_death(redis: redi
     await held.__aenter__()
     began = time.monotonic()
     async with alive.lock("token", 5):
-        assert 0.5 < time.monotonic() - began < 3
+        assert 0.5 < time.monotonic() - began < 30
     await held.__aexit__(None, None, None)
     await asyncio.gather(alive.aclose(), dead.aclose())
 

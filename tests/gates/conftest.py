@@ -37,3 +37,10 @@ def alice_below(folder: Path, github: str, alice: Filled) -> Iterator[Filled]:
     with served(folder, github, base_url=f"http://localhost:{port}/t", port=port) as found:
         assert found.cookies != alice.cookies
         yield found
+
+
+@pytest.fixture(params=["/", "/t"])
+def who(request: pytest.FixtureRequest) -> Filled:
+    """alice at the root of an address, then below a path."""
+    found: Filled = request.getfixturevalue("alice" if request.param == "/" else "alice_below")
+    return found

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from running_instance import Running
+from playwright.sync_api import Browser
+from running_instance import PATHS, Running, leave
 
 
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
+@pytest.fixture(params=PATHS)
+def running(request: pytest.FixtureRequest, browser: Browser, tmp_path: Path) -> Iterator[Running]:
     """A filled instance of this test's own."""
-    started = Running(tmp_path)
+    started = Running(tmp_path, request.param)
     yield started
+    leave(browser)
     started.stop()

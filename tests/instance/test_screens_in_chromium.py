@@ -96,11 +96,9 @@ def test_a_page_notices_the_first_sync(browser: Browser, running: Running) -> No
     expect(page.get_by_role("heading", name="Your calendar is filling")).to_be_visible()
     expect(page.locator(".kpi .skel")).to_have_count(5)
     running.do(tables_sync.cursor, complete=True)
-    expect(page.locator('.fresh [data-live="read"]')).to_have_text("2", timeout=10_000)
+    expect(page.locator('.fresh [data-live="read"]')).to_have_text("2")
     running.do(tables_sync.run, finished_at=NOW, outcome="done")
-    expect(page.get_by_role("heading", name="14 contributions in the last year")).to_be_visible(
-        timeout=10_000
-    )
+    expect(page.get_by_role("heading", name="14 contributions in the last year")).to_be_visible()
     assert visit.complaints == []
 
 
@@ -170,9 +168,7 @@ def test_two_tabs_notice_an_answer(browser: Browser, running: Running) -> None:
     second.page.goto(running.instance.url + "/repos")
     running.do(tables_choices.wish, state="refused", problem="GitHub shows no such repository to you.")
     for visit in (first, second):
-        expect(visit.page.get_by_text("GitHub shows no such repository to you.")).to_be_visible(
-            timeout=15_000
-        )
+        expect(visit.page.get_by_text("GitHub shows no such repository to you.")).to_be_visible()
         assert visit.complaints == []
 
 
@@ -183,9 +179,9 @@ def test_an_open_page_survives_a_restart(browser: Browser, running: Running, tmp
     port = urlsplit(running.instance.url).port
     assert port is not None
     running.stop()
-    again = Running(tmp_path, port)
+    again = Running(tmp_path, running.path, port)
     try:
         again.do(tables_sync.run, finished_at=NOW - 3)
-        expect(page.get_by_text("Last success just now")).to_be_visible(timeout=30_000)
+        expect(page.get_by_text("Last success just now")).to_be_visible()
     finally:
         again.stop()

@@ -7,6 +7,7 @@ import json
 import shutil
 import sqlite3
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,7 @@ def test_a_server_makes_them_and_keeps_them_from_being_replaced(home: dict[str, 
     try:
         while not (made := list(folder.glob("trackeep-*.db"))):
             assert server.process.poll() is None
+            time.sleep(0.02)
         refused = run("restore", str(made[0]), "--yes", env=home)
         assert refused.returncode == 2
         assert "Another program has" in refused.stderr and "Stop the server" in refused.stderr

@@ -163,7 +163,7 @@ def is_alive(process_id: int) -> bool:
         return False
 
 
-def wait_until(is_so: Callable[[], bool], timeout_s: float = 15) -> None:
+def wait_until(is_so: Callable[[], bool], timeout_s: float = 60) -> None:
     end = time.monotonic() + timeout_s
     while not is_so():
         assert time.monotonic() < end

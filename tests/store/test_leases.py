@@ -217,7 +217,7 @@ async def test_a_takeover_waits_for_a_page_being_written(db: Database) -> None:
         assert await leases.is_held_by(page, first)
         assert await claim(db, "second") is None
         # Neither a click nor a hint has to wait for the page.
-        await asyncio.wait_for(request(db, ALICE.id), 10)
+        await asyncio.wait_for(request(db, ALICE.id), 60)
         taking = asyncio.create_task(take(db, "third"))
         await asyncio.sleep(0.2)
         assert not taking.done()
