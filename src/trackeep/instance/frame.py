@@ -18,6 +18,7 @@ from starlette.responses import Response
 from trackeep import __version__, web
 from trackeep.errors import UsageError
 from trackeep.instance import words
+from trackeep.instance.blocks import has_failed
 from trackeep.instance.explanations import EXPLANATIONS
 from trackeep.instance.sessions import Viewer
 from trackeep.instance.site import Site, site_of
@@ -59,6 +60,7 @@ def prepare(pages: web.Pages) -> None:
     )
     pages.globals.update(version=__version__, period_words=PERIOD_WORDS, address=address)
     pages.globals.update(pull_size=size, live_state=live_state, explanations=EXPLANATIONS)
+    pages.globals.update(has_failed=has_failed)
 
 
 def _in_style(write: Callable[[date, str], str]) -> Callable[[Context, date], str]:
