@@ -9,14 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trackeep.instance import charts_calendar, my_hours
+from trackeep.instance import charts_calendar, my_hours, stamps
 from trackeep.instance.blocks import blocks_of
-from trackeep.instance.dashboard import COUNTED_WORDS, KIND_WORDS, kind_of, year_of
+from trackeep.instance.dashboard import COUNTED_WORDS, KIND_WORDS, SOURCES_OF_KIND, kind_of, year_of
 from trackeep.instance.figures import csv_response
 from trackeep.instance.frame import reader_of, show
 from trackeep.instance.site import site_of
 from trackeep.metrics.windows import day_of
-from trackeep.store import reports_mine
+from trackeep.store import reports_mine, reports_sync
 from trackeep.store.reports_access import Reader
 from trackeep.store.reports_mine import KINDS
 
@@ -33,6 +33,8 @@ async def page(request: Request) -> Response:
     text = request.query_params.get("from", "0")
     start = int(text) if text.isdecimal() and len(text) < 6 else 0
     async with blocks_of(request) as block:
+        freshness = await reports_sync.freshness(block.conn, reader)
+        age = await stamps.read(block.conn, reader, freshness, _sources(kind))
         rows = await block.read(_rows, reader, kind, year)
         hours = await block.read(reports_mine.hours, reader, window)
         punch = block.made(my_hours.drawn, hours, my_hours.CLOCK)
@@ -41,6 +43,8 @@ async def page(request: Request) -> Response:
         request,
         "calendar.html",
         "dashboard",
+        freshness=freshness,
+        stamps=age,
         shown=shown,
         later=str(max(0, start - PAGE_ROWS)) if start else None,
         kind=kind,
@@ -52,6 +56,11 @@ async def page(request: Request) -> Response:
         punch=punch,
         note=COUNTED_WORDS[""][2],
     )
+
+
+def _sources(kind: str) -> stamps.Sources:
+    days = SOURCES_OF_KIND[kind]
+    return {"days": days, "hours": (stamps.COMMITS,)} if kind in ("", "commit") else {"days": days}
 
 
 async def as_csv(request: Request) -> Response:

@@ -13,7 +13,7 @@ from trackeep.instance import charts, charts_lines, words
 from trackeep.instance.charts import Caption
 from trackeep.instance.charts_lines import Span
 from trackeep.instance.frame import comparison_in, days_of, reader_of
-from trackeep.instance.repository import PERIOD, author_link, find, of_period, show_repository
+from trackeep.instance.repository import PERIOD, age_of, author_link, find, of_period, show_repository
 from trackeep.instance.site import site_of
 from trackeep.metrics.people import absence_factor
 from trackeep.metrics.windows import Steps, steps
@@ -40,6 +40,7 @@ async def contributors(request: Request) -> Response:
     with_bots = request.query_params.get("bots") == "1"
     async with site_of(request).db.read() as conn:
         found = await find(conn, request, reader)
+        age = await age_of(conn, request, found, "contributors")
         days = await reports_pulse.days_of_window(conn, reader, found.id, comparison.current)
         drawn = steps(*days)
         everybody = await reports_repository.authors(conn, reader, found.id, comparison.current)
@@ -55,6 +56,7 @@ async def contributors(request: Request) -> Response:
         "repository_contributors.html",
         found,
         tab="contributors",
+        stamps=age,
         **of_period(comparison, reader),
         with_bots=with_bots,
         bots=[author for author in everybody if author.is_bot],
@@ -78,6 +80,7 @@ async def frequency(request: Request) -> Response:
     comparison = comparison_in(request, reader, "12m")
     async with site_of(request).db.read() as conn:
         found = await find(conn, request, reader)
+        age = await age_of(conn, request, found, "frequency")
         days = await reports_pulse.days_of_window(conn, reader, found.id, comparison.current)
         drawn = steps(*days)
         lines = await reports_pulse.lines(conn, reader, found.id, comparison.current, drawn)
@@ -87,6 +90,7 @@ async def frequency(request: Request) -> Response:
         "repository_frequency.html",
         found,
         tab="frequency",
+        stamps=age,
         **of_period(comparison, reader),
         step=drawn.word,
         total=total,

@@ -12,12 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trackeep.instance import charts, charts_calendar, visits, words
+from trackeep.instance import charts, charts_calendar, stamps, visits, words
+from trackeep.instance.backlog import backlog
 from trackeep.instance.blocks import blocks_of
 from trackeep.instance.charts_calendar import Calendar
 from trackeep.instance.frame import address, comparison_in, days_of, reader_of, show, span_words
 from trackeep.instance.lists import commits_link
 from trackeep.instance.site import site_of
+from trackeep.instance.stamps import COMMITS, EVERYTHING, ISSUES, PULLS
 from trackeep.metrics.contributions import active_days, change_percent, levels, streaks
 from trackeep.metrics.durations import Spread, spread
 from trackeep.metrics.windows import Comparison, Window, day_of, midnight, weeks_back
@@ -44,6 +46,20 @@ COUNTED_WORDS = {
         "Once a day each; the number above counts every review",
     ),
     "issue": ("issue opened", "issues opened", ""),
+}
+# What each block is made from.
+SOURCES = {
+    "numbers": (COMMITS, PULLS),
+    "queue": (PULLS,),
+    "activity": EVERYTHING,
+    "repositories": (COMMITS, PULLS),
+}
+SOURCES_OF_KIND = {
+    "": EVERYTHING,
+    "commit": (COMMITS,),
+    "pull": (PULLS,),
+    "review": (PULLS,),
+    "issue": (ISSUES,),
 }
 WAITING_SHOWN = 7
 EVENTS_SHOWN = 10
@@ -100,6 +116,7 @@ async def dashboard(request: Request) -> Response:
         queue = await block.read(reports_pulls.queue, reader)
         table = await block.read(reports_repositories.table, reader, window, limit=REPOSITORIES_SHOWN)
         events = await block.read(reports_events.recent, reader, _lately(reader), limit=EVENTS_SHOWN)
+        partial = await reports_sync.repositories(block.conn, reader, partial=True)
         stored = await reports_sync.stored(block.conn, reader) if freshness.is_first else None
         numbers = block.made(tiles, days, before, merges, reader, comparison)
         calendar = block.made(calendar_card, days, busiest, reader, kind, year, is_filling)
@@ -110,6 +127,8 @@ async def dashboard(request: Request) -> Response:
         "dashboard",
         last_visit=last_visit,
         freshness=freshness,
+        stamps=stamps.of_many(partial, freshness, {**SOURCES, "calendar": SOURCES_OF_KIND[kind]}, reader.now),
+        left=backlog(partial, freshness, reader.now).left,
         stored=stored,
         period=comparison.period,
         span=span_words(comparison, reader),

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trackeep.errors import NotFound
-from trackeep.instance import insights, insights_parts
+from trackeep.instance import insights, insights_parts, stamps
 from trackeep.instance.blocks import blocks_of
 from trackeep.instance.figures import TableOf, figure_csv, figure_page
 from trackeep.instance.frame import address, comparison_in, reader_of, repository_in, show, span_words
@@ -23,7 +23,7 @@ from trackeep.metrics import durations
 from trackeep.metrics.durations import Spread, spread
 from trackeep.metrics.pulls import Throughput
 from trackeep.metrics.windows import Comparison
-from trackeep.store import kept_searches, reports_insights
+from trackeep.store import kept_searches, reports_insights, reports_sync
 from trackeep.store.reports_access import Reader
 from trackeep.store.reports_insights import Pull, Wanted
 
@@ -68,6 +68,8 @@ async def page(request: Request) -> Response:
     links = Links(current, asked.wanted, reader.zone)
     async with blocks_of(request) as block:
         kept = await kept_searches.kept(block.conn, reader.account_id, kept_searches.PULLS)
+        freshness = await reports_sync.freshness(block.conn, reader)
+        age = await stamps.read(block.conn, reader, freshness, {"pulls": (stamps.PULLS,)})
         pulls = await block.read(_pulls, asked)
         load = await block.read(reports_insights.load, reader, current, asked.wanted)
         given = await block.read(reports_insights.turnarounds, reader, current, asked.wanted)
@@ -85,6 +87,8 @@ async def page(request: Request) -> Response:
         period=asked.comparison.period,
         span=asked.span,
         wanted=asked.wanted,
+        freshness=freshness,
+        stamps=age,
         lists=PULL_LISTS,
         kept=kept,
         links=links,

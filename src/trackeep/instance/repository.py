@@ -12,13 +12,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trackeep.errors import NotFound
-from trackeep.instance import charts, charts_lines, my_hours, words
+from trackeep.instance import charts, charts_lines, my_hours, stamps, words
 from trackeep.instance.blocks import blocks_of
 from trackeep.instance.charts import Caption
 from trackeep.instance.commits_page import searched
-from trackeep.instance.frame import address, asked_again, comparison_in, days_of, reader_of, show, span_words
+from trackeep.instance.frame import (
+    address,
+    asked_again,
+    comparison_in,
+    days_of,
+    reader_of,
+    show,
+    span_words,
+    viewer_of,
+)
 from trackeep.instance.lists import PULL_LISTS, commits_wanted, next_page, pulls_wanted
 from trackeep.instance.site import site_of
+from trackeep.instance.stamps import NO_STAMPS, Stamps
 from trackeep.metrics.people import absence_factor
 from trackeep.metrics.windows import Comparison, Window, weeks_back
 from trackeep.store import (
@@ -27,6 +37,7 @@ from trackeep.store import (
     reports_pulse,
     reports_repositories,
     reports_repository,
+    reports_sync,
 )
 from trackeep.store.reports_access import Reader
 from trackeep.store.reports_contributors import Contributor
@@ -38,6 +49,20 @@ WEEKS = 12
 TOP_COMMITTERS = 15
 LANGUAGES_SHOWN = 6
 PERIOD = "90d"
+# What each block of each tab is made from.
+SOURCES: dict[str, stamps.Sources] = {
+    "overview": {
+        "pulse": stamps.EVERYTHING,
+        "weeks": (stamps.PULLS,),
+        "hours": (stamps.COMMITS,),
+        "committers": (stamps.COMMITS,),
+        "releases": (stamps.RELEASES,),
+        "languages": (stamps.RELEASES,),
+    },
+    "pulls": {"pulls": (stamps.PULLS,)},
+    "activity": {"activity": stamps.EVERYTHING},
+    **{tab: {tab: (stamps.COMMITS,)} for tab in ("commits", "branches", "contributors", "frequency")},
+}
 
 
 @dataclass(frozen=True)
@@ -83,6 +108,7 @@ async def overview(request: Request) -> Response:
     window, weeks = comparison.current, weeks_back(WEEKS, reader.now, reader.zone)
     async with blocks_of(request) as block:
         found = await find(block.conn, request, reader)
+        age = await age_of(block.conn, request, found, "overview")
         asked = (reader, found.id, window)
         authors = await block.read(reports_repository.authors, *asked)
         co_authors = await block.read(reports_contributors.co_authors, *asked)
@@ -103,6 +129,7 @@ async def overview(request: Request) -> Response:
         "repository.html",
         found,
         tab="overview",
+        stamps=age,
         **of_period(comparison, reader),
         card=card,
         work=work,
@@ -131,11 +158,13 @@ async def pulls(request: Request) -> Response:
         found = await find(conn, request, reader)
         wanted = replace(asked, what=what, repository=(found.owner, found.name))
         rows = await reports_pulls.search(conn, reader, wanted)
+        age = await age_of(conn, request, found, "pulls")
     return show_repository(
         request,
         "repository_pulls.html",
         found,
         tab="pulls",
+        stamps=age,
         found=rows,
         wanted=wanted,
         lists=PULL_LISTS,
@@ -151,9 +180,10 @@ async def commits(request: Request) -> Response:
     async with site_of(request).db.read() as conn:
         found = await find(conn, request, reader)
         values = await searched(conn, reader, replace(asked, repository=(found.owner, found.name)))
+        age = await age_of(conn, request, found, "commits")
     refused = values["refused"]
-    more = next_page(request, values["found"].after)
-    page = show_repository(request, "repository_commits.html", found, tab="commits", **values, next=more)
+    values |= {"next": next_page(request, values["found"].after), "stamps": age}
+    page = show_repository(request, "repository_commits.html", found, tab="commits", **values)
     page.status_code = refused.status if refused else 200
     return page
 
@@ -170,7 +200,16 @@ async def find(conn: AsyncConnection, request: Request, reader: Reader) -> Repos
     return row
 
 
-def show_repository(request: Request, template: str, repository: RepositoryRow, **values: Any) -> Response:
+async def age_of(conn: AsyncConnection, request: Request, found: RepositoryRow, tab: str) -> Stamps:
+    """How old what a tab shows is, where that is not what its head says; one query."""
+    reader, style = reader_of(request), viewer_of(request).date_style
+    rows = await reports_sync.repositories(conn, reader, only=(found.owner, found.name))
+    return stamps.of_one(rows[0], found.synced_at, SOURCES[tab], reader, style) if rows else Stamps()
+
+
+def show_repository(
+    request: Request, template: str, repository: RepositoryRow, *, stamps: Stamps = NO_STAMPS, **values: Any
+) -> Response:
     """A page below the repository's name and tabs."""
     tabs = (
         ("overview", "", "Overview", 0),
@@ -181,7 +220,7 @@ def show_repository(request: Request, template: str, repository: RepositoryRow, 
         ("frequency", "/frequency", "Code frequency", 0),
         ("activity", "/activity", "Activity", 0),
     )
-    return show(request, template, "repositories", repository=repository, tabs=tabs, **values)
+    return show(request, template, "repositories", repository=repository, tabs=tabs, stamps=stamps, **values)
 
 
 def of_period(comparison: Comparison, reader: Reader) -> dict[str, Any]:

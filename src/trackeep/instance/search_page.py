@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trackeep.errors import UsageError
+from trackeep.instance import stamps
 from trackeep.instance.blocks import Blocks, Failed, blocks_of
 from trackeep.instance.frame import reader_of, show
 from trackeep.instance.marks import marked
@@ -22,6 +23,7 @@ from trackeep.store.reports_pulls import PullPage
 from trackeep.store.search_grammar import COMMITS, Query, parse
 
 SHOWN = 8
+SOURCES = {"commits": (stamps.COMMITS,), "pulls": (stamps.PULLS,)}
 # Of these a repository knows something.
 _OF_PLACES = {"repo", "owner"}
 
@@ -68,6 +70,7 @@ async def page(request: Request) -> Response:
             refused = error
         stored = await reports_commits.stored(block.conn, reader)
         freshness = await reports_sync.freshness(block.conn, reader)
+        age = await stamps.read(block.conn, reader, freshness, SOURCES)
     answer = show(
         request,
         "search.html",
@@ -81,6 +84,7 @@ async def page(request: Request) -> Response:
         marked=marked,
         stored=stored,
         freshness=freshness,
+        stamps=age,
         most_pulls=reports_pulls.COUNTED_UP_TO,
     )
     answer.status_code = refused.status if refused else 200

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,7 +18,9 @@ LATE_S = 3_600
 NOT_TO_THE_END = "not read to the end yet"
 # The kinds of data, by the streams that bring them, that each block of a page is made from.
 Sources = Mapping[str, Sequence[str]]
-EVERYTHING = schedule.STREAMS
+COMMITS, PULLS, ISSUES = EVERYTHING = schedule.STREAMS
+RELEASES = schedule.DAILY
+_UNREAD = -1
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,9 @@ class Stamps:
         return self.blocks.get(block, "")
 
 
+NO_STAMPS = Stamps()
+
+
 async def read(conn: AsyncConnection, reader: Reader, freshness: Freshness, sources: Sources) -> Stamps:
     """The stamps of a page about everything that is followed; one query."""
     partial = await reports_sync.repositories(conn, reader, partial=True)
@@ -42,7 +46,7 @@ async def read(conn: AsyncConnection, reader: Reader, freshness: Freshness, sour
 def of_many(rows: Sequence[RepositorySync], freshness: Freshness, sources: Sources, now: int) -> Stamps:
     """From the repositories that are not as the last look at GitHub was; nothing during the first sync."""
     if freshness.succeeded_at is None or not freshness.followed:
-        return Stamps()
+        return NO_STAMPS
     tracked = [row for row in rows if row.follow_state == schedule.TRACKED]
     before = freshness.succeeded_at - LATE_S
     return _told(
@@ -53,22 +57,21 @@ def of_many(rows: Sequence[RepositorySync], freshness: Freshness, sources: Sourc
     )
 
 
-def of_one(row: RepositorySync, synced_at: int | None, sources: Sources, zone: ZoneInfo, now: int) -> Stamps:
-    """From one repository that is said to be synced at `synced_at`; nothing before that is once."""
+def of_one(
+    row: RepositorySync, synced_at: int | None, sources: Sources, reader: Reader, style: str = ""
+) -> Stamps:
+    """From one repository whose page says that it was synced at `synced_at`; nothing before it is."""
     if synced_at is None or row.follow_state != schedule.TRACKED:
-        return Stamps()
+        return NO_STAMPS
 
     def said(kinds: Sequence[str]) -> str:
         at = _age(row, kinds, synced_at - LATE_S)
         if at is None or at == _UNREAD:
             return "" if at is None else NOT_TO_THE_END
-        is_today = day_of(at, zone) == day_of(now, zone)
-        return f"as of {words.clock(at, zone) if is_today else words.moment(at, zone)}"
+        is_today = day_of(at, reader.zone) == day_of(reader.now, reader.zone)
+        return f"as of {words.clock(at, reader.zone) if is_today else words.moment(at, reader.zone, style)}"
 
     return _told({block: said(kinds) for block, kinds in sources.items()})
-
-
-_UNREAD = -1
 
 
 def _age(row: RepositorySync, kinds: Sequence[str], before: int) -> int | None:
