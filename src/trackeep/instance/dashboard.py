@@ -16,7 +16,7 @@ from trackeep.instance import charts, charts_calendar, stamps, visits, words
 from trackeep.instance.backlog import backlog
 from trackeep.instance.blocks import blocks_of
 from trackeep.instance.charts_calendar import Calendar
-from trackeep.instance.frame import address, comparison_in, days_of, reader_of, show, span_words
+from trackeep.instance.frame import address, comparison_in, days_of, reader_of, show, span_words, style_of
 from trackeep.instance.lists import commits_link
 from trackeep.instance.site import site_of
 from trackeep.instance.stamps import COMMITS, EVERYTHING, ISSUES, PULLS
@@ -131,7 +131,7 @@ async def dashboard(request: Request) -> Response:
         left=backlog(partial, freshness, reader.now).left,
         stored=stored,
         period=comparison.period,
-        span=span_words(comparison, reader),
+        span=span_words(comparison, reader, style_of(request)),
         window=days_of(window, reader.zone),
         tiles=numbers,
         calendar=calendar,

@@ -15,7 +15,15 @@ from trackeep.errors import NotFound
 from trackeep.instance import insights, insights_parts, stamps
 from trackeep.instance.blocks import blocks_of
 from trackeep.instance.figures import TableOf, figure_csv, figure_page
-from trackeep.instance.frame import address, comparison_in, reader_of, repository_in, show, span_words
+from trackeep.instance.frame import (
+    address,
+    comparison_in,
+    reader_of,
+    repository_in,
+    show,
+    span_words,
+    style_of,
+)
 from trackeep.instance.insights_parts import Links
 from trackeep.instance.lists import PULL_LISTS
 from trackeep.instance.site import site_of
@@ -34,11 +42,12 @@ LISTED = 5
 
 @dataclass(frozen=True)
 class Asked:
-    """Which pull requests of which days are looked into, and by whom."""
+    """Which pull requests of which days are looked into, and by whom; `style` is how days are written."""
 
     reader: Reader
     comparison: Comparison
     wanted: Wanted
+    style: str
 
     @cached_property
     def starts(self) -> tuple[date, ...]:
@@ -47,7 +56,7 @@ class Asked:
 
     @property
     def span(self) -> str:
-        return span_words(self.comparison, self.reader)
+        return span_words(self.comparison, self.reader, self.style)
 
     def now(self, pulls: Sequence[Pull]) -> insights.Figures:
         return insights.figures(pulls, self.comparison.current)
@@ -78,7 +87,7 @@ async def page(request: Request) -> Response:
         tiles = block.made(insights_parts.tiles, now, before, block.made(_turnaround, given), links)
         cycle = block.made(insights_parts.cycle_rows, now, before)
         weeks = block.made(asked.weeks, pulls)
-        bars = block.made(insights_parts.week_bars, asked.starts, weeks)
+        bars = block.made(insights_parts.week_bars, asked.starts, weeks, asked.style)
         sizes = block.made(insights_parts.size_chart, now, links, site.pages.url)
     return show(
         request,
@@ -152,7 +161,7 @@ def _asked(request: Request) -> Asked:
         "".join(query.get("author", "").replace('"', "").split()).removeprefix("@")[:100],
         query.get("bots") == "1",
     )
-    return Asked(reader, comparison_in(request, reader, PERIOD), wanted)
+    return Asked(reader, comparison_in(request, reader, PERIOD), wanted, style_of(request))
 
 
 async def _pulls(conn: AsyncConnection, asked: Asked) -> tuple[Pull, ...]:

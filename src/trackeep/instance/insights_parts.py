@@ -198,12 +198,12 @@ def _parts(times: Times) -> tuple[float | None, ...]:
     return times.coding.p50, times.pickup.p50, times.review.p50
 
 
-def week_bars(starts: Sequence[date], weeks: Sequence[Throughput]) -> Markup:
+def week_bars(starts: Sequence[date], weeks: Sequence[Throughput], style: str) -> Markup:
     """Opened and merged, side by side."""
     opened, merged = sum(each.opened for each in weeks), sum(each.merged for each in weeks)
     every = SELDOM if len(starts) > MANY_WEEKS else 1
-    labels = [words.short_day(day) if place % every == 0 else "" for place, day in enumerate(starts)]
-    text = f"{len(starts)} weeks from {words.day(starts[0])}: {opened:,} opened, {merged:,} merged."
+    labels = [words.short_day(day, style) if place % every == 0 else "" for place, day in enumerate(starts)]
+    text = f"{len(starts)} weeks from {words.day(starts[0], style)}: {opened:,} opened, {merged:,} merged."
     pairs = [(label, each.opened, each.merged) for label, each in zip(labels, weeks, strict=True)]
     return charts.paired_bars(pairs, Caption("om", "Pull requests opened and merged per week", text))
 
@@ -231,8 +231,7 @@ def share_of_big(sizes: Mapping[str | None, int]) -> int | None:
 def weeks_table(starts: Sequence[date], weeks: Sequence[Throughput]) -> TableOf:
     """A row per week, the oldest first."""
     rows = tuple(
-        (day.isoformat(), (each.opened, each.merged, each.closed))
-        for day, each in zip(starts, weeks, strict=True)
+        (day, (each.opened, each.merged, each.closed)) for day, each in zip(starts, weeks, strict=True)
     )
     columns = ("Opened", "Merged", "Closed without a merge")
     return TableOf(f"Pull requests per week, {len(starts)} weeks", "Seven days from", columns, rows)

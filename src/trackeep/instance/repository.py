@@ -24,7 +24,7 @@ from trackeep.instance.frame import (
     reader_of,
     show,
     span_words,
-    viewer_of,
+    style_of,
 )
 from trackeep.instance.lists import PULL_LISTS, commits_wanted, next_page, pulls_wanted
 from trackeep.instance.site import site_of
@@ -121,7 +121,7 @@ async def overview(request: Request) -> Response:
         languages = await block.read(reports_pulse.languages, reader, found.id)
         work = block.made(Work.of, authors, co_authors)
         card = block.made(PulseCard, pulse, work, merged, issues, released)
-        bars = block.made(_bars, weeks, counts)
+        bars = block.made(_bars, weeks, counts, style_of(request))
         punch = block.made(my_hours.drawn, hours, f"in {reader.zone.key}")
         shares = block.made(_languages, languages)
     return show_repository(
@@ -130,7 +130,7 @@ async def overview(request: Request) -> Response:
         found,
         tab="overview",
         stamps=age,
-        **of_period(comparison, reader),
+        **of_period(request, comparison, reader),
         card=card,
         work=work,
         weeks=WEEKS,
@@ -202,7 +202,7 @@ async def find(conn: AsyncConnection, request: Request, reader: Reader) -> Repos
 
 async def age_of(conn: AsyncConnection, request: Request, found: RepositoryRow, tab: str) -> Stamps:
     """How old what a tab shows is, where that is not what its head says; one query."""
-    reader, style = reader_of(request), viewer_of(request).date_style
+    reader, style = reader_of(request), style_of(request)
     rows = await reports_sync.repositories(conn, reader, only=(found.owner, found.name))
     return stamps.of_one(rows[0], found.synced_at, SOURCES[tab], reader, style) if rows else Stamps()
 
@@ -223,11 +223,11 @@ def show_repository(
     return show(request, template, "repositories", repository=repository, tabs=tabs, stamps=stamps, **values)
 
 
-def of_period(comparison: Comparison, reader: Reader) -> dict[str, Any]:
+def of_period(request: Request, comparison: Comparison, reader: Reader) -> dict[str, Any]:
     """What every tab with a period tells its template: its key, its words, its days, its own query."""
     return {
         "period": comparison.period,
-        "span": span_words(comparison, reader),
+        "span": span_words(comparison, reader, style_of(request)),
         "window": days_of(comparison.current, reader.zone),
         "again": asked_again(comparison, reader.zone),
     }
@@ -266,11 +266,11 @@ def _languages(languages: tuple[Language, ...]) -> tuple[Markup, list[tuple[str,
     return Markup(bar), listed
 
 
-def _bars(weeks: tuple[date, ...], counts: list[tuple[int, int]]) -> tuple[int, int, Markup]:
+def _bars(weeks: tuple[date, ...], counts: list[tuple[int, int]], style: str) -> tuple[int, int, Markup]:
     """How many were opened and merged, and the chart."""
     opened, merged = (sum(column) for column in zip(*counts, strict=True))
-    labels = [words.short_day(week) for week in weeks]
-    text = f"Twelve weeks from {words.day(weeks[0])}: {opened:,} opened, {merged:,} merged."
+    labels = [words.short_day(week, style) for week in weeks]
+    text = f"Twelve weeks from {words.day(weeks[0], style)}: {opened:,} opened, {merged:,} merged."
     caption = Caption("om", "Pull requests opened and merged per week", text)
     bars = [(label, *pair) for label, pair in zip(labels, counts, strict=True)]
     return opened, merged, charts.paired_bars(bars, caption)

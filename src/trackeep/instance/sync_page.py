@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,7 +18,6 @@ from trackeep.instance.frame import reader_of, show, viewer_of
 from trackeep.instance.repository_actions import done_in
 from trackeep.instance.site import site_of
 from trackeep.instance.sync_words import state_of, word_of
-from trackeep.instance.words import moment
 from trackeep.metrics.syncing import behind, budget_use, hit_ratio, lag_s
 from trackeep.model import Budget
 from trackeep.store import hints, reports_connection, reports_queue, reports_sync, schedule
@@ -194,7 +194,7 @@ async def _used_in_a_day(request: Request) -> TableOf:
     for slot in range(schedule.READINGS if seen else 0):
         shares = [readings[name][slot] for name in seen]
         figures = tuple(None if share is None else round(share * 100) for share in shares)
-        rows.append((moment((first + slot) * schedule.READING_S, reader.zone), figures))
+        rows.append((datetime.fromtimestamp((first + slot) * schedule.READING_S, reader.zone), figures))
     columns = tuple(f"{sync_words.BUDGETS[name]}, % used" for name in seen)
     return TableOf("Budgets of the last 24 hours", "Half hour from", columns, tuple(rows))
 
