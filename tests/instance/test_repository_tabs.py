@@ -153,7 +153,7 @@ async def test_code_frequency(tmp_path: Path) -> None:
     assert rows[0] == "Week from,Added,Removed,Commits,Measured"
     assert rows[-2] == "2026-11-17,100,40,6,1"
     assert "2026-10-20,3,60,1,1" in rows
-    assert "2026-11-17 100 40 6 1" in table
+    assert "17 November 2026 100 40 6 1" in table
     assert week[0] == "Day from,Added,Removed,Commits,Measured"
     assert "2026-11-22,,,4,0" in week, "not measured is not zero"
     assert "2026-11-18,0,0,0,0" in week

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -25,10 +25,14 @@ _UNREAD = -1
 
 @dataclass(frozen=True)
 class Stamps:
-    """What is to be said about age: by all blocks alike in the page's line, else by each in its head."""
+    """What is to be said about age: by all blocks alike in the page's line, else by each in its head.
+
+    `is_old` is False where nothing is late, and a first reading only goes on.
+    """
 
     line: str = ""
     blocks: Mapping[str, str] = field(default_factory=dict)
+    is_old: bool = False
 
     def __getitem__(self, block: str) -> str:
         return self.blocks.get(block, "")
@@ -49,12 +53,10 @@ def of_many(rows: Sequence[RepositorySync], freshness: Freshness, sources: Sourc
         return NO_STAMPS
     tracked = [row for row in rows if row.follow_state == schedule.TRACKED]
     before = freshness.succeeded_at - LATE_S
-    return _told(
-        {
-            block: _counted([_age(row, kinds, before) for row in tracked], freshness.followed, now)
-            for block, kinds in sources.items()
-        }
-    )
+    ages = {block: [_age(row, kinds, before) for row in tracked] for block, kinds in sources.items()}
+    said = {block: _counted(times, freshness.followed, now) for block, times in ages.items()}
+    is_old = any(at is not None and at != _UNREAD for times in ages.values() for at in times)
+    return replace(_told(said), is_old=is_old)
 
 
 def of_one(
