@@ -91,10 +91,9 @@ async def test_a_formula_that_fails_takes_its_block_only(tmp_path: Path) -> None
     """With a moment that is none no median can be computed; the calendar and the table are as they were."""
     async with visit(tmp_path) as (instance, alice):
         async with instance.site.db.write() as conn:
-            await conn.execute(text("update pull_request set merged_at = 9e15 where number = 1"))
-        await _fails_alone(
-            alice, "/", ("The numbers of the last 30 days",), ("contributions in the last year",)
-        )
+            await conn.execute(text("update pull_request set ready_at = 'soon' where number = 1"))
+        standing = ("contributions in the last year", "Most active repositories")
+        await _fails_alone(alice, "/", ("The numbers of the last 30 days",), standing)
 
 
 async def test_a_database_that_is_gone_is_no_block(tmp_path: Path) -> None:
