@@ -81,16 +81,22 @@ async def test_what_was_never_read_is_told(tmp_path: Path) -> None:
 async def test_the_time_left_is_one_number(tmp_path: Path) -> None:
     """The dashboard says it of the first sync as the page of the sync does: by GitHub's budget."""
     position = '{"total": 30100, "read": 100, "first": 100}'
-    graphql = {"resource": "graphql", "limit": 5000, "remaining": 1300, "reset_at": NOW + 600, "seen_at": NOW}
+    graphql = {
+        "resource": "graphql",
+        "limit": 5000,
+        "remaining": 1300,
+        "reset_at": NOW + 36_000,
+        "seen_at": NOW,
+    }
     async with visit(tmp_path) as (instance, alice):
         await _set(instance, HERON, "pulls", position=position)
         async with instance.site.db.write() as conn:
             await conn.execute(delete(tables_sync.run))
             await conn.execute(tables_sync.budget.insert(), {**graphql, "account_id": ALICE})
         first, sync = [text_of((await alice.open(path)).text) for path in ("/", "/sync")]
-    # 300 pages, and 300 of 1,300 requests may be used within the ten minutes: a fifth is left to others.
-    assert "First sync is running · 1 of 2 repositories · about 10 min left" in first
-    assert "1 of 2 repositories read to the end · about 10 min left" in sync
+    # 300 pages, and 300 of 1,300 requests may be used within the ten hours: a fifth is left to others.
+    assert "First sync is running · 1 of 2 repositories · about 10 h left" in first
+    assert "1 of 2 repositories read to the end · about 10 h left" in sync
 
 
 async def _set(instance: LocalInstance, repository_id: int, stream: str, **values: object) -> None:
