@@ -379,7 +379,7 @@ async def test_somebody_new(tmp_path: Path) -> None:
         assert "2 of 4 done" in page
         assert "Commits 0" not in page
         assert "No repositories yet" in (await alice.open("/repos")).text
-        assert "Nothing waits for you" in (await alice.open("/pulls")).text
+        assert "Nothing is followed yet" in (await alice.open("/pulls")).text
 
 
 async def test_settings_are_kept(tmp_path: Path) -> None:

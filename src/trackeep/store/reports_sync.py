@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import and_, case, func, select
+from sqlalchemy import and_, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.metrics.syncing import hit_ratio, pages_left
@@ -246,7 +246,8 @@ async def repositories(
 ) -> tuple[RepositorySync, ...]:
     """Each followed repository with its streams, by name, or the one of that owner and name; one query.
 
-    With `partial` only those where something is missing: not read to the end, or with a problem.
+    With `partial` only those where something is missing: not read to the end, or with a problem; of their
+    streams those that make a repository complete, and those with a problem.
     """
     mine = and_(cursor.c.repository_id == repository.c.id, cursor.c.account_id == reader.account_id)
     ours = and_(follow.c.repository_id == repository.c.id, follow.c.account_id == reader.account_id)
@@ -259,6 +260,7 @@ async def repositories(
         ids = ids.where(repository.c.id.in_(named(reader, only)))
     if partial:
         ids = ids.where(repository.c.id.not_in(_whole(reader)))
+        mine = and_(mine, or_(cursor.c.stream.in_(STREAMS), cursor.c.problem != ""))
     statement = (
         select(
             repository.c.id,
