@@ -183,7 +183,7 @@ class Database:
             yield
         # The driver of PostgreSQL tells of a wrong password with no more than its most general error.
         except (DBAPIError, ConnectionError, socket.gaierror) as error:
-            if isinstance(error, IntegrityError | ProgrammingError | DataError):
+            if isinstance(error, IntegrityError | ProgrammingError | DataError) or _is_of_its_own(error):
                 raise
             raise _cannot_use(self.url, _reason(error)) from error
 
@@ -392,6 +392,11 @@ def _is_open_elsewhere(path: Path) -> bool:
             return False
         probe.execute("pragma journal_mode=wal")
     return False
+
+
+def _is_of_its_own(error: BaseException) -> bool:
+    """Whether SQLite refuses just this statement, as with a table or a column that is not there."""
+    return getattr(getattr(error, "orig", None), "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
 
 
 def _cannot_use(url: str, reason: str) -> DatabaseError:
