@@ -141,11 +141,18 @@ class Figures:
 class Snapshot:
     """One state of the database that is read, and the figures that may be known of it.
 
-    `states` has its number with what a reader may read, once that was asked for.
+    `states` has its number with what a reader may read, once that was asked for. Whoever begins again on
+    the same connection, after a statement that failed, sees another state.
     """
 
     figures: Figures
     states: dict[Hashable, tuple[int, str]] = field(default_factory=dict)
+    transaction: object = None
+
+    def note(self, conn: AsyncConnection, who: Hashable, state: tuple[int, str]) -> None:
+        """What was just read of the transaction at hand."""
+        self.states[who] = state
+        self.transaction = conn.sync_connection and conn.sync_connection.get_transaction()
 
 
 async def show(conn: AsyncConnection, snapshot: Snapshot, **more: Any) -> None:
@@ -156,4 +163,10 @@ async def show(conn: AsyncConnection, snapshot: Snapshot, **more: Any) -> None:
 def snapshot_of(conn: AsyncConnection) -> Snapshot | None:
     """None where statements see what others commit meanwhile, or what the transaction itself has changed."""
     own = conn.sync_connection
-    return own.get_execution_options().get(_SNAPSHOT) if own is not None else None
+    snapshot: Snapshot | None = own.get_execution_options().get(_SNAPSHOT) if own is not None else None
+    if own is None or snapshot is None:
+        return None
+    transaction = own.get_transaction()
+    if transaction is None or snapshot.transaction is not transaction:
+        snapshot.states.clear()
+    return snapshot

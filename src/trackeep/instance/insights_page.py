@@ -4,90 +4,100 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
+from operator import attrgetter
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
 from trackeep.errors import NotFound
-from trackeep.instance import insights, insights_parts
+from trackeep.instance import insights, insights_parts, stamps
+from trackeep.instance.blocks import blocks_of
 from trackeep.instance.figures import TableOf, figure_csv, figure_page
-from trackeep.instance.frame import address, comparison_in, reader_of, repository_in, show, span_words
+from trackeep.instance.frame import (
+    address,
+    comparison_in,
+    reader_of,
+    repository_in,
+    show,
+    span_words,
+    style_of,
+)
 from trackeep.instance.insights import LISTED, Summary
 from trackeep.instance.insights_parts import Links
 from trackeep.instance.lists import PULL_LISTS
 from trackeep.instance.site import site_of
 from trackeep.metrics import durations
 from trackeep.metrics.durations import Spread, spread
-from trackeep.metrics.reviews import Load
 from trackeep.metrics.windows import Comparison, Window
-from trackeep.store import kept_searches, reports_insights
+from trackeep.store import kept_searches, reports_insights, reports_sync
 from trackeep.store.counted_once import counted_once, once
-from trackeep.store.kept_searches import Saved
 from trackeep.store.reports_access import Reader
-from trackeep.store.reports_insights import Person, Waits, Wanted
+from trackeep.store.reports_insights import Wanted
 
 PERIOD = "90d"
 PEOPLE_SHOWN = 8
 
 
 @dataclass(frozen=True)
-class Found:
-    """Everything that was read for one question, and what it comes to."""
+class Asked:
+    """Which pull requests of which days are looked into, and by whom; `style` is how days are written."""
 
     reader: Reader
     comparison: Comparison
     wanted: Wanted
-    made: Summary
-    load: tuple[tuple[Person, Load], ...]
-    turnaround: Spread
-    waiting: tuple[int, tuple[Waits, ...]]
-    kept: tuple[Saved, ...]
+    style: str
 
-    @property
-    def now(self) -> insights.Figures:
-        return self.made.now
-
-    @property
-    def before(self) -> insights.Figures | None:
-        return self.made.before
-
-    @property
+    @cached_property
     def starts(self) -> tuple[date, ...]:
+        """The first days of the weeks that are drawn."""
         return insights.week_starts(self.comparison, self.reader)
+
+    @property
+    def span(self) -> str:
+        return span_words(self.comparison, self.reader, self.style)
 
 
 async def page(request: Request) -> Response:
     """GET /pulls/insights"""
-    found = await _read(request)
-    links = Links(found.comparison.current, found.wanted, found.reader.zone)
-    weeks, load = found.made.weeks, found.load
+    asked, site = _asked(request), site_of(request)
+    reader, current = asked.reader, asked.comparison.current
+    links = Links(current, asked.wanted, reader.zone)
+    async with blocks_of(request) as block:
+        kept = await kept_searches.kept(block.conn, reader.account_id, kept_searches.PULLS)
+        freshness = await reports_sync.freshness(block.conn, reader)
+        age = await stamps.read(block.conn, reader, freshness, {"pulls": (stamps.PULLS,)})
+        made = await block.read(_summary, asked)
+        load = await block.read(reports_insights.load, reader, current, asked.wanted)
+        turnaround = await block.read(_turnaround, reader, current, asked.wanted)
+        waiting = await block.read(reports_insights.unreviewed, reader, asked.wanted, limit=LISTED)
+        now, before, weeks = (block.made(attrgetter(part), made) for part in ("now", "before", "weeks"))
+        tiles = block.made(insights_parts.tiles, now, before, turnaround, links)
+        cycle = block.made(insights_parts.cycle_rows, now, before)
+        bars = block.made(insights_parts.week_bars, asked.starts, weeks, asked.style)
+        sizes = block.made(insights_parts.size_chart, now, links, site.pages.url)
     return show(
         request,
         "insights.html",
         "pulls",
-        period=found.comparison.period,
-        span=span_words(found.comparison, found.reader),
-        wanted=found.wanted,
+        period=asked.comparison.period,
+        span=asked.span,
+        wanted=asked.wanted,
+        freshness=freshness,
+        stamps=age,
         lists=PULL_LISTS,
-        kept=found.kept,
+        kept=kept,
         links=links,
-        counts=found.now.counts,
-        tiles=insights_parts.tiles(found.now, found.before, found.turnaround, links),
-        cycle=insights_parts.cycle_rows(found.now.times, found.before.times if found.before else None),
-        weeks=len(weeks),
-        weeks_total=(sum(each.opened for each in weeks), sum(each.merged for each in weeks)),
-        bars=insights_parts.week_bars(found.starts, weeks),
-        sizes=insights_parts.size_chart(found.now.sizes, links, site_of(request).pages.url),
-        big=insights_parts.share_of_big(found.now.sizes),
-        unsized=found.now.sizes[None],
-        load=load[:PEOPLE_SHOWN],
-        people=len(load),
-        most=max((each.pulls for _, each in load), default=1),
-        unreviewed=found.now.unreviewed,
-        unreviewed_count=found.now.unreviewed_count,
-        waiting=found.waiting[1],
-        waiting_count=found.waiting[0],
+        now=now,
+        tiles=tiles,
+        cycle=cycle,
+        weeks=weeks,
+        bars=bars,
+        sizes=sizes,
+        load=load,
+        waiting=waiting,
+        people_shown=PEOPLE_SHOWN,
         query=_query(request),
     )
 
@@ -112,23 +122,25 @@ async def chart_csv(request: Request) -> Response:
 
 
 async def _table(request: Request) -> TableOf:
-    name = request.path_params["chart"]
+    name, asked = request.path_params["chart"], _asked(request)
     if name not in ("weeks", "cycle", "sizes", "load"):
         raise NotFound("There is no such chart.", "Open the insights of pull requests.")
-    found = await _read(request)
-    span = span_words(found.comparison, found.reader)
+    async with site_of(request).db.read() as conn:
+        if name == "load":
+            window = asked.comparison.current
+            load = await reports_insights.load(conn, asked.reader, window, asked.wanted)
+            return insights_parts.load_table(load, asked.span)
+        made = await _summary(conn, asked)
     if name == "weeks":
-        return insights_parts.weeks_table(found.starts, found.made.weeks)
+        return insights_parts.weeks_table(asked.starts, made.weeks)
     if name == "cycle":
-        return insights_parts.cycle_table(found.now.times, found.before, span)
-    if name == "sizes":
-        return insights_parts.sizes_table(found.now.sizes, span)
-    return insights_parts.load_table(found.load, span)
+        return insights_parts.cycle_table(made.now.times, made.before, asked.span)
+    return insights_parts.sizes_table(made.now.sizes, asked.span)
 
 
-async def _read(request: Request) -> Found:
+def _asked(request: Request) -> Asked:
+    """Raises UsageError."""
     reader = reader_of(request)
-    comparison = comparison_in(request, reader, PERIOD)
     query = request.query_params
     wanted = Wanted(
         repository_in(request),
@@ -136,34 +148,22 @@ async def _read(request: Request) -> Found:
         "".join(query.get("author", "").replace('"', "").split()).removeprefix("@")[:100],
         query.get("bots") == "1",
     )
-    current: Window = comparison.current
-    async with site_of(request).db.read() as conn:
-        return Found(
-            reader=reader,
-            comparison=comparison,
-            wanted=wanted,
-            made=await _made(conn, reader, comparison, wanted),
-            load=await reports_insights.load(conn, reader, current, wanted),
-            turnaround=await _turnaround(conn, reader, current, wanted),
-            waiting=await reports_insights.unreviewed(conn, reader, wanted, limit=LISTED),
-            kept=await kept_searches.kept(conn, reader.account_id, kept_searches.PULLS),
-        )
+    return Asked(reader, comparison_in(request, reader, PERIOD), wanted, style_of(request))
 
 
-async def _made(conn: AsyncConnection, reader: Reader, comparison: Comparison, wanted: Wanted) -> Summary:
+async def _summary(conn: AsyncConnection, asked: Asked) -> Summary:
     """Counted once: the window before ends by the clock, but is another one only with the next event."""
-    previous = comparison.previous
+    reader, previous = asked.reader, asked.comparison.previous
     if previous is not None:
         previous = await reports_insights.settled(conn, reader, previous)
-    starts = insights.week_starts(comparison, reader)
-    read = insights.read_from(comparison, starts, reader)
-    windows = (comparison.current, previous)
+    windows = (asked.comparison.current, previous)
 
     async def count() -> Summary:
-        pulls = await reports_insights.pulls(conn, reader, read, wanted)
-        return insights.summary(pulls, windows, starts, reader)
+        read = insights.read_from(asked.comparison, asked.starts, reader)
+        pulls = await reports_insights.pulls(conn, reader, read, asked.wanted)
+        return insights.summary(pulls, windows, asked.starts, reader)
 
-    return await once(conn, reader, ("insights", wanted, windows, starts), count)
+    return await once(conn, reader, ("insights", asked.wanted, windows, asked.starts), count)
 
 
 @counted_once

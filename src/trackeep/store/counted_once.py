@@ -48,7 +48,8 @@ async def once(conn: AsyncConnection, reader: Reader, what: Hashable, count: Cal
     who = _by_day(reader)
     state = snapshot.states.get(who)
     if state is None:
-        state = snapshot.states[who] = await _state(conn, reader)
+        state = await _state(conn, reader)
+        snapshot.note(conn, who, state)
     number, rights = state
     found: Any = snapshot.figures.get(number, (who, rights, what), _UNKNOWN)
     if found is _UNKNOWN:
