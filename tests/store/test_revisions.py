@@ -241,6 +241,17 @@ async def test_a_page_that_began_before_a_change(db: Database) -> None:
         assert (await reports_commits.stored(conn, reader()))[0] == early[0] + 1
 
 
+async def test_whoever_begins_again_sees_another_state(db: Database) -> None:
+    """As a page does whose block failed: figures are those of the transaction that asks for them."""
+    async with db.read() as conn:
+        early = (await reports_commits.stored(conn, reader()))[0]
+        await save(db, "g1")
+        assert (await reports_commits.stored(conn, reader()))[0] == early
+        await conn.rollback()
+        assert (await reports_commits.stored(conn, reader()))[0] == early + 1
+        assert (await reports_commits.stored(conn, reader()))[0] == early + 1
+
+
 async def test_a_writer_sees_what_it_has_changed(db: Database) -> None:
     """Within a transaction of its own nothing is taken from memory, and nothing of it is kept there."""
     before = await mine(db)
