@@ -77,7 +77,11 @@ def install() -> None:
     stamp = VENV / "lock.sha256"
     if PYTHON.exists() and stamp.exists() and stamp.read_text() == wanted:
         return
-    print("Installing what requirements.lock names into .venv ...", file=sys.stderr, flush=True)
+    print(
+        "Installing what requirements.lock names into .venv; once, a minute at most ...",
+        file=sys.stderr,
+        flush=True,
+    )
     if not PYTHON.exists():
         subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
     pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "-q"]

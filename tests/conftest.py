@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import client_program
@@ -15,9 +15,13 @@ import postgres
 import pytest
 import ready_databases
 import redis_server
+from browser import chromium
 from local_broker import broker_environment
+from playwright.sync_api import Browser
 from programs import Program, github_environment, start
 from sandbox_control import Sandbox
+
+from trackeep.database import Database
 
 # A busy machine is no failure: what is promised is checked, how long it took is not.
 hypothesis.settings.register_profile("trackeep", deadline=None, print_blob=True)
@@ -118,6 +122,13 @@ def redis() -> Iterator[redis_server.RedisServer]:
     redis_server.end(server)
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real one. Ends with its file: while it runs, no test of another file could have an event loop."""
+    with chromium() as found:
+        yield found
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """All tables, no row: every test that asks for it runs on SQLite and on PostgreSQL."""
@@ -140,6 +151,14 @@ def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterat
     name = f"test_{uuid.uuid4().hex}"
     yield server.create(name)
     server.drop(name)
+
+
+@pytest.fixture
+async def db(database_url: str) -> AsyncIterator[Database]:
+    """An empty database of each kind, open; a file whose tests want something in it adds that to this one."""
+    database = await Database.open(database_url)
+    yield database
+    await database.close()
 
 
 @pytest.fixture(scope="session")

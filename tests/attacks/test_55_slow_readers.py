@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, ExitStack, closing, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
+import uvicorn
 from api_client import Api, small_api
 from local_instance import Guest
 from small_world import BOB, MALLORY, SECRET, enter
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
 
+from trackeep import web
 from trackeep.store.tables_fetched import commit
 
 pytestmark = pytest.mark.anyio
@@ -128,3 +135,80 @@ async def test_streams_of_one_person_are_counted(api: Api) -> None:
         async with asyncio.timeout(60):
             while watching:
                 await asyncio.sleep(0.05)
+
+
+# ---- what both programs listen with -------------------------------------------------------------
+
+LONG = 12 << 20
+
+
+class Impatient(web.BoundedHttp):
+    """The same protocol for a test that has no time to wait."""
+
+    moves_within_s = 1.0
+
+
+async def whole(_request: Request) -> Response:
+    return Response(b"x" * LONG)
+
+
+async def streamed(_request: Request) -> Response:
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(LONG >> 16):
+            yield b"x" * (1 << 16)
+
+    return StreamingResponse(pieces())
+
+
+@asynccontextmanager
+async def listening() -> AsyncIterator[tuple[uvicorn.Server, int]]:
+    """A program that sends long answers, and its port."""
+    app = Starlette(routes=[Route("/whole", whole), Route("/streamed", streamed)])
+    with closing(web.bind("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(app, http=Impatient, log_config=None))
+        running = asyncio.create_task(server._serve([listener]))
+        while not server.started:
+            await asyncio.sleep(0.01)
+        yield server, listener.getsockname()[1]
+        server.should_exit = True
+        await running
+
+
+@contextmanager
+def asking(port: int, path: str, takes_bytes: int = 4_096) -> Iterator[socket.socket]:
+    with closing(socket.socket()) as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, takes_bytes)
+        one.connect(("127.0.0.1", port))
+        one.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        one.setblocking(False)
+        yield one
+
+
+@pytest.mark.parametrize("path", ["/whole", "/streamed"])
+@pytest.mark.parametrize("takes", [0, 1])
+async def test_who_reads_byte_by_byte_is_cut_off(path: str, takes: int) -> None:
+    """However the answer is sent: who takes next to nothing of it does not hold a connection for ever."""
+    async with listening() as (server, port), asyncio.timeout(10):
+        with asking(port, path) as mallory:
+            while not server.server_state.connections:
+                await asyncio.sleep(0.01)
+            reading = asyncio.create_task(read_by_bytes(mallory, takes))
+            while server.server_state.connections:
+                await asyncio.sleep(0.01)
+            reading.cancel()
+
+
+async def read_by_bytes(one: socket.socket, takes: int) -> None:
+    while not takes or await asyncio.get_running_loop().sock_recv(one, takes):
+        await asyncio.sleep(0.01)
+
+
+async def test_who_reads_slowly_gets_all_of_it() -> None:
+    """An honest reader on a slow line takes longer than that, and gets the whole answer."""
+    loop, read, begun = asyncio.get_running_loop(), 0, time.monotonic()
+    async with listening() as (_, port):
+        with asking(port, "/whole", 1 << 18) as alice:
+            while piece := await loop.sock_recv(alice, 1 << 16):
+                read += len(piece)
+                await asyncio.sleep(len(piece) / (6 << 20))
+    assert read >= LONG and time.monotonic() - begun > 2 * Impatient.moves_within_s

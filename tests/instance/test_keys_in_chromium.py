@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from browser import chromium
-from instance.test_screens_in_chromium import PATHS, Running, leave, open_page
 from playwright.sync_api import Browser, expect
+from running_instance import PATHS, Running, leave, open_page
 from small_world import ATLAS, NOW
 from sqlalchemy import insert
 
@@ -18,12 +17,6 @@ GONE = [
     {"repository_id": ATLAS, "name": f"refs/heads/b{n}", "kind": "deleted", "seen_at": NOW - 60 - n}
     for n in range(5)
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module", params=PATHS)

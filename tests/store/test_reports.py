@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date
 
 import pytest
 from small_world import ALICE, ATLAS, BOB, MALLORY, NOW, UTC, at, fill, reader
-from sqlalchemy import event, select, update
+from sqlalchemy import select, update
 
 from trackeep.database import Database
 from trackeep.metrics.windows import Window, compare, steps
 from trackeep.store import (
-    reports,
+    reports_branches,
     reports_commits,
     reports_events,
     reports_mine,
@@ -31,13 +30,9 @@ THIRTY = compare("30d", NOW, reader().zone)
 
 
 @pytest.fixture
-async def db(database_url: str) -> AsyncIterator[Database]:
-    database = await Database.open(database_url)
-    try:
-        await fill(database)
-        yield database
-    finally:
-        await database.close()
+async def db(db: Database) -> Database:
+    await fill(db)
+    return db
 
 
 async def test_days_are_the_readers_own(db: Database) -> None:
@@ -276,11 +271,12 @@ async def test_activity_is_paged_without_loss(db: Database) -> None:
 
 async def test_the_pulse_of_a_repository(db: Database) -> None:
     """People, commits and pull requests of a window; merges left out, machines marked."""
+    by_name = reports_branches.Wanted(repository=ATLAS, by_name=True)
     async with db.read() as conn:
         pulse = await reports_repository.pulse(conn, reader(), ATLAS, THIRTY.current)
         authors = await reports_repository.authors(conn, reader(), ATLAS, THIRTY.current)
         hours = await reports_repository.hours(conn, reader(), ATLAS, THIRTY.current)
-        branches = await reports_repository.branches(conn, reader(), ATLAS)
+        branches = await reports_branches.branches(conn, reader(), by_name)
     assert (pulse.commits_everywhere, pulse.merged, pulse.closed, pulse.unreviewed) == (7, 2, 1, 2)
     assert {(one.login or one.name, one.commits, one.is_bot) for one in authors} == {
         ("alice", 3, False),
@@ -348,7 +344,10 @@ async def test_nobody_reads_what_they_may_not(db: Database) -> None:
         who = reader(account)
         async with db.read() as conn:
             everything = [
-                await reports.overview(conn, who, THIRTY, (date(2026, 1, 1), date(2026, 12, 31))),
+                await reports_mine.days(conn, who),
+                await reports_mine.busiest_repository(conn, who, date(2026, 1, 1), date(2026, 12, 31)),
+                await reports_pulls.queue(conn, who),
+                await reports_repositories.table(conn, who, THIRTY.current),
                 await reports_commits.search(conn, who, reports_commits.Wanted(words="secret")),
                 await reports_commits.search(
                     conn, who, reports_commits.Wanted(repository=("bob", "secret-plan"))
@@ -358,7 +357,7 @@ async def test_nobody_reads_what_they_may_not(db: Database) -> None:
                 await reports_repositories.choices(conn, who),
                 await reports_sync.repositories(conn, who),
                 await reports_repository.authors(conn, who, 12, Window(0, NOW)),
-                await reports_repository.branches(conn, who, 12),
+                await reports_branches.branches(conn, who, reports_branches.Wanted(repository=12)),
             ]
         assert "secret" not in str(everything)
 
@@ -370,22 +369,3 @@ async def test_proof_of_access_grows_old(db: Database) -> None:
         later = await reports_repositories.table(conn, reader(BOB, now=NOW + 90_000), THIRTY.current)
     assert {row.name for row in today} == {"atlas", "secret-plan"}
     assert {row.name for row in later} == {"atlas"}
-
-
-async def test_a_dashboard_costs_fourteen_queries(db: Database) -> None:
-    """The number of queries does not depend on what is stored, nor on who looks."""
-    counts = []
-    for account in (ALICE, BOB, MALLORY):
-        statements: list[str] = []
-
-        def note(
-            _conn: object, _cursor: object, statement: str, *_: object, to: list[str] = statements
-        ) -> None:
-            to.append(statement)
-
-        event.listen(db.engine.sync_engine, "before_cursor_execute", note)
-        async with db.read() as conn:
-            await reports.overview(conn, reader(account), THIRTY, (date(2025, 11, 24), date(2026, 11, 23)))
-        event.remove(db.engine.sync_engine, "before_cursor_execute", note)
-        counts.append(len([one for one in statements if one.lower().startswith("select")]))
-    assert counts == [14, 14, 14]

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from trackeep import web
 from trackeep.errors import UsageError
+from trackeep.instance import stamps
 from trackeep.instance.api.lists import commit_of
 from trackeep.instance.figures import csv_response
 from trackeep.instance.frame import address, reader_of, show
@@ -27,6 +28,7 @@ from trackeep.store.reports_access import Reader
 from trackeep.store.reports_commit_details import Details, Key, details
 from trackeep.store.reports_commits import CommitPage, CommitRow, Wanted
 from trackeep.store.search_grammar import Filter, Query
+from trackeep.store.search_keys import COMMITS
 
 EXPORTED_UP_TO = 10_000
 _EXPORTED_AT_ONCE = 500
@@ -55,6 +57,7 @@ async def commits(request: Request) -> Response:
         values = await searched(conn, reader, wanted)
         stored = await reports_commits.stored(conn, reader)
         freshness = await reports_sync.freshness(conn, reader)
+        age = await stamps.read(conn, reader, freshness, {"commits": (stamps.COMMITS,)})
     query, found, refused = values["query"], values["found"], values["refused"]
     page = show(
         request,
@@ -65,6 +68,7 @@ async def commits(request: Request) -> Response:
         dropped=[Chip(str(Query((), (one,))), str(query.without(one)), True) for one in query.filters],
         stored=stored,
         freshness=freshness,
+        stamps=age,
         next=next_page(request, found.after),
         download=_download(request),
     )
@@ -88,6 +92,7 @@ async def searched(conn: AsyncConnection, reader: Reader, wanted: Wanted) -> dic
         "refused": refused,
         "details": await details(conn, reader, [(row.repository_id, row.sha) for row in found.rows]),
         "marked": marked,
+        "keys": COMMITS.keys,
         "most": found.most,
     }
 
