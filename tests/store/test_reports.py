@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date
 
@@ -31,13 +30,9 @@ THIRTY = compare("30d", NOW, reader().zone)
 
 
 @pytest.fixture
-async def db(database_url: str) -> AsyncIterator[Database]:
-    database = await Database.open(database_url)
-    try:
-        await fill(database)
-        yield database
-    finally:
-        await database.close()
+async def db(db: Database) -> Database:
+    await fill(db)
+    return db
 
 
 async def test_days_are_the_readers_own(db: Database) -> None:

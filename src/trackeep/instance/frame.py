@@ -212,8 +212,11 @@ def _end_of(day: date, zone: ZoneInfo) -> int:
 def repository_in(request: Request) -> tuple[str, str] | None:
     """Owner and name of `?repo=owner/name`; raises UsageError for anything else."""
     text = request.query_params.get("repo", "")
-    if not text:
-        return None
+    return owner_and_name(text) if text else None
+
+
+def owner_and_name(text: str) -> tuple[str, str]:
+    """Both parts of `owner/name`; raises UsageError for anything else."""
     owner, slash, name = text.partition("/")
     if not (owner and slash and name) or "/" in name:
         raise UsageError(f"“{text[:80]}” is not a repository.", "Write it as owner/name.")
