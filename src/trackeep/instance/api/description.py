@@ -1,27 +1,15 @@
-"""The JSON API described for programs (OpenAPI 3.1), made from the routes and their models."""
+"""Makes the description of the JSON API (openapi.json) from the routes and their models."""
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any
-
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 
-from trackeep import __version__
-from trackeep.environment import cookie_name
 from trackeep.instance.api import routes
-from trackeep.instance.api.access import SESSION, TOKEN
 from trackeep.instance.api.models import Problem
 from trackeep.instance.api.problems import MEDIA_TYPE
-from trackeep.instance.sessions import COOKIE
-from trackeep.instance.site import site_of
+from trackeep.instance.api.schema import API_PATH, SESSION, TOKEN, Part
 
-Part = dict[str, Any]
-
-PATH = "/api/openapi.json"
 ABOUT = (
     "What this Trackeep knows about your work at GitHub, for your own programs. Everything is read from its "
     "database; GitHub is never asked by a request. You see what your own account at GitHub may read."
@@ -37,46 +25,49 @@ ERRORS = {
     "429": "Too many at once, or too often; wait a little.",
     "503": "The database cannot be used just now.",
 }
+WAYS_IN = {
+    TOKEN: {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "tk_",
+        "description": "A personal token with the scopes that an operation names.",
+    },
+    SESSION: {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "",
+        "description": "The session of a browser; changes only from pages of this instance.",
+    },
+}
 EVERYWHERE = ("400", "401", "403", "500", "503")
 _REF = "#/components/schemas/{model}"
 
 
-async def openapi(request: Request) -> Response:
-    """GET /api/openapi.json; it tells nothing of anybody, so that tools can fetch it."""
-    return JSONResponse(document_for(request), headers={"cache-control": "no-cache"})
-
-
-def document_for(request: Request) -> Part:
-    """The description of the instance that this request came to."""
-    return document(site_of(request).settings.base_url)
-
-
-@lru_cache(maxsize=8)
-def document(base_url: str) -> Part:
-    """The whole description of the API at `base_url`, which may have a path."""
-    made = get_openapi(
+def made() -> Part:
+    """The whole description, but for what each instance fills in: version, address, name of the cookie."""
+    found = get_openapi(
         title="Trackeep",
-        version=__version__,
+        version="",
         openapi_version="3.1.1",
         description=ABOUT,
         routes=routes.ROUTES,
-        servers=[{"url": base_url, "description": "This instance."}],
+        servers=[{"url": "/"}],
     )
-    schemas = made["components"]["schemas"]
+    schemas = found["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     own = Problem.model_json_schema(mode="serialization", ref_template=_REF)
     schemas |= {**own.pop("$defs"), "Problem": own}
-    made["components"]["securitySchemes"] = _ways_in(base_url)
+    found["components"]["securitySchemes"] = WAYS_IN
     names = {(route.path, method): route.name for route in _routes() for method in route.methods or ()}
-    made["paths"] = {
-        routes.PATH + path: {
+    found["paths"] = {
+        API_PATH + path: {
             method: _operation(operation, method, names[path, method.upper()], "{" in path)
             for method, operation in item.items()
         }
-        for path, item in made["paths"].items()
+        for path, item in found["paths"].items()
     }
-    return made
+    return found
 
 
 def _given(schema: Part) -> Part:
@@ -88,23 +79,6 @@ def _given(schema: Part) -> Part:
 
 def _routes() -> list[APIRoute]:
     return [route for route in routes.ROUTES if isinstance(route, APIRoute)]
-
-
-def _ways_in(base_url: str) -> Part:
-    return {
-        TOKEN: {
-            "type": "http",
-            "scheme": "bearer",
-            "bearerFormat": "tk_",
-            "description": "A personal token with the scopes that an operation names.",
-        },
-        SESSION: {
-            "type": "apiKey",
-            "in": "cookie",
-            "name": cookie_name(base_url, COOKIE),
-            "description": "The session of a browser; changes only from pages of this instance.",
-        },
-    }
 
 
 def _operation(operation: Part, method: str, name: str, has_path: bool) -> Part:
