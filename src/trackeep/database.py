@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy import Connection, Table, event, inspect, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -25,7 +26,9 @@ from trackeep.errors import DatabaseError, DatabaseVersionError
 T = TypeVar("T")
 
 _LARGEST_LOG_BYTES = 16 * 1024 * 1024
-_CACHE_KB = 16 * 1024
+# What reads is as fast with little, since the system keeps the file in memory, too. What writes is not: shas
+# come in no order, so with little most inserts would write pages out and read others.
+_CACHE_KB = {"DEFERRED": 4 * 1024, "IMMEDIATE": 16 * 1024}
 _MIGRATION_LOCK = 7_243_551_180_461  # any number that no other program on the server uses
 # The connection that was used last comes next: one warm cache instead of one in each of them.
 _POOL: dict[str, Any] = {"pool_use_lifo": True}
@@ -164,7 +167,8 @@ async def upsert(
     """Insert `rows`, and where `key` exists already overwrite every given column but those in `keep`."""
     if not rows:
         return
-    statement = inserting(conn, table)
+    dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(table)
     key, keep = list(key), set(keep)
     new = {name: statement.excluded[name] for name in rows[0] if name not in key and name not in keep}
     if new:
@@ -176,13 +180,9 @@ async def upsert(
 
 async def insert_once(conn: AsyncConnection, table: Table, row: Mapping[str, Any]) -> bool:
     """Insert `row` unless its key is there; True for the one that was first, however many try together."""
-    statement = inserting(conn, table).values(**row).on_conflict_do_nothing()
+    dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(table).values(**row).on_conflict_do_nothing()
     return (await conn.execute(statement.returning(*table.primary_key))).first() is not None
-
-
-def inserting(conn: AsyncConnection, table: Table) -> Any:
-    """An INSERT that knows what to do on a conflict, in the words of this database; the other's take 2 MB."""
-    return importlib.import_module(f"sqlalchemy.dialects.{conn.dialect.name}").insert(table)
 
 
 def chunked(items: Sequence[T], size: int = 500) -> Iterator[Sequence[T]]:
@@ -222,14 +222,15 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     cursor.execute("pragma synchronous=normal")
     # A long sync beside readers makes the log of writes as large as the database; this gives it back after.
     cursor.execute(f"pragma journal_size_limit={_LARGEST_LOG_BYTES}")
-    # Shas come in no order: with the default of 2 MB most inserts would write pages out and read others.
-    cursor.execute(f"pragma cache_size=-{_CACHE_KB}")
     cursor.execute("pragma foreign_keys=on")
     cursor.close()
 
 
 def _begin_sqlite(conn: Connection) -> None:
     how = conn.get_execution_options().get("trackeep_begin", "DEFERRED")
+    if conn.info.get("trackeep_began") != how:
+        conn.exec_driver_sql(f"pragma cache_size=-{_CACHE_KB[how]}")
+        conn.info["trackeep_began"] = how
     conn.exec_driver_sql(f"begin {how}")
 
 

@@ -14,10 +14,10 @@ from itertools import islice
 from typing import Any
 
 from sqlalchemy import ColumnElement, CreateTableAs, exists, func, select, text
-from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from trackeep.database import chunked, inserting, upsert
+from trackeep.database import chunked, upsert
 from trackeep.model import Commit
 from trackeep.store import commit_words
 from trackeep.store.tables import person
@@ -236,7 +236,7 @@ async def _copy_what_is_new(conn: AsyncConnection, driver: Any, rows: list[tuple
     await conn.execute(arriving)
     await driver.copy_records_to_table("arriving_commit", records=rows, columns=_COLUMNS)
     source = select(*(arriving.table.c[name] for name in _COLUMNS))
-    await conn.execute(inserting(conn, commit).from_select(list(_COLUMNS), source).on_conflict_do_nothing())
+    await conn.execute(postgresql.insert(commit).from_select(list(_COLUMNS), source).on_conflict_do_nothing())
     await conn.execute(text("truncate arriving_commit"))
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import ColumnElement, column, func, literal_column
 from sqlalchemy import table as named_table
+from sqlalchemy.dialects.postgresql import TSVECTOR
 
 from trackeep.store.search_grammar import Term, words_in
 from trackeep.store.tables_fetched import commit
@@ -18,7 +19,7 @@ from trackeep.store.tables_search import ID_BITS, LATEST
 # More alternatives than this are compared row by row instead.
 MOST_TAGS = 64
 
-_WORDS: ColumnElement[str] = literal_column('"commit".words')
+_WORDS: ColumnElement[str] = literal_column('"commit".words', TSVECTOR)
 commit_words = named_table("commit_words", column("rowid"), column("commit_words"))
 
 
