@@ -28,7 +28,7 @@ T = TypeVar("T")
 _LARGEST_LOG_BYTES = 16 * 1024 * 1024
 # What reads is as fast with little, since the system keeps the file in memory, too. What writes is not: shas
 # come in no order, so with little most inserts would write pages out and read others.
-_CACHE_KB = {"DEFERRED": 4 * 1024, "IMMEDIATE": 16 * 1024}
+_CACHE_KB = {"DEFERRED": 2 * 1024, "IMMEDIATE": 16 * 1024}
 _MIGRATION_LOCK = 7_243_551_180_461  # any number that no other program on the server uses
 # The connection that was used last comes next: one warm cache instead of one in each of them.
 _POOL: dict[str, Any] = {"pool_use_lifo": True}
