@@ -98,7 +98,7 @@ async def test_a_mistake_is_one_sentence_and_loses_nothing(instance: LocalInstan
     """An unknown key: status 400, what is known, and the search is still in its box."""
     status, page = await opened(instance, f"{path}?q=colour:red+fix")
     assert status == 400
-    assert "There is no key “colour:” here. There are repo:, owner:, author:," in text_of(page)
+    assert "“colour:” is no filter of commits. There are repo:, owner:, author:," in text_of(page)
     assert 'value="colour:red fix"' in page and 'aria-invalid="true"' in page
 
 

@@ -22,7 +22,8 @@ from trackeep.store.reports_access import (
     readable,
 )
 from trackeep.store.search_filters import LookedUp
-from trackeep.store.search_grammar import COMMITS, Filter, Query, Term, parse, words_in
+from trackeep.store.search_grammar import Filter, Query, Term, parse, words_in
+from trackeep.store.search_keys import COMMITS
 from trackeep.store.tables import follow, person, repository
 from trackeep.store.tables_fetched import commit
 from trackeep.store.tables_search import LONGEST_TEXT
@@ -61,7 +62,7 @@ class CommitRow:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which commits a list shows; `words` is written in the grammar of searches (search_grammar.COMMITS).
+    """Which commits a list shows; `words` is written in the grammar of searches (search_keys.COMMITS).
 
     `dated` is author or committer: whose date bounds and orders it. `everything` adds merges and other
     branches. `after` is the (time, sha) of the last row of the page before.
