@@ -23,7 +23,7 @@ print(gc.get_freeze_count(), len(gc.get_objects()))
 
 
 def test_a_server_loads_little_and_never_searches_it_for_garbage() -> None:
-    """No upgrades, JSON API or tables for terminals; what is loaded, and what joins it early, is left alone."""
+    """No upgrades, JSON API or tables for terminals; what is loaded or joins it early is left alone."""
     said = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True).stdout
     _, loaded, at_first, later = said.splitlines()
     assert not loaded

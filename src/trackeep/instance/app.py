@@ -232,7 +232,7 @@ def _parted(pages: ASGIApp, site: Site) -> ASGIApp:
 
     A router of the library would send neither an address with a line break in it.
     """
-    # FastAPI and the models take 17 MB: loaded when a program asks for the first time, never for pages alone.
+    # FastAPI and the models take 19 MB: loaded when a program asks for the first time, never for pages alone.
     api = cache(lambda: import_module("trackeep.instance.api.routes").create(site))
 
     async def parted(scope: Scope, receive: Receive, send: Send) -> None:
