@@ -6,11 +6,15 @@ A world is REPOSITORIESxCOMMITS, stored by filler.py and served by `trackeep ser
 `--folder` its database is kept and used again. Every page of the table of
 addresses is asked for in turn, round after round, one request at a time over one connection; those of a
 repository for the one with most commits. Times are those a client on the same machine sees, processor time
-is that of the server, which other work disturbs less. The last column compares the latter's median with that
-of the first world.
+is that of the server, which other work disturbs less.
 
-Targets, which `--gate` makes the exit code: the slowest twentieth below 50 ms, at most 1.5 times the first
-world, at most 120 MB, and the first page within 1.5 s of the start.
+Figures are counted once (see docs/decisions/0012-revisions.md), so each page is measured twice: asked again
+while nothing has changed, and right after a change. For the latter another process stores one commit of the
+largest repository, or takes it out again, before each request. "To the first" compares the median of the
+processor time with that of the first world.
+
+Targets of pages that are asked again, which `--gate` makes the exit code: the slowest twentieth below 50 ms,
+at most 1.5 times the first world, at most 120 MB, and the first page within 1.5 s of the start.
 """
 
 from __future__ import annotations
@@ -27,16 +31,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import filler
 from scale import sandbox
+from sqlalchemy import delete, select
 from sync import MEMORY, GitHub
 
 from trackeep.database import Database
+from trackeep.model import Commit, Signature
+from trackeep.store import commit_words, history
+from trackeep.store.tables_fetched import commit
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
@@ -48,6 +56,8 @@ FILTERED = ("/?period=12m", "/?period=all", "/commits?q=fix", "/commits?author=m
 P95_MS, GROWTH, MEMORY_MB, START_S = 50.0, 1.5, 120.0, 1.5
 # Differences below this are the clock's, not the screen's.
 NOISE_MS = 3.0
+# filler.py gives the first repository most commits.
+LARGEST = 1
 MOST = """select owner, name, number from repository r join (select repository_id, count(*) n from "commit"
 group by repository_id order by n desc limit 1) c on c.repository_id = r.id
 left join (select repository_id, max(number) number from pull_request group by repository_id) p
@@ -97,6 +107,16 @@ class Screen:
 
     wall: tuple[float, ...]
     processor: tuple[float, ...]
+    # Of the requests that each came right after a change.
+    changed: tuple[float, ...]
+
+    @property
+    def used(self) -> float:
+        return statistics.median(self.processor)
+
+    @property
+    def used_anew(self) -> float:
+        return statistics.median(self.changed)
 
     @property
     def p50(self) -> float:
@@ -171,6 +191,7 @@ def measure(world: str, folder: Path, rounds: int) -> tuple[dict[str, Screen], l
                 wall.append((time.perf_counter() - began) * 1000)
                 processor.append(server.processor_ms() - used)
         after_mb = server.memory_mb()
+        anew = after_changes(server, folder, screens, max(2, rounds // 8))
     print(
         f"\n{world}: {commits:,} commits; first page {start_s:.2f} s after the start, signed in after "
         f"{used_s:.2f} s of processor time; memory {idle_mb:.0f} MB idle, {after_mb:.0f} MB after "
@@ -178,7 +199,39 @@ def measure(world: str, folder: Path, rounds: int) -> tuple[dict[str, Screen], l
     )
     missed = [f"{world}: first page after {start_s:.2f} s"] if start_s > START_S else []
     missed += [f"{world}: {after_mb:.0f} MB"] if after_mb > MEMORY_MB else []
-    return {path: Screen(tuple(wall), tuple(used)) for path, (wall, used) in seen.items()}, missed
+    found = {path: Screen(tuple(wall), tuple(used), anew[path]) for path, (wall, used) in seen.items()}
+    return found, missed
+
+
+def after_changes(
+    server: Server, folder: Path, screens: Sequence[str], rounds: int
+) -> dict[str, tuple[float, ...]]:
+    """Milliseconds of processor time of every page, each after a change."""
+    used: dict[str, list[float]] = {path: [] for path in screens}
+    with asyncio.Runner() as runner:
+        db = runner.run(Database.open(f"sqlite:///{folder / 'trackeep.db'}"))
+        for _ in range(rounds):
+            for path in screens:
+                runner.run(change(db))
+                before = server.processor_ms()
+                server.ask(path)
+                used[path].append(server.processor_ms() - before)
+        runner.run(change(db, is_last=True))
+        runner.run(db.close())
+    return {path: tuple(each) for path, each in used.items()}
+
+
+async def change(db: Database, *, is_last: bool = False) -> None:
+    """Store one commit of alice's in the largest repository, or take it out if it is there."""
+    who = Signature("alice", filler.address(filler.ALICES_NUMBER), int(time.time()) - 3_600, 60)
+    made = Commit("f" * 40, (), who, who, "Change one thing")
+    async with db.write() as conn:
+        it = (commit.c.sha == made.sha) & (commit.c.repository_id == LARGEST)
+        if await conn.scalar(select(commit.c.id).where(it)) is not None:
+            await commit_words.forget(conn, [LARGEST], only=it)
+            await conn.execute(delete(commit).where(it))
+        elif not is_last:
+            await history.save_commits(conn, LARGEST, [made], reachable=True, on_default={made.sha})
 
 
 def screens_of(folder: Path) -> tuple[list[str], int]:
@@ -195,17 +248,20 @@ def screens_of(folder: Path) -> tuple[list[str], int]:
 def table(seen: dict[str, Screen], first: dict[str, Screen]) -> list[str]:
     """Print every screen as a row of Markdown; the targets that were missed."""
     missed = []
-    print("\n| screen | p50 ms | p95 ms | processor ms | to the first |\n|---|--:|--:|--:|--:|")
+    print("\n| screen | p50 ms | p95 ms | processor ms | to the first | after a change | to the first |")
+    print("|---|--:|--:|--:|--:|--:|--:|")
     for path, screen in seen.items():
-        before = first.get(path)
-        used = statistics.median(screen.processor)
-        used_before = statistics.median(before.processor) if before else used
-        growth = used / used_before
-        compared = f"{growth:.2f}x" if before else ""
-        print(f"| `{path}` | {screen.p50:.1f} | {screen.p95:.1f} | {used:.1f} | {compared} |", flush=True)
+        before = first.get(path, screen)
+        growth = screen.used / before.used
+        compared, compared_anew = (
+            f"{now / then:.2f}x" if path in first else ""
+            for now, then in ((screen.used, before.used), (screen.used_anew, before.used_anew))
+        )
+        cells = (f"{screen.p50:.1f}", f"{screen.p95:.1f}", f"{screen.used:.1f}", compared)
+        print(f"| `{path}` |", *(f"{cell} |" for cell in (*cells, f"{screen.used_anew:.1f}", compared_anew)))
         if screen.p95 > P95_MS:
             missed.append(f"{path}: p95 {screen.p95:.0f} ms")
-        if growth > GROWTH and used - used_before > NOISE_MS:
+        if growth > GROWTH and screen.used - before.used > NOISE_MS:
             missed.append(f"{path}: {growth:.2f} times as long as in the first world")
     return missed
 

@@ -26,7 +26,7 @@ YEARS_S = 12 * 365 * DAY_S
 # As in the sandbox, so that its token signs in as her.
 ALICE = 1001
 PEOPLE, PAGE, WORDS = 2_000, 4_000, 30_000
-_ALICES_NUMBER, _FIRST_ID = 5, 10_000
+ALICES_NUMBER, _FIRST_ID = 5, 10_000
 _MOST_BRANCHES = 40
 SUBJECTS = (
     *("fix", "add", "remove", "update", "use", "make", "test", "move", "rename", "allow", "handle"),
@@ -86,7 +86,7 @@ async def _add(conn: AsyncConnection, table: Table, rows: list[Row]) -> None:
 
 
 def person_id(number: int) -> int:
-    return ALICE if number == _ALICES_NUMBER else _FIRST_ID + number
+    return ALICE if number == ALICES_NUMBER else _FIRST_ID + number
 
 
 def address(number: int) -> str:
@@ -94,7 +94,7 @@ def address(number: int) -> str:
 
 
 def login(number: int) -> str:
-    return "alice" if number == _ALICES_NUMBER else f"p{number}"
+    return "alice" if number == ALICES_NUMBER else f"p{number}"
 
 
 async def _people(conn: AsyncConnection, world: World) -> None:

@@ -18,12 +18,14 @@ from typing import Any, TypeVar
 import structlog
 from sqlalchemy import Connection, Table, event, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from trackeep import revisions
 from trackeep.errors import DatabaseError, DatabaseVersionError
+from trackeep.revisions import Figures, Snapshot
 
 T = TypeVar("T")
 
@@ -53,6 +55,7 @@ class Database:
     engine: AsyncEngine
     url: str
     wait_ms: int = field(default=WAIT_MS, kw_only=True)
+    figures: Figures = field(default_factory=Figures, kw_only=True, repr=False, compare=False)
 
     @classmethod
     async def open(cls, url: str, *, migrations: Path = MIGRATIONS, may_migrate: bool = True) -> Database:
@@ -89,8 +92,8 @@ class Database:
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A connection whose statements see one state of the database. Raises DatabaseError."""
         async with self._connected(self.wait_ms) as conn:
-            if not self.is_sqlite:
-                await conn.execution_options(isolation_level="REPEATABLE READ")
+            level = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+            await revisions.show(conn, Snapshot(self.figures), **level)
             yield conn
 
     @contextlib.asynccontextmanager
@@ -118,8 +121,10 @@ class Database:
             if self.is_sqlite:
                 # A reader that turns writer would fail at once when another writes; this waits.
                 await conn.execution_options(trackeep_begin="IMMEDIATE")
+            changes = await revisions.watch(conn)
             async with conn.begin():
                 yield conn
+                await revisions.raise_if_counted(conn, changes)
 
     @contextlib.asynccontextmanager
     async def _connected(self, wait_ms: int) -> AsyncIterator[AsyncConnection]:
@@ -228,7 +233,12 @@ def chunked(items: Sequence[T], size: int = 500) -> Iterator[Sequence[T]]:
 
 
 def _engine(url: str) -> AsyncEngine:
-    parsed = make_url(url)
+    engine = _engine_of(make_url(url))
+    event.listen(engine.sync_engine, "after_cursor_execute", revisions.notice)
+    return engine
+
+
+def _engine_of(parsed: URL) -> AsyncEngine:
     # Errors get logged, and a statement's values are people's addresses and sealed tokens.
     if parsed.get_backend_name() == "postgresql":
         return create_async_engine(

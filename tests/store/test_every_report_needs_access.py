@@ -155,3 +155,14 @@ async def test_who_may_read_gets_answers(db: Database) -> None:
     await forget_the_secret(db)
     after = await answers(db, BOB)
     assert len([name for name in before if before[name] != after[name]]) > 12
+
+
+async def test_what_is_known_is_what_counting_gives(db: Database, database_url: str) -> None:
+    """Figures are counted once, for whoever asked: after all others each still gets their own answers."""
+    other = await Database.open(database_url)
+    for who, is_public in ((ALICE, False), (BOB, False), (BOB, True), (MALLORY, False), (ALICE, False)):
+        first, again = [await answers(db, who, is_public=is_public) for _ in range(2)]
+        new = Database(other.engine, other.url)
+        assert first == again == await answers(new, who, is_public=is_public)
+    assert len(db.figures) > 10
+    await other.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
@@ -83,5 +83,6 @@ async def _rows(conn: AsyncConnection, reader: Reader, kind: str, year: int | No
     days = await reports_mine.days(conn, reader)
     first, last = charts_calendar.span(day_of(reader.now, reader.zone), year)
     kinds = [days.contributions.get(name, {}) if kind in ("", name) else {} for name in KINDS]
-    seen = sorted({day for counts in kinds for day in counts if first <= day <= last}, reverse=True)
-    return [(day, tuple(counts.get(day, 0) for counts in kinds)) for day in seen]
+    shown = (last - timedelta(days=back) for back in range((last - first).days + 1))
+    rows = ((day, tuple(counts.get(day, 0) for counts in kinds)) for day in shown)
+    return [row for row in rows if any(row[1])]

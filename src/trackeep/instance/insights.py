@@ -16,6 +16,8 @@ from trackeep.store.reports_insights import Pull
 # How many spans of seven days are drawn for a period.
 WEEKS = {"7d": 12, "30d": 12, "90d": 13, "12m": 52, "all": 52}
 MOST_WEEKS = 52
+# How many of those that nobody looked at are named.
+LISTED = 5
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Times:
 
 @dataclass(frozen=True)
 class Figures:
-    """What happened in one window; `unreviewed` are those merged without a review."""
+    """What happened in one window; `unreviewed` are the newest of those merged without a review."""
 
     counts: Throughput
     times: Times
@@ -40,6 +42,25 @@ class Figures:
     depth: float | None
     sizes: dict[str | None, int]
     unreviewed: tuple[Pull, ...]
+    unreviewed_count: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What many pull requests come to: in a window, in the one before it, and week by week."""
+
+    now: Figures
+    before: Figures | None
+    weeks: tuple[Throughput, ...]
+
+
+def summary(
+    pulls: Sequence[Pull], windows: tuple[Window, Window | None], starts: Sequence[date], reader: Reader
+) -> Summary:
+    """Of all that `read_from` names; `windows` are the current one and the one before."""
+    current, previous = windows
+    before = figures(pulls, previous) if previous else None
+    return Summary(figures(pulls, current), before, tuple(weeks(pulls, starts, reader)))
 
 
 def figures(pulls: Iterable[Pull], window: Window) -> Figures:
@@ -48,14 +69,15 @@ def figures(pulls: Iterable[Pull], window: Window) -> Figures:
     counts = throughput((each.moments for each in pulls), window)
     merged = tuple(each for each in pulls if each.merged_at is not None and window.holds(each.merged_at))
     comments, given = sum(each.comments for each in merged), sum(each.reviews for each in merged)
-    without = (each for each in merged if reviews.is_merged_without(each.merged_at, each.reviews))
+    without = tuple(each for each in merged if reviews.is_merged_without(each.merged_at, each.reviews))
     return Figures(
         counts=counts,
         times=times(merged),
         merge_rate=merge_rate(counts.merged, counts.closed),
         depth=reviews.depth(comments, given, len(merged)),
         sizes=sizes((each.additions, each.deletions) for each in merged),
-        unreviewed=tuple(sorted(without, key=lambda each: -(each.merged_at or 0))),
+        unreviewed=tuple(sorted(without, key=lambda each: -(each.merged_at or 0))[:LISTED]),
+        unreviewed_count=len(without),
     )
 
 

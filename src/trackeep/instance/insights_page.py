@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from operator import attrgetter
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
@@ -24,20 +24,20 @@ from trackeep.instance.frame import (
     span_words,
     style_of,
 )
+from trackeep.instance.insights import LISTED, Summary
 from trackeep.instance.insights_parts import Links
 from trackeep.instance.lists import PULL_LISTS
 from trackeep.instance.site import site_of
 from trackeep.metrics import durations
 from trackeep.metrics.durations import Spread, spread
-from trackeep.metrics.pulls import Throughput
-from trackeep.metrics.windows import Comparison
+from trackeep.metrics.windows import Comparison, Window
 from trackeep.store import kept_searches, reports_insights, reports_sync
+from trackeep.store.counted_once import counted_once, once
 from trackeep.store.reports_access import Reader
-from trackeep.store.reports_insights import Pull, Wanted
+from trackeep.store.reports_insights import Wanted
 
 PERIOD = "90d"
 PEOPLE_SHOWN = 8
-LISTED = 5
 
 
 @dataclass(frozen=True)
@@ -58,17 +58,6 @@ class Asked:
     def span(self) -> str:
         return span_words(self.comparison, self.reader, self.style)
 
-    def now(self, pulls: Sequence[Pull]) -> insights.Figures:
-        return insights.figures(pulls, self.comparison.current)
-
-    def before(self, pulls: Sequence[Pull]) -> insights.Figures | None:
-        """The window before; None for all time, which has none."""
-        previous = self.comparison.previous
-        return insights.figures(pulls, previous) if previous else None
-
-    def weeks(self, pulls: Sequence[Pull]) -> list[Throughput]:
-        return insights.weeks(pulls, self.starts, self.reader)
-
 
 async def page(request: Request) -> Response:
     """GET /pulls/insights"""
@@ -79,14 +68,13 @@ async def page(request: Request) -> Response:
         kept = await kept_searches.kept(block.conn, reader.account_id, kept_searches.PULLS)
         freshness = await reports_sync.freshness(block.conn, reader)
         age = await stamps.read(block.conn, reader, freshness, {"pulls": (stamps.PULLS,)})
-        pulls = await block.read(_pulls, asked)
+        made = await block.read(_summary, asked)
         load = await block.read(reports_insights.load, reader, current, asked.wanted)
-        given = await block.read(reports_insights.turnarounds, reader, current, asked.wanted)
+        turnaround = await block.read(_turnaround, reader, current, asked.wanted)
         waiting = await block.read(reports_insights.unreviewed, reader, asked.wanted, limit=LISTED)
-        now, before = block.made(asked.now, pulls), block.made(asked.before, pulls)
-        tiles = block.made(insights_parts.tiles, now, before, block.made(_turnaround, given), links)
+        now, before, weeks = (block.made(attrgetter(part), made) for part in ("now", "before", "weeks"))
+        tiles = block.made(insights_parts.tiles, now, before, turnaround, links)
         cycle = block.made(insights_parts.cycle_rows, now, before)
-        weeks = block.made(asked.weeks, pulls)
         bars = block.made(insights_parts.week_bars, asked.starts, weeks, asked.style)
         sizes = block.made(insights_parts.size_chart, now, links, site.pages.url)
     return show(
@@ -110,7 +98,6 @@ async def page(request: Request) -> Response:
         load=load,
         waiting=waiting,
         people_shown=PEOPLE_SHOWN,
-        listed=LISTED,
         query=_query(request),
     )
 
@@ -143,12 +130,12 @@ async def _table(request: Request) -> TableOf:
             window = asked.comparison.current
             load = await reports_insights.load(conn, asked.reader, window, asked.wanted)
             return insights_parts.load_table(load, asked.span)
-        pulls = await _pulls(conn, asked)
+        made = await _summary(conn, asked)
     if name == "weeks":
-        return insights_parts.weeks_table(asked.starts, asked.weeks(pulls))
+        return insights_parts.weeks_table(asked.starts, made.weeks)
     if name == "cycle":
-        return insights_parts.cycle_table(asked.now(pulls).times, asked.before(pulls), asked.span)
-    return insights_parts.sizes_table(asked.now(pulls).sizes, asked.span)
+        return insights_parts.cycle_table(made.now.times, made.before, asked.span)
+    return insights_parts.sizes_table(made.now.sizes, asked.span)
 
 
 def _asked(request: Request) -> Asked:
@@ -164,14 +151,25 @@ def _asked(request: Request) -> Asked:
     return Asked(reader, comparison_in(request, reader, PERIOD), wanted, style_of(request))
 
 
-async def _pulls(conn: AsyncConnection, asked: Asked) -> tuple[Pull, ...]:
-    """One query, for this period, the one before and the weeks."""
-    window = insights.read_from(asked.comparison, asked.starts, asked.reader)
-    return await reports_insights.pulls(conn, asked.reader, window, asked.wanted)
+async def _summary(conn: AsyncConnection, asked: Asked) -> Summary:
+    """Counted once: the window before ends by the clock, but is another one only with the next event."""
+    reader, previous = asked.reader, asked.comparison.previous
+    if previous is not None:
+        previous = await reports_insights.settled(conn, reader, previous)
+    windows = (asked.comparison.current, previous)
+
+    async def count() -> Summary:
+        read = insights.read_from(asked.comparison, asked.starts, reader)
+        pulls = await reports_insights.pulls(conn, reader, read, asked.wanted)
+        return insights.summary(pulls, windows, asked.starts, reader)
+
+    return await once(conn, reader, ("insights", asked.wanted, windows, asked.starts), count)
 
 
-def _turnaround(given: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Spread:
-    return spread(durations.review_turnaround(asked, reviewed) for asked, reviewed in given)
+@counted_once
+async def _turnaround(conn: AsyncConnection, reader: Reader, window: Window, wanted: Wanted) -> Spread:
+    found = await reports_insights.turnarounds(conn, reader, window, wanted)
+    return spread(durations.review_turnaround(asked, given) for asked, given in found)
 
 
 def _query(request: Request) -> dict[str, str]:

@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, CreateTableAs, exists, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from trackeep import revisions
 from trackeep.database import chunked, upsert
 from trackeep.model import Commit
 from trackeep.store import commit_words
@@ -220,6 +221,7 @@ def _insert_for_sqlite() -> str:
 async def _copy_to_postgresql(conn: AsyncConnection, rows: list[tuple[Any, ...]]) -> None:
     """COPY straight into the table; what is stored already, which is rare, makes it take the long way."""
     driver: Any = (await conn.get_raw_connection()).driver_connection
+    revisions.changed(conn)
     try:
         async with conn.begin_nested():
             await driver.copy_records_to_table(commit.name, records=rows, columns=_COLUMNS)

@@ -9,8 +9,11 @@ from trackeep.database import Database
 from trackeep.errors import DatabaseError, UsageError
 from trackeep.store import commit_words
 from trackeep.store.schema import metadata
+from trackeep.store.tables_revision import revision
 
 _ROWS_AT_ONCE = 2_000
+# Each database has a number of its own, an emptied one too.
+_TABLES = [table for table in metadata.sorted_tables if table is not revision]
 
 
 async def copy(source: Database, target: Database) -> dict[str, int]:
@@ -20,13 +23,13 @@ async def copy(source: Database, target: Database) -> dict[str, int]:
     when a count differs; the target is as empty then as it was.
     """
     async with source.read() as reading, target.write() as writing:
-        for table in metadata.sorted_tables:
+        for table in _TABLES:
             if await _count(writing, table):
                 raise UsageError(
                     "The other database holds data already.", "Give an empty one; nothing was changed."
                 )
         found = {}
-        for table in metadata.sorted_tables:
+        for table in _TABLES:
             await _copy_table(reading, writing, table)
             found[table.name] = await _count(writing, table)
             if found[table.name] != await _count(reading, table):
@@ -47,7 +50,7 @@ async def _copy_table(reading: AsyncConnection, writing: AsyncConnection, table:
 
 async def _continue_numbers(conn: AsyncConnection) -> None:
     """PostgreSQL counts by itself only what it was asked to number; the next row gets the next number."""
-    for table in metadata.sorted_tables:
+    for table in _TABLES:
         column = table.autoincrement_column
         if column is None or not isinstance(column.autoincrement, bool) or not column.autoincrement:
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -87,7 +88,7 @@ def named(reader: Reader, name: tuple[str, str]) -> Select[Any]:
     return readable(reader).where(owner, own_name).with_only_columns(func.max(repository.c.id))
 
 
-def among(column: ColumnElement[Any], ids: Select[Any]) -> ColumnElement[bool]:
+def among(column: ColumnElement[Any], ids: Select[Any] | Sequence[int]) -> ColumnElement[bool]:
     """Rows of the repositories `ids`, found by another condition: each row's repository is looked up there.
 
     Plus nothing, because a database that knows little of its data would rather read a thousand repositories

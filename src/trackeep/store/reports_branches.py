@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, func, literal, or_, select, true
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, func, literal, or_, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.metrics import branches as metrics
+from trackeep.store.counted_once import counted_once
 from trackeep.store.distances import Distance
 from trackeep.store.reports_access import (
     Reader,
@@ -105,8 +106,11 @@ class Graph:
 async def branches(
     conn: AsyncConnection, reader: Reader, wanted: Wanted, *, limit: int = 40
 ) -> tuple[BranchRow, ...]:
-    """Those that are wanted, in their order; one more than `limit` if there is more; one query."""
-    rows = _listed(reader, wanted).limit(limit + 1).subquery()
+    """Those that are wanted, in their order; one more than `limit` if there is more; two queries."""
+    # What is stale changes by the second.
+    find = _keys if wanted.view in ("active", "stale") else _keys_once
+    keys = await find(conn, reader, wanted, limit)
+    rows = _listed(reader, wanted).where(*_is_one_of(keys)).subquery()
     tip = and_(commit.c.repository_id == rows.c.repository_id, commit.c.sha == rows.c.sha)
     statement = (
         select(
@@ -121,6 +125,21 @@ async def branches(
         .order_by(*_order(wanted, rows.c))
     )
     return tuple(_row(row) for row in (await conn.execute(statement)).all())
+
+
+async def _keys(
+    conn: AsyncConnection, reader: Reader, wanted: Wanted, limit: int
+) -> tuple[tuple[int, str], ...]:
+    """Repository and full name of the branches of one page and one more."""
+    found = _listed(reader, wanted).with_only_columns(ref.c.repository_id, ref.c.name).limit(limit + 1)
+    return tuple((row[0], row[1]) for row in (await conn.execute(found)).all())
+
+
+@counted_once
+async def _keys_once(
+    conn: AsyncConnection, reader: Reader, wanted: Wanted, limit: int
+) -> tuple[tuple[int, str], ...]:
+    return await _keys(conn, reader, wanted, limit)
 
 
 async def graph(
@@ -230,6 +249,13 @@ def _listed(reader: Reader, wanted: Wanted) -> Select[Any]:
         )
     )
     return statement.order_by(*_order(wanted, statement.selected_columns))
+
+
+def _is_one_of(keys: tuple[tuple[int, str], ...]) -> list[ColumnElement[bool]]:
+    """Of these branches; SQLite finds pairs in no index, but two columns in lists of their own."""
+    places, names = ({key[n] for key in keys} for n in (0, 1))
+    pair = tuple_(ref.c.repository_id, ref.c.name).in_(keys)
+    return [ref.c.repository_id.in_(sorted(places)), ref.c.name.in_(sorted(names)), pair]
 
 
 def _in_view(

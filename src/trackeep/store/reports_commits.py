@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from trackeep.errors import UsageError
 from trackeep.metrics.windows import day_of
 from trackeep.store import search_filters, search_text
+from trackeep.store.counted_once import counted_once, once
 from trackeep.store.reports_access import (
     Reader,
     among,
@@ -91,6 +92,16 @@ class CommitPage:
 
 
 @dataclass(frozen=True)
+class _Found:
+    """The ids of a page's commits and one more if there is more, and how many commits there are in all."""
+
+    ids: tuple[int, ...]
+    count: int
+    repositories: int
+    most: int
+
+
+@dataclass(frozen=True)
 class _Asked:
     """A search with everything looked up; `where` is all but words, time of the page, and sha."""
 
@@ -105,7 +116,7 @@ class _Asked:
 
     @property
     def at(self) -> Any:
-        return commit.c.authored_at if self.wanted.dated == "author" else commit.c.committed_at
+        return _dated(self.wanted)
 
     @property
     def most(self) -> int:
@@ -118,18 +129,25 @@ async def search(conn: AsyncConnection, reader: Reader, wanted: Wanted, *, limit
     Raises UsageError for words that the grammar does not know. Four queries, one more for each person and
     branch that is named and where a sha's beginning may be meant.
     """
+    found = await _found(conn, reader, wanted, limit)
+    rows = await _rows(conn, reader, wanted, found.ids[:limit])
+    after = (rows[-1].at, rows[-1].sha) if len(found.ids) > limit else None
+    return CommitPage(rows, found.count, found.repositories, after, found.most)
+
+
+@counted_once
+async def _found(conn: AsyncConnection, reader: Reader, wanted: Wanted, limit: int) -> _Found:
     asked = await _look_up(conn, reader, wanted)
     if asked.known.places == ():
-        return CommitPage((), 0, 0, None)
+        return _Found((), 0, 0, asked.most)
     if conn.dialect.name == "postgresql":
         # A plan for all words would be none for this one: one word is in every message, another in none.
         await conn.execute(text("set local plan_cache_mode = force_custom_plan"))
     by_sha = await _with_sha(conn, asked)
-    count, repositories = await _counted(conn, asked, by_sha)
+    everywhere = ("commits", replace(wanted, after=None))
+    count, repositories = await once(conn, reader, everywhere, lambda: _counted(conn, asked, by_sha))
     keys = await _keys(conn, asked, by_sha, limit, is_frequent=count > asked.most)
-    rows = await _rows(conn, asked, keys[:limit])
-    after = (rows[-1].at, rows[-1].sha) if len(keys) > limit else None
-    return CommitPage(rows, count, repositories, after, asked.most)
+    return _Found(tuple(keys), count, repositories, asked.most)
 
 
 def query_of(wanted: Wanted, reader: Reader) -> Query:
@@ -145,6 +163,7 @@ def query_of(wanted: Wanted, reader: Reader) -> Query:
     return replace(query, filters=(*query.filters, Filter("author", wanted.author)))
 
 
+@counted_once
 async def stored(conn: AsyncConnection, reader: Reader) -> tuple[int, int]:
     """Commits stored for this account, and in how many followed repositories; one query."""
     commits = select(func.count()).where(commit.c.repository_id.in_(followed(reader))).scalar_subquery()
@@ -156,6 +175,10 @@ async def stored(conn: AsyncConnection, reader: Reader) -> tuple[int, int]:
     )
     row = (await conn.execute(select(commits, repositories))).one()
     return row[0], row[1]
+
+
+def _dated(wanted: Wanted) -> Any:
+    return commit.c.authored_at if wanted.dated == "author" else commit.c.committed_at
 
 
 async def _look_up(conn: AsyncConnection, reader: Reader, wanted: Wanted) -> _Asked:
@@ -308,7 +331,9 @@ def _first_of_its_sha(asked: _Asked) -> list[ColumnElement[bool]]:
 # ---- rows ---------------------------------------------------------------------------------------
 
 
-async def _rows(conn: AsyncConnection, asked: _Asked, ids: Sequence[int]) -> tuple[CommitRow, ...]:
+async def _rows(
+    conn: AsyncConnection, reader: Reader, wanted: Wanted, ids: Sequence[int]
+) -> tuple[CommitRow, ...]:
     """The commits with these ids, in their order."""
     statement = (
         select(
@@ -321,7 +346,7 @@ async def _rows(conn: AsyncConnection, asked: _Asked, ids: Sequence[int]) -> tup
             beginning_of(commit.c.message).label("message"),
             func.coalesce(person.c.login, "").label("login"),
             commit.c.author_name,
-            asked.at.label("at"),
+            _dated(wanted).label("at"),
             commit.c.authored_at,
             commit.c.author_offset_minutes,
             commit.c.committed_at,
@@ -331,8 +356,8 @@ async def _rows(conn: AsyncConnection, asked: _Asked, ids: Sequence[int]) -> tup
             commit.c.parent_count,
         )
         .join(repository, repository.c.id == commit.c.repository_id)
-        .outerjoin(person, person.c.id == author_of(asked.reader.account_id))
-        .where(commit.c.id.in_(ids), among(commit.c.repository_id, readable(asked.reader)))
+        .outerjoin(person, person.c.id == author_of(reader.account_id))
+        .where(commit.c.id.in_(ids), among(commit.c.repository_id, readable(reader)))
     )
     found = {row.id: _row(row) for row in await conn.execute(statement)}
     return tuple(found[each] for each in ids if each in found)

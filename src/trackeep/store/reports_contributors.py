@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.metrics.windows import Window
+from trackeep.store.counted_once import counted_once
 from trackeep.store.reports_access import Reader, is_counted, is_machine, known_authors, readable
 from trackeep.store.tables import person
 from trackeep.store.tables_fetched import co_author, commit
@@ -33,6 +34,7 @@ async def contributors(
     return tuple(Contributor(row.id, row.login, row.id in wrote) for row in rows)
 
 
+@counted_once
 async def co_authors(
     conn: AsyncConnection, reader: Reader, repository_id: int, window: Window
 ) -> tuple[Contributor, ...]:

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Select, String, and_, case, func, literal,
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.metrics.windows import day_from_number, day_of, midnight
+from trackeep.store.counted_once import once
 from trackeep.store.reports_access import (
     Reader,
     among,
@@ -28,6 +29,9 @@ from trackeep.store.reports_access import (
 from trackeep.store.tables import person, repository
 from trackeep.store.tables_fetched import commit, issue, pull_request, ref_change, release, review
 
+# What these tables have of so many days is found by its time, whichever repository is asked for.
+LATELY_S = 60 * 86_400
+_BY_TIME = (pull_request, review, issue)
 KINDS = ("commit", "pull", "review", "issue", "release", "branch")
 # What a kind is made of, by the name that a list asks for: the kind, and what its events are called.
 PARTS = {
@@ -114,24 +118,40 @@ async def recent(conn: AsyncConnection, reader: Reader, wanted: Wanted, *, limit
 
 async def _page(conn: AsyncConnection, reader: Reader, wanted: Wanted, limit: int) -> EventPage:
     most = limit * 8 + 1
-    parts = [
-        part
-        for kind, maker in _SOURCES
-        if not wanted.kind or PARTS.get(wanted.kind, (wanted.kind,))[0] == kind
-        for part in maker(reader, wanted, most)
-    ]
-    limited = [_bounded(part, wanted, most) for part in parts]
-    if not limited:
-        return EventPage((), None)
-    every = union_all(*(part.select() for part in limited)).subquery()
-    statement = select(every).order_by(every.c.at.desc(), every.c.kind, every.c.number).limit(most)
-    rows = [_event(row) for row in (await conn.execute(statement)).all()]
+    rows = await _rows(conn, reader, wanted, most)
     lines, used = collapse(rows, reader.zone, limit)
     is_last = used == len(rows) < most
     before = None if is_last else _next_before(rows[min(used, len(rows) - 1)].at, wanted.before)
     if wanted.kind in ("", "commit"):
         lines = _completed(lines, await _runs(conn, reader, wanted, lines), reader.zone, wanted.before)
     return EventPage(lines, before)
+
+
+async def _rows(conn: AsyncConnection, reader: Reader, wanted: Wanted, most: int) -> list[Event]:
+    """The newest `most` events; once it is known how far back they reach, no older ones are looked at."""
+    found: list[Event] | None = None
+
+    async def count() -> int | None:
+        nonlocal found
+        found = await _newest(conn, reader, wanted, most)
+        return found[-1].at if len(found) == most else wanted.since
+
+    since = await once(conn, reader, ("events", wanted, most), count)
+    return await _newest(conn, reader, replace(wanted, since=since), most) if found is None else found
+
+
+async def _newest(conn: AsyncConnection, reader: Reader, wanted: Wanted, most: int) -> list[Event]:
+    parts = [
+        part
+        for kind, maker in _SOURCES
+        if not wanted.kind or PARTS.get(wanted.kind, (wanted.kind,))[0] == kind
+        for part in maker(reader, wanted, most)
+    ]
+    if not parts:
+        return []
+    every = union_all(*parts).subquery()
+    statement = select(every).order_by(every.c.at.desc(), every.c.kind, every.c.number).limit(most)
+    return [_event(row) for row in (await conn.execute(statement)).all()]
 
 
 async def _runs(
@@ -210,12 +230,9 @@ def _event(row: Any) -> Event:
     return Event(**{**values, "mine": bool(values["mine"])}, title=title, first_at=row.at)
 
 
-def _bounded(part: Select[Any], wanted: Wanted, most: int) -> Any:
-    rows = part.subquery()
-    statement = select(rows).where(*_within(rows.c.at, wanted))
-    if wanted.kind in PARTS:
-        statement = statement.where(rows.c.kind == PARTS[wanted.kind][1])
-    return statement.order_by(rows.c.at.desc()).limit(most).subquery()
+def _is_wanted(kind: str, wanted: Wanted) -> bool:
+    """Whether a list is of these events, of the kind that they belong to, or of all."""
+    return wanted.kind not in PARTS or PARTS[wanted.kind][1] == kind
 
 
 def _within(at: Any, wanted: Wanted) -> list[ColumnElement[bool]]:
@@ -270,7 +287,7 @@ def _commits(reader: Reader, wanted: Wanted, most: int | None) -> list[Select[An
     return [select(*columns).select_from(tables)]
 
 
-def _pulls(reader: Reader, wanted: Wanted, _most: int) -> list[Select[Any]]:
+def _pulls(reader: Reader, wanted: Wanted, most: int) -> list[Select[Any]]:
     pull = pull_request.c
     happened: list[tuple[str, Any, Any]] = [("opened", pull.created_at, pull.author_id)]
     if not wanted.contributions:
@@ -278,34 +295,45 @@ def _pulls(reader: Reader, wanted: Wanted, _most: int) -> list[Select[Any]]:
             ("merged", pull.merged_at, func.coalesce(pull.merged_by_id, pull.author_id)),
             ("closed", pull.closed_at, pull.author_id),
         ]
+    # Never at 0: a condition on the column alone would lead to its index, which is no order of `at`.
+    unmerged = func.coalesce(pull.merged_at, 0) == 0
     return [
-        _numbered(reader, wanted, pull_request, kind, at, actor).where(
-            # Never at 0: a condition on the column alone would lead to its index, which is no order of `at`.
-            at.is_not(None),
-            func.coalesce(pull.merged_at, 0) == 0 if kind == "closed" else literal(True),
-        )
+        _numbered(reader, wanted, most, (kind, at, actor), unmerged if kind == "closed" else literal(True))
         for kind, at, actor in happened
+        if _is_wanted(kind, wanted)
     ]
 
 
-def _issues(reader: Reader, wanted: Wanted, _most: int) -> list[Select[Any]]:
-    opened = _numbered(reader, wanted, issue, "issue", issue.c.created_at, issue.c.author_id)
-    if wanted.contributions:
-        return [opened]
-    closed = _numbered(reader, wanted, issue, "issue-closed", issue.c.closed_at, issue.c.author_id)
-    return [opened, closed.where(issue.c.closed_at.is_not(None))]
+def _issues(reader: Reader, wanted: Wanted, most: int) -> list[Select[Any]]:
+    happened: list[tuple[str, Any, Any]] = [("issue", issue.c.created_at, issue.c.author_id)]
+    if not wanted.contributions:
+        happened.append(("issue-closed", issue.c.closed_at, issue.c.author_id))
+    wanted_ones = (each for each in happened if _is_wanted(each[0], wanted))
+    return [_numbered(reader, wanted, most, each, literal(True)) for each in wanted_ones]
 
 
 def _numbered(
-    reader: Reader, wanted: Wanted, table: Any, kind: str, at: ColumnElement[Any], actor: Any
+    reader: Reader, wanted: Wanted, most: int, happened: tuple[str, Any, Any], where: ColumnElement[bool]
 ) -> Select[Any]:
-    mine = _is_me(actor, reader)
-    tables = table.join(repository, repository.c.id == table.c.repository_id).outerjoin(
-        person, person.c.id == actor
+    """At most `most`, found by their keys, so that only those are joined with who did it."""
+    kind, at, actor = happened
+    table = at.table
+    keys = (
+        select(table.c.repository_id, table.c.number)
+        .where(_in_sight(table, reader, wanted), at.is_not(None), where)
+        .where(*_within(at, wanted), *_by(actor, reader, wanted))
+        .order_by(at.desc())
+        .limit(most)
+        .subquery()
     )
-    columns = _columns(kind, at, mine, number=table.c.number, title=table.c.title)
-    found = select(*columns).select_from(tables).where(_in_sight(table, reader, wanted))
-    return found.where(*_by(actor, reader, wanted))
+    same = and_(keys.c.repository_id == table.c.repository_id, keys.c.number == table.c.number)
+    tables = (
+        keys.join(table, same)
+        .join(repository, repository.c.id == table.c.repository_id)
+        .outerjoin(person, person.c.id == actor)
+    )
+    columns = _columns(kind, at, _is_me(actor, reader), number=table.c.number, title=table.c.title)
+    return select(*columns).select_from(tables)
 
 
 def _by(actor: Any, reader: Reader, wanted: Wanted) -> list[ColumnElement[bool]]:
@@ -323,34 +351,42 @@ def _people(wanted: Wanted) -> Select[Any]:
     return select(person.c.id).where(func.lower(person.c.login) == wanted.who.lower())
 
 
-def _reviews(reader: Reader, wanted: Wanted, _most: int) -> list[Select[Any]]:
-    mine = _is_me(review.c.author_id, reader)
+def _reviews(reader: Reader, wanted: Wanted, most: int) -> list[Select[Any]]:
+    """At most `most` of other people's pull requests, found by their keys as well."""
+    at = review.c.submitted_at
     same = and_(
         pull_request.c.repository_id == review.c.repository_id, pull_request.c.number == review.c.number
     )
+    by_others = func.coalesce(pull_request.c.author_id, 0) != func.coalesce(review.c.author_id, -1)
+    given = (
+        select(review.c.repository_id, review.c.id)
+        .join(pull_request, same)
+        .where(_in_sight(review, reader, wanted), at.is_not(None), by_others)
+        .where(*_within(at, wanted), *_by(review.c.author_id, reader, wanted))
+    )
+    if wanted.mine:
+        # What one of a person's accounts says of the other's work is no review of somebody else.
+        given = given.where(~_is_me(pull_request.c.author_id, reader))
+    keys = given.order_by(at.desc()).limit(most).subquery()
+    found = and_(keys.c.repository_id == review.c.repository_id, keys.c.id == review.c.id)
     tables = (
-        review.join(pull_request, same)
+        keys.join(review, found)
+        .join(pull_request, same)
         .join(repository, repository.c.id == review.c.repository_id)
         .outerjoin(person, person.c.id == review.c.author_id)
     )
     columns = _columns(
         "review",
-        review.c.submitted_at,
-        mine,
+        at,
+        _is_me(review.c.author_id, reader),
         number=review.c.number,
         title=pull_request.c.title,
         detail=review.c.state,
     )
-    by_others = func.coalesce(pull_request.c.author_id, 0) != func.coalesce(review.c.author_id, -1)
-    found = select(*columns).select_from(tables).where(_in_sight(review, reader, wanted))
-    found = found.where(review.c.submitted_at.is_not(None), by_others)
-    if wanted.mine:
-        # What one of a person's accounts says of the other's work is no review of somebody else.
-        found = found.where(~_is_me(pull_request.c.author_id, reader))
-    return [found.where(*_by(review.c.author_id, reader, wanted))]
+    return [select(*columns).select_from(tables)]
 
 
-def _releases(reader: Reader, wanted: Wanted, _most: int) -> list[Select[Any]]:
+def _releases(reader: Reader, wanted: Wanted, most: int) -> list[Select[Any]]:
     if wanted.contributions:
         return []
     mine = _is_me(release.c.author_id, reader)
@@ -358,12 +394,17 @@ def _releases(reader: Reader, wanted: Wanted, _most: int) -> list[Select[Any]]:
         person, person.c.id == release.c.author_id
     )
     columns = _columns("release", release.c.published_at, mine, title=release.c.name, detail=release.c.tag)
-    found = select(*columns).select_from(tables).where(_in_sight(release, reader, wanted))
-    found = found.where(release.c.draft.is_(False), release.c.published_at.is_not(None))
-    return [found.where(*_by(release.c.author_id, reader, wanted))]
+    at = release.c.published_at
+    found = (
+        select(*columns)
+        .select_from(tables)
+        .where(_in_sight(release, reader, wanted), release.c.draft.is_(False), at.is_not(None))
+        .where(*_within(at, wanted), *_by(release.c.author_id, reader, wanted))
+    )
+    return [found.order_by(at.desc()).limit(most).subquery().select()]
 
 
-def _branches(reader: Reader, wanted: Wanted, _most: int) -> list[Select[Any]]:
+def _branches(reader: Reader, wanted: Wanted, most: int) -> list[Select[Any]]:
     if wanted.contributions or wanted.mine or wanted.who:
         return []  # nobody's: a ref does not say who moved it
     tables = ref_change.join(repository, repository.c.id == ref_change.c.repository_id).outerjoin(
@@ -372,17 +413,23 @@ def _branches(reader: Reader, wanted: Wanted, _most: int) -> list[Select[Any]]:
     columns = _columns(
         ref_change.c.kind.label("kind"), ref_change.c.seen_at, literal(False), detail=ref_change.c.name
     )
-    seen = ref_change.c.kind.in_(("created", "deleted", "forced"))
-    return [
+    at = ref_change.c.seen_at
+    seen = [kind for kind in ("created", "deleted", "forced") if _is_wanted(kind, wanted)]
+    found = (
         select(*columns)
         .select_from(tables)
-        .where(_in_sight(ref_change, reader, wanted), seen, ref_change.c.name.like("refs/heads/%"))
-    ]
+        .where(_in_sight(ref_change, reader, wanted), ref_change.c.kind.in_(seen))
+        .where(ref_change.c.name.like("refs/heads/%"), *_within(at, wanted))
+    )
+    return [found.order_by(at.desc()).limit(most).subquery().select()]
 
 
 def _in_sight(table: Any, reader: Reader, wanted: Wanted) -> ColumnElement[bool]:
     here: ColumnElement[Any] = table.c.repository_id
     if wanted.repository is not None:
+        if table in _BY_TIME and (wanted.since or 0) >= reader.now - LATELY_S:
+            # Plus nothing: of few days, rather than all that the repository has.
+            here = here + 0
         return here == named(reader, wanted.repository).scalar_subquery()
     return among(here, followed(reader))
 

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from trackeep.metrics.pulls import Moments
 from trackeep.metrics.reviews import Load
 from trackeep.metrics.windows import Window
+from trackeep.store.counted_once import counted_once
 from trackeep.store.reports_access import Reader, among, followed, is_machine, my_ids
 from trackeep.store.search_pulls import counting_review
 from trackeep.store.tables import person, repository
@@ -103,6 +104,20 @@ async def pulls(conn: AsyncConnection, reader: Reader, window: Window, wanted: W
     return tuple(Pull(*row) for row in (await conn.execute(statement)).all())
 
 
+async def settled(conn: AsyncConnection, reader: Reader, window: Window) -> Window:
+    """The same for pull requests, but it ends right behind the last that happened in it; one query."""
+    pull = pull_request.c
+    last = (
+        select(func.max(at))
+        .where(among(pull.repository_id, followed(reader)), at >= window.start, at < window.end)
+        .scalar_subquery()
+        for at in (pull.created_at, pull.merged_at, pull.closed_at)
+    )
+    times = [at for at in (await conn.execute(select(*last))).one() if at is not None]
+    return Window(window.start, max(times) + 1 if times else window.start)
+
+
+@counted_once
 async def unreviewed(
     conn: AsyncConnection, reader: Reader, wanted: Wanted, *, limit: int = 5
 ) -> tuple[int, tuple[Waits, ...]]:
@@ -118,6 +133,7 @@ async def unreviewed(
     return int(total), tuple(Waits(**row._mapping) for row in oldest)
 
 
+@counted_once
 async def load(
     conn: AsyncConnection, reader: Reader, window: Window, wanted: Wanted
 ) -> tuple[tuple[Person, Load], ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
@@ -15,10 +15,12 @@ from trackeep.metrics.storage import BYTES_PER_ROW
 from trackeep.metrics.windows import Window, midnight, weeks_back
 from trackeep.store import schedule
 from trackeep.store.activity import LOST
+from trackeep.store.counted_once import counted_once
 from trackeep.store.reports_access import DAY_S, Reader, count_if, followed, readable
 from trackeep.store.reports_branches import PREFIX, is_merged_head, newest_pull
 from trackeep.store.reports_repositories import (
     WEEKS,
+    Ids,
     commits_in,
     is_whole,
     open_pulls_of,
@@ -162,9 +164,16 @@ class Belonging:
 
 
 async def listed(conn: AsyncConnection, reader: Reader, window: Window, listing: Listing) -> Page:
-    """One page of what is followed, the commits of `window`; three queries."""
-    rows = (await conn.execute(_page(reader, window, listing))).all()
-    found = tuple(ListedRepository(**row._mapping) for row in rows)
+    """One page of what is followed, the commits of `window`; four queries."""
+    # What a pass says of itself raises no revision.
+    by_sync = listing.sort in ("sync", "stored") or listing.state == "error"
+    keys = await (_keys if by_sync else _keys_once)(conn, reader, window, listing)
+    rows = {row.id: row for row in (await conn.execute(_page(reader, window, list(keys)))).all()}
+    found = tuple(
+        ListedRepository(**rows[each]._mapping, sorted_by=value)
+        for each, value in keys.items()
+        if each in rows
+    )
     shown = found[: listing.limit]
     ids = [row.id for row in shown]
     weeks, words = await weeks_of(conn, reader, ids), await _tags(conn, reader)
@@ -285,10 +294,22 @@ async def may_follow(conn: AsyncConnection, reader: Reader, ids: Collection[int]
 # ---- one page -----------------------------------------------------------------------------------
 
 
-def _page(reader: Reader, window: Window, listing: Listing) -> Select[Any]:
+async def _keys(
+    conn: AsyncConnection, reader: Reader, window: Window, listing: Listing
+) -> Mapping[int, Value]:
+    """The ids of one page and one more, in order, with what each is sorted by."""
+    return {row.id: row.sorted_by for row in await conn.execute(_places(reader, window, listing))}
+
+
+@counted_once
+async def _keys_once(
+    conn: AsyncConnection, reader: Reader, window: Window, listing: Listing
+) -> Mapping[int, Value]:
+    return await _keys(conn, reader, window, listing)
+
+
+def _page(reader: Reader, window: Window, ids: Sequence[int]) -> Select[Any]:
     """The rows of one page; their figures are counted for these alone, however many are followed."""
-    place = _places(reader, window, listing).cte("place")
-    ids = select(place.c.id)
     work, pulls, synced = commits_in(ids, window), open_pulls_of(ids), synced_of(reader)
     branches, room = _branches(reader, ids), _room(ids)
     columns = {
@@ -304,16 +325,15 @@ def _page(reader: Reader, window: Window, listing: Listing) -> Select[Any]:
         "synced_at": synced_at(reader, synced),
         "is_whole": func.coalesce(is_whole(synced), False),
         "problem": func.coalesce(synced.c.problem, ""),
-        "sorted_by": place.c.sorted_by,
     }
-    joined: Any = place.join(repository, repository.c.id == place.c.id).join(follow, _mine(reader))
+    joined: Any = repository.join(follow, _mine(reader))
     for table in (work, pulls, synced, branches, room):
         joined = joined.outerjoin(table, table.c.repository_id == repository.c.id)
     names = (repository.c[name] for name in _NAMES)
     return (
         select(*names, *(column.label(name) for name, column in columns.items()))
         .select_from(joined)
-        .order_by(*_order(place.c.sorted_by, listing))
+        .where(repository.c.id.in_(ids))
     )
 
 
@@ -418,7 +438,7 @@ def _narrowed(reader: Reader, listing: Listing, problem: Any) -> list[ColumnElem
     return found
 
 
-def _branches(reader: Reader, ids: Select[Any]) -> Any:
+def _branches(reader: Reader, ids: Ids) -> Any:
     """(repository_id, branches, stale): as metrics.branches has it."""
     tip = and_(commit.c.repository_id == ref.c.repository_id, commit.c.sha == ref.c.commit_sha)
     is_default = ref.c.name == PREFIX + repository.c.default_branch
@@ -440,7 +460,7 @@ def _branches(reader: Reader, ids: Select[Any]) -> Any:
     )
 
 
-def _room(ids: Select[Any]) -> Any:
+def _room(ids: Ids) -> Any:
     """(repository_id, bytes): the estimate of what is stored, from the rows that syncs have counted."""
     each = _rows_of(ids).subquery()
     per_row = case(BYTES_PER_ROW, value=each.c.stream, else_=0)
@@ -451,7 +471,7 @@ def _room(ids: Select[Any]) -> Any:
     )
 
 
-def _rows_of(ids: Select[Any]) -> Select[Any]:
+def _rows_of(ids: Ids) -> Select[Any]:
     """(repository_id, stream, rows): rows are shared, so whoever has read most has counted them all."""
     return (
         select(cursor.c.repository_id, cursor.c.stream, func.max(cursor.c["items"]).label("rows"))

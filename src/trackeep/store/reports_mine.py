@@ -12,7 +12,8 @@ from sqlalchemy import CompoundSelect, Select, and_, case, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.metrics.durations import ready_at, time_to_merge
-from trackeep.metrics.windows import Window, day_from_number, midnight
+from trackeep.metrics.windows import Window, day_from_number, day_of, midnight
+from trackeep.store.counted_once import counted_once
 from trackeep.store.reports_access import Reader, among, followed, is_counted, is_mine, local_day, my_ids
 from trackeep.store.tables import repository
 from trackeep.store.tables_fetched import commit, issue, pull_request, review
@@ -56,13 +57,16 @@ class Merge:
     seconds: int | None
 
 
+@counted_once
 async def days(conn: AsyncConnection, reader: Reader) -> Days:
     """Everything this person did in the followed repositories, per local day; two queries."""
     counts: dict[str, dict[date, int]] = {}
     contributions: dict[str, dict[date, int]] = {}
     rows = [row for statement in _days(reader) for row in (await conn.execute(statement)).all()]
+    # The same date for all kinds: these stay in memory.
+    dates: dict[int, date] = {}
     for kind, day, count, contributed in rows:
-        on = day_from_number(day)
+        on = dates.setdefault(day, day_from_number(day))
         counts.setdefault(kind, {})[on] = int(count)
         if contributed:
             contributions.setdefault(kind, {})[on] = int(contributed)
@@ -70,7 +74,26 @@ async def days(conn: AsyncConnection, reader: Reader) -> Days:
 
 
 async def totals(conn: AsyncConnection, reader: Reader, window: Window) -> Totals:
-    """Counted commits, merged pull requests and reviews of this person within `window`; one query."""
+    """Counted commits, merged pull requests and reviews of this person within `window`; two queries at most.
+
+    A window that ends by the clock is counted as whole days, which are counted once, and the hours behind.
+    """
+    last = midnight(day_of(window.end, reader.zone), reader.zone)
+    if not window.start < last < window.end:
+        return await (_totals if last < window.end else _totals_of_days)(conn, reader, window)
+    days, hours = (
+        await _totals_of_days(conn, reader, Window(window.start, last)),
+        await _totals(conn, reader, Window(last, window.end)),
+    )
+    return Totals(days.commits + hours.commits, days.merged + hours.merged, days.reviews + hours.reviews)
+
+
+@counted_once
+async def _totals_of_days(conn: AsyncConnection, reader: Reader, window: Window) -> Totals:
+    return await _totals(conn, reader, window)
+
+
+async def _totals(conn: AsyncConnection, reader: Reader, window: Window) -> Totals:
     statement = select(
         _within(my_commits(reader), "authored_at", window, func.count(func.distinct(commit.c.sha))),
         _within(my_pulls(reader), "merged_at", window, func.count()),
@@ -80,6 +103,7 @@ async def totals(conn: AsyncConnection, reader: Reader, window: Window) -> Total
     return Totals(commits, merged, reviews)
 
 
+@counted_once
 async def merges(conn: AsyncConnection, reader: Reader, since: int) -> tuple[Merge, ...]:
     """This person's pull requests merged at or after `since`; one query."""
     columns = (pull_request.c.merged_at, pull_request.c.created_at, pull_request.c.ready_at)
@@ -90,6 +114,7 @@ async def merges(conn: AsyncConnection, reader: Reader, since: int) -> tuple[Mer
     )
 
 
+@counted_once
 async def hours(conn: AsyncConnection, reader: Reader, window: Window) -> list[list[int]]:
     """This person's counted commits by weekday (Monday first) and hour of the author's clock; one query."""
     at = commit.c.authored_at
@@ -110,6 +135,7 @@ async def hours(conn: AsyncConnection, reader: Reader, window: Window) -> list[l
     return table
 
 
+@counted_once
 async def busiest_repository(
     conn: AsyncConnection, reader: Reader, first: date, last: date
 ) -> tuple[str, str] | None:

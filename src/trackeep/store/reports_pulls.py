@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    CompoundSelect,
     Select,
     and_,
     case,
@@ -32,7 +31,9 @@ from trackeep.metrics.pulls import (
     returned_because,
     section,
 )
+from trackeep.metrics.windows import day_of, midnight
 from trackeep.model import SOME_TEAM
+from trackeep.store.counted_once import counted_once
 from trackeep.store.reports_access import Reader, among, followed, my_ids, my_teams, named, readable
 from trackeep.store.search_grammar import Query
 from trackeep.store.search_pulls import asked_of, matching, order
@@ -132,8 +133,8 @@ class PullPage:
 
 
 async def queue(conn: AsyncConnection, reader: Reader) -> tuple[PullRow, ...]:
-    """What concerns this person, in the order of the sections, oldest first in each; two queries."""
-    rows = (await conn.execute(_queue(reader))).all()
+    """What concerns this person, in the order of the sections, oldest first in each; three queries."""
+    rows = (await conn.execute(_queue(reader, await _concerning(conn, reader)))).all()
     found = []
     for row in rows:
         standing = _standing(row)
@@ -242,7 +243,7 @@ def _columns(reader: Reader) -> tuple[Any, ...]:
     )
 
 
-def _queue(reader: Reader) -> Select[Any]:
+def _queue(reader: Reader, keys: Sequence[tuple[int, int]]) -> Select[Any]:
     pull = pull_request.c
     me = my_ids(reader.account_id)
     same_review = and_(review.c.repository_id == pull.repository_id, review.c.number == pull.number)
@@ -263,7 +264,6 @@ def _queue(reader: Reader) -> Select[Any]:
         commit.c.repository_id == pull.repository_id, commit.c.sha == pull.head_sha
     )
     asked = select(func.count()).where(same_request)
-    found = _concerning(reader).subquery("found")
     return (
         select(
             *_columns(reader),
@@ -276,16 +276,13 @@ def _queue(reader: Reader) -> Select[Any]:
             asked.scalar_subquery().label("asked"),
             asked_myself.scalar_subquery().label("asked_myself"),
         )
-        .select_from(
-            _joined().join(
-                found, and_(found.c.repository_id == pull.repository_id, found.c.number == pull.number)
-            )
-        )
-        .where(pull.repository_id.in_(followed(reader)))
+        .select_from(_joined())
+        .where(pull.repository_id.in_(followed(reader)), *_is_one_of(pull_request, keys))
     )
 
 
-def _concerning(reader: Reader) -> CompoundSelect[Any]:
+@counted_once
+async def _concerning(conn: AsyncConnection, reader: Reader) -> tuple[tuple[int, int], ...]:
     """Keys of the open ones that are mine or wait for me, and of those just merged that I wrote or reviewed.
 
     Five questions, each with an index of its own that gives few rows.
@@ -295,12 +292,13 @@ def _concerning(reader: Reader) -> CompoundSelect[Any]:
     mine = keys.where(pull.author_id.in_(me))
     is_open = pull.state == "open"
     # Plus nothing: nearly all are merged, and few lately, which the index of times gives.
-    just_merged = and_(pull.state.concat("") == "merged", pull.merged_at >= reader.now - RECENTLY_MERGED_S)
+    since = midnight(day_of(reader.now - RECENTLY_MERGED_S, reader.zone), reader.zone)
+    just_merged = and_(pull.state.concat("") == "merged", pull.merged_at >= since)
     request = and_(
         review_request.c.repository_id == pull.repository_id, review_request.c.number == pull.number
     )
     reviewed = and_(review.c.repository_id == pull.repository_id, review.c.number == pull.number)
-    return union(
+    found = union(
         mine.where(is_open),
         mine.where(just_merged),
         keys.join(review_request, request).where(review_request.c.reviewer_id.in_(me), is_open),
@@ -309,6 +307,7 @@ def _concerning(reader: Reader) -> CompoundSelect[Any]:
         ),
         keys.join(review, reviewed).where(review.c.author_id.in_(me), just_merged),
     )
+    return tuple((row[0], row[1]) for row in (await conn.execute(found)).all())
 
 
 def _standing(row: Any) -> Standing:

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.metrics.windows import Steps, Window, day_number, day_of, midnight
+from trackeep.store.counted_once import counted_once
 from trackeep.store.reports_access import Reader, count_if, is_counted, local_day, readable
 from trackeep.store.tables_fetched import commit, issue, language, release
 
@@ -52,6 +53,7 @@ class Lines:
     measured: int = 0
 
 
+@counted_once
 async def issues(conn: AsyncConnection, reader: Reader, repository_id: int, window: Window) -> Issues:
     """One query."""
     opened, closed = issue.c.created_at, issue.c.closed_at
@@ -95,6 +97,7 @@ async def languages(conn: AsyncConnection, reader: Reader, repository_id: int) -
     return tuple(Language(*row) for row in (await conn.execute(statement)).all())
 
 
+@counted_once
 async def days_of_window(
     conn: AsyncConnection, reader: Reader, repository_id: int, window: Window
 ) -> tuple[date, date]:
@@ -110,6 +113,7 @@ async def days_of_window(
     return (min(last, day_of(first, reader.zone)) if first is not None else last), last
 
 
+@counted_once
 async def lines(
     conn: AsyncConnection, reader: Reader, repository_id: int, window: Window, steps: Steps
 ) -> tuple[Lines, ...]:

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, and_, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.metrics.windows import Window, day_number, midnight, weeks_back
 from trackeep.store import schedule
+from trackeep.store.counted_once import counted_once
 from trackeep.store.reports_access import (
     Reader,
     among,
@@ -27,6 +28,8 @@ from trackeep.store.tables_fetched import commit, pull_request, ref
 from trackeep.store.tables_sync import cursor
 
 WEEKS = 26
+# Ids of repositories: those that a question gives, or a few.
+Ids = Select[Any] | Sequence[int]
 _NOTHING = Window(0, 0)
 
 
@@ -79,19 +82,22 @@ class Choice:
 async def table(
     conn: AsyncConnection, reader: Reader, window: Window, *, limit: int | None = None
 ) -> tuple[RepositoryRow, ...]:
-    """Followed repositories, busiest in `window` first; three queries. With a `limit` none that is hidden."""
-    rows = (await conn.execute(_rows(reader, window, limit))).all()
-    ids = [row.id for row in rows] if limit else None
+    """Followed repositories, busiest in `window` first; four queries. With a `limit` none that is hidden."""
+    counts = await _counts(conn, reader, window, limit)
+    ids = list(counts) if limit else None
+    shown = repository.c.id.in_(followed(reader) if ids is None else ids)
+    rows = {row.id: row for row in (await conn.execute(_states(reader, shown))).all()}
     took = await medians(conn, reader, window, ids)
     weeks = await weeks_of(conn, reader, ids)
     return tuple(
         RepositoryRow(
             **row._mapping,
+            **counts[row.id],
             merged=took.get(row.id, (0, None))[0],
             time_to_merge_s=took.get(row.id, (0, None))[1],
             weeks=weeks.get(row.id, (0,) * WEEKS),
         )
-        for row in rows
+        for row in (rows[each] for each in counts if each in rows)
     )
 
 
@@ -111,51 +117,72 @@ async def find(
     conn: AsyncConnection, reader: Reader, owner: str, name: str, *, window: Window = _NOTHING
 ) -> RepositoryRow | None:
     """The followed or readable repository of that name, with its commits in `window`; one query."""
-    row = (await conn.execute(_rows(reader, window, None, only=named(reader, (owner, name))))).first()
+    only = named(reader, (owner, name))
+    counts, tables = _counted(only, window)
+    statement = _states(reader, repository.c.id.in_(only)).add_columns(*counts)
+    for each in tables:
+        statement = statement.outerjoin(each, each.c.repository_id == repository.c.id)
+    row = (await conn.execute(statement)).first()
     return RepositoryRow(**row._mapping, merged=0, time_to_merge_s=None) if row else None
 
 
-def _rows(
-    reader: Reader, window: Window, limit: int | None, *, only: Select[Any] | None = None
-) -> Select[Any]:
-    ids = only if only is not None else followed(reader)
-    work, pulls, branches, synced = (
-        commits_in(ids, window),
-        open_pulls_of(ids),
-        branches_of(ids),
-        synced_of(reader),
+@counted_once
+async def _counts(
+    conn: AsyncConnection, reader: Reader, window: Window, limit: int | None
+) -> Mapping[int, Mapping[str, Any]]:
+    """What is counted of each followed repository, busiest first."""
+    counts, tables = _counted(followed(reader), window)
+    statement = select(repository.c.id, *counts).join(follow, _mine(reader))
+    for each in tables:
+        statement = statement.outerjoin(each, each.c.repository_id == repository.c.id)
+    pushed_at = func.coalesce(repository.c.pushed_at, 0)
+    statement = statement.where(repository.c.id.in_(followed(reader))).order_by(
+        counts[0].desc(), pushed_at.desc(), repository.c.id
     )
-    commits = func.coalesce(work.c.commits, 0)
-    mine = and_(follow.c.repository_id == repository.c.id, follow.c.account_id == reader.account_id)
+    if limit:
+        statement = statement.where(follow.c.hidden.is_(False)).limit(limit)
+    names = [column.name for column in counts]
+    return {row[0]: dict(zip(names, row[1:], strict=True)) for row in (await conn.execute(statement)).all()}
+
+
+def _counted(ids: Select[Any], window: Window) -> tuple[list[Any], tuple[Any, ...]]:
+    """The counts of a row, the commits first, and the tables that they come from."""
+    work, pulls, branches = commits_in(ids, window), open_pulls_of(ids), branches_of(ids)
+    counts = [
+        func.coalesce(work.c.commits, 0).label("commits"),
+        func.coalesce(pulls.c.open_pulls, 0).label("open_pulls"),
+        pulls.c.oldest_open_at,
+        func.coalesce(branches.c.branches, 0).label("branches"),
+    ]
+    return counts, (work, pulls, branches)
+
+
+def _states(reader: Reader, shown: ColumnElement[bool]) -> Select[Any]:
+    """What repositories are called and how far their sync has come."""
+    synced = synced_of(reader)
     proof = and_(access.c.repository_id == repository.c.id, access.c.account_id == reader.account_id)
     names = ("id", "owner", "name", "private", "fork", "archived", "state", "language", "description")
-    in_sight = [or_(follow.c.hidden.is_(None), follow.c.hidden.is_(False))] if limit else []
-    statement = (
+    return (
         select(
             *(repository.c[name] for name in names),
             repository.c.default_branch,
             repository.c.pushed_at,
             func.coalesce(follow.c.state, "").label("follow_state"),
-            commits.label("commits"),
-            func.coalesce(pulls.c.open_pulls, 0).label("open_pulls"),
-            pulls.c.oldest_open_at,
-            func.coalesce(branches.c.branches, 0).label("branches"),
             synced_at(reader, synced).label("synced_at"),
             func.coalesce(synced.c.problem, "").label("problem"),
         )
         .join(access, proof)
-        .outerjoin(follow, mine)
-        .outerjoin(work, work.c.repository_id == repository.c.id)
-        .outerjoin(pulls, pulls.c.repository_id == repository.c.id)
-        .outerjoin(branches, branches.c.repository_id == repository.c.id)
+        .outerjoin(follow, _mine(reader))
         .outerjoin(synced, synced.c.repository_id == repository.c.id)
-        .where(repository.c.id.in_(ids), *in_sight)
-        .order_by(commits.desc(), func.coalesce(repository.c.pushed_at, 0).desc(), repository.c.id)
+        .where(shown)
     )
-    return statement.limit(limit) if limit else statement
 
 
-def commits_in(ids: Select[Any], window: Window) -> Any:
+def _mine(reader: Reader) -> ColumnElement[bool]:
+    return and_(follow.c.repository_id == repository.c.id, follow.c.account_id == reader.account_id)
+
+
+def commits_in(ids: Ids, window: Window) -> Any:
     """(repository_id, commits): counted commits of the window."""
     return (
         select(commit.c.repository_id, func.count().label("commits"))
@@ -170,7 +197,7 @@ def commits_in(ids: Select[Any], window: Window) -> Any:
     )
 
 
-def open_pulls_of(ids: Select[Any]) -> Any:
+def open_pulls_of(ids: Ids) -> Any:
     """(repository_id, open_pulls, oldest_open_at): those that wait, and since when the oldest does."""
     waiting_since = case(
         (pull_request.c.draft, pull_request.c.created_at),
@@ -188,7 +215,7 @@ def open_pulls_of(ids: Select[Any]) -> Any:
     )
 
 
-def branches_of(ids: Select[Any]) -> Any:
+def branches_of(ids: Ids) -> Any:
     """(repository_id, branches)"""
     return (
         select(ref.c.repository_id, func.count().label("branches"))
@@ -231,6 +258,7 @@ def synced_of(reader: Reader) -> Any:
     )
 
 
+@counted_once
 async def medians(
     conn: AsyncConnection, reader: Reader, window: Window, ids: Sequence[int] | None
 ) -> Mapping[int, tuple[int, float | None]]:
@@ -267,6 +295,7 @@ async def medians(
     return {repository_id: (n, float(median)) for repository_id, n, median in rows}
 
 
+@counted_once
 async def weeks_of(
     conn: AsyncConnection, reader: Reader, ids: Sequence[int] | None
 ) -> Mapping[int, tuple[int, ...]]:

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, and_, case, func, literal, select, union_a
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.metrics.windows import Steps, Window, day_number, midnight
+from trackeep.store.counted_once import counted_once
 from trackeep.store.reports_access import (
     Reader,
     count_if,
@@ -61,6 +62,7 @@ class Pulse:
     unreviewed: int
 
 
+@counted_once
 async def pulse(conn: AsyncConnection, reader: Reader, repository_id: int, window: Window) -> Pulse:
     """The figures of the sentence, merges left out, by committer date; two queries."""
     known = commit.c.additions.is_not(None)
@@ -130,6 +132,7 @@ async def author_steps(
     return found
 
 
+@counted_once
 async def hours(conn: AsyncConnection, reader: Reader, repository_id: int, window: Window) -> list[list[int]]:
     """Counted commits by weekday (Monday first) and hour, in the reader's zone; one query."""
     local = local_seconds(commit.c.committed_at, reader, since=window.start)
@@ -146,6 +149,7 @@ async def hours(conn: AsyncConnection, reader: Reader, repository_id: int, windo
     return table
 
 
+@counted_once
 async def pull_weeks(
     conn: AsyncConnection, reader: Reader, repository_id: int, first: date, weeks: int
 ) -> list[tuple[int, int]]:

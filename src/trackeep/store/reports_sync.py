@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.metrics.syncing import hit_ratio, pages_left
 from trackeep.model import Budget
+from trackeep.store.counted_once import counted_once
 from trackeep.store.leases import is_held
 from trackeep.store.reports_access import Reader, followed, named, readable
 from trackeep.store.schedule import STREAMS, TRACKED
@@ -225,6 +226,7 @@ async def budgets(conn: AsyncConnection, account_id: int) -> tuple[Budget, ...]:
     return tuple(Budget(**row._mapping) for row in (await conn.execute(statement)).all())
 
 
+@counted_once
 async def stored(conn: AsyncConnection, reader: Reader) -> Stored:
     """How many commits and pull requests of the followed repositories are here; one query."""
     counts = [

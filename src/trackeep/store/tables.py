@@ -21,6 +21,8 @@ from sqlalchemy import (
     true,
 )
 
+from trackeep.revisions import UNCOUNTED
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -72,6 +74,7 @@ instance = Table(
     count_column("setup_tries"),
     time_column("setup_tries_since"),
     Column("identity_key", LargeBinary),
+    info=UNCOUNTED,
 )
 
 # Everybody GitHub has told us about, by GitHub's number.
@@ -103,6 +106,7 @@ account = Table(
     time_column("created_at", needed=True),
     time_column("last_visit_at"),
     time_column("previous_visit_at"),
+    info=UNCOUNTED,
 )
 
 # People besides the owner; `source` says why: "command" (trackeep user allow), "setting" or "organisation".
@@ -115,6 +119,7 @@ allowed_person = Table(
     text_column("entry"),
     text_column("login"),
     time_column("checked_at", needed=True),
+    info=UNCOUNTED,
 )
 
 # The addresses whose commits count as this person's ("me").
@@ -182,6 +187,7 @@ connection = Table(
     time_column("renewal_after"),
     count_column("renewal_failures"),
     time_column("created_at", needed=True),
+    info=UNCOUNTED,
 )
 
 # Somebody who was signed in came back from GitHub as somebody else, and is asked which one to be.
@@ -193,6 +199,7 @@ pending_arrival = Table(
     account_key(nullable=False, index=True),
     Column("arrival", LargeBinary, nullable=False),
     time_column("expires_at", needed=True),
+    info=UNCOUNTED,
 )
 
 session = Table(
@@ -205,11 +212,16 @@ session = Table(
     time_column("expires_at", needed=True),
     text_column("user_agent"),
     text_column("address"),
+    info=UNCOUNTED,
 )
 
 # Login tokens seen once are refused the second time; rows go when the token would have expired.
 seen_token = Table(
-    "seen_token", metadata, Column("jti", Text, primary_key=True), time_column("expires_at", needed=True)
+    "seen_token",
+    metadata,
+    Column("jti", Text, primary_key=True),
+    time_column("expires_at", needed=True),
+    info=UNCOUNTED,
 )
 
 # ---- what is followed ---------------------------------------------------------------------------
@@ -261,4 +273,5 @@ access = Table(
     time_column("checked_at", needed=True),
     # What it was called when this very token was last given its name: a later one is not theirs to read.
     text_column("known_as"),
+    info=UNCOUNTED,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Integer, Table, Text
 
+from trackeep.revisions import UNCOUNTED
 from trackeep.store.tables import metadata, repository_key
 
 # Of no use once one of the two moves; those of an old base go when the next ones are saved.
@@ -15,4 +16,5 @@ branch_distance = Table(
     Column("head_sha", Text, primary_key=True),
     Column("ahead", Integer, nullable=False),
     Column("behind", Integer, nullable=False),
+    info=UNCOUNTED,
 )

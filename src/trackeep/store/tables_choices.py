@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, ForeignKey, Index, Table, Text
 
+from trackeep.revisions import UNCOUNTED
 from trackeep.store.tables import account_key, metadata, text_column, time_column
 
 # Words of one person alone; nobody else sees them.
@@ -29,4 +30,5 @@ wish = Table(
     time_column("answered_at"),
     text_column("problem"),
     text_column("link"),
+    info=UNCOUNTED,
 )

@@ -15,6 +15,7 @@ from sqlalchemy import (
     text,
 )
 
+from trackeep.revisions import UNCOUNTED
 from trackeep.store.tables import (
     BigId,
     count_column,
@@ -96,6 +97,7 @@ walked = Table(
     repository_key(),
     Column("sha", Text, primary_key=True),
     Column("account_id", BigInteger, primary_key=True, autoincrement=False),
+    info=UNCOUNTED,
 )
 
 co_author = Table(
@@ -128,6 +130,7 @@ unclaimed_address = Table(
     time_column("due_at", needed=True),
     Index(None, "due_at"),
     Index(None, "repository_id", "due_at"),
+    info=UNCOUNTED,
 )
 
 ref = Table(

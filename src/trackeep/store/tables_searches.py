@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Table, UniqueConstraint
 
+from trackeep.revisions import UNCOUNTED
 from trackeep.store.tables import BigId, account_key, metadata, text_column, time_column
 
 # `kind` says which list is searched, such as "pulls"; `query` is what is typed there.
@@ -17,4 +18,5 @@ saved_search = Table(
     text_column("query"),
     time_column("created_at", needed=True),
     UniqueConstraint("account_id", "kind", "name"),
+    info=UNCOUNTED,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, ForeignKey, LargeBinary, Table, Text
 
+from trackeep.revisions import UNCOUNTED
 from trackeep.store.tables import BigId, account_key, flag_column, metadata, text_column, time_column
 
 # Opens feeds and nothing else; stored as a hash only. `prefix` is its beginning, to recognise it by.
@@ -18,6 +19,7 @@ feed_token = Table(
     time_column("created_at", needed=True),
     time_column("last_used_at"),
     text_column("last_used_address"),
+    info=UNCOUNTED,
 )
 
 # A picture that anybody may see who knows its address. The secret stands here as it is: its owner copies it
@@ -34,4 +36,5 @@ badge = Table(
     flag_column("is_named"),
     flag_column("counts_private"),
     time_column("created_at", needed=True),
+    info=UNCOUNTED,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, SmallInteger, Table, Text, text
 
+from trackeep.revisions import UNCOUNTED
 from trackeep.store.tables import (
     BigId,
     account_key,
@@ -32,6 +33,7 @@ schedule = Table(
     count_column("failures"),
     text_column("problem"),
     Index(None, "due_at"),
+    info=UNCOUNTED,
 )
 
 # What GitHub has delivered to the webhook: its number and when, never its content.
@@ -41,6 +43,7 @@ delivery = Table(
     Column("id", Text, primary_key=True),
     time_column("seen_at", needed=True),
     Index(None, "seen_at"),
+    info=UNCOUNTED,
 )
 
 # How far one kind of thing of one repository (0: of the account itself) has been fetched.
@@ -65,6 +68,7 @@ cursor = Table(
     count_column("requests"),
     count_column("conditional"),
     count_column("not_modified"),
+    info=UNCOUNTED,
 )
 
 # GitHub's validators belong to the token, so they are kept by its fingerprint.
@@ -75,6 +79,7 @@ validator = Table(
     Column("url", Text, primary_key=True),
     text_column("etag"),
     time_column("seen_at", needed=True),
+    info=UNCOUNTED,
 )
 
 budget = Table(
@@ -86,6 +91,7 @@ budget = Table(
     Column("remaining", Integer, nullable=False),
     time_column("reset_at", needed=True),
     time_column("seen_at", needed=True),
+    info=UNCOUNTED,
 )
 
 # How much of a budget was used, at most, within each half hour of the last day.
@@ -97,6 +103,7 @@ budget_reading = Table(
     Column("slot_at", BigInteger, primary_key=True, autoincrement=False),
     Column("limit", Integer, nullable=False),
     Column("used", Integer, nullable=False),
+    info=UNCOUNTED,
 )
 
 run = Table(
@@ -119,6 +126,7 @@ run = Table(
     text_column("outcome"),
     text_column("problem"),
     Index(None, "account_id", "started_at"),
+    info=UNCOUNTED,
 )
 
 worker = Table(
@@ -127,4 +135,5 @@ worker = Table(
     Column("name", Text, primary_key=True),
     time_column("started_at", needed=True),
     time_column("seen_at", needed=True),
+    info=UNCOUNTED,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, LargeBinary, Table
 
+from trackeep.revisions import UNCOUNTED
 from trackeep.store.tables import BigId, account_key, metadata, text_column, time_column
 
 # `prefix` is the beginning of the token, enough to recognise it by; `scopes` are words with blanks between.
@@ -20,4 +21,5 @@ api_token = Table(
     time_column("expires_at"),
     time_column("last_used_at"),
     text_column("last_used_address"),
+    info=UNCOUNTED,
 )
