@@ -25,6 +25,7 @@ from trackeep.store import (
     reports_pulse,
     reports_repositories,
     reports_repository,
+    search_files,
 )
 from trackeep.store.reports_access import Reader
 from trackeep.store.reports_contributors import Contributor
@@ -135,6 +136,7 @@ async def commits(request: Request) -> Response:
     async with site_of(request).db.read() as conn:
         found = await find(conn, request, reader)
         values = await searched(conn, reader, replace(asked, repository=(found.owner, found.name)))
+        values["files"] = await search_files.of_repository(conn, reader, found.id)
     refused = values["refused"]
     more = next_page(request, values["found"].after)
     page = show_repository(request, "repository_commits.html", found, tab="commits", **values, next=more)

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.errors import UsageError
 from trackeep.metrics.windows import day_of
-from trackeep.store import search_filters, search_text
+from trackeep.store import search_files, search_filters, search_text
 from trackeep.store.reports_access import (
     Reader,
     among,
@@ -80,13 +80,17 @@ class Wanted:
 
 @dataclass(frozen=True)
 class CommitPage:
-    """`count` is exact up to `most`; one more means "more than that"."""
+    """`count` is exact up to `most`; one more means "more than that".
+
+    `with_files`, where paths were asked for: in how many of how many repositories they are here.
+    """
 
     rows: tuple[CommitRow, ...]
     count: int
     repositories: int
     after: tuple[int, str] | None
     most: int = COUNTED_UP_TO
+    with_files: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,7 @@ class _Asked:
     where: tuple[ColumnElement[bool], ...]
     since: int | None
     until: int | None
+    with_files: tuple[int, int] | None = None
 
     @property
     def at(self) -> Any:
@@ -128,17 +133,12 @@ async def search(conn: AsyncConnection, reader: Reader, wanted: Wanted, *, limit
     keys = await _keys(conn, asked, by_sha, limit, is_frequent=count > asked.most)
     rows = await _rows(conn, asked, keys[:limit])
     after = (rows[-1].at, rows[-1].sha) if len(keys) > limit else None
-    return CommitPage(rows, count, repositories, after, asked.most)
+    return CommitPage(rows, count, repositories, after, asked.most, asked.with_files)
 
 
 def query_of(wanted: Wanted, reader: Reader) -> Query:
     """What `wanted` asks for, its author among the filters. Raises UsageError."""
     query = parse(wanted.words, COMMITS, day_of(reader.now, reader.zone))
-    if query.values("path") or query.values("path", negated=True):
-        raise UsageError(
-            "Which files a commit changed is not stored, so “path:” finds nothing.",
-            "Leave it out; words look at messages and authors.",
-        )
     if not wanted.author:
         return query
     return replace(query, filters=(*query.filters, Filter("author", wanted.author)))
@@ -168,12 +168,26 @@ async def _look_up(conn: AsyncConnection, reader: Reader, wanted: Wanted) -> _As
     where = search_filters.conditions(reader, query, known, places)
     if not wanted.everything:
         where += [commit.c.on_default, commit.c.parent_count <= 1]
-    asked = _Asked(reader, wanted, query, places, known, tuple(where), since, until)
+    with_files = await _with_files(conn, query, places)
+    asked = _Asked(reader, wanted, query, places, known, tuple(where), since, until, with_files)
     if since is not None:
         where.append(asked.at >= since)
     if until is not None:
         where.append(asked.at < until)
     return replace(asked, where=tuple(where))
+
+
+async def _with_files(conn: AsyncConnection, query: Query, places: Select[Any]) -> tuple[int, int] | None:
+    """In how many of these repositories paths can be found. Raises UsageError where in none of them."""
+    if not any(one.key == "path" for one in query.filters):
+        return None
+    some, every = await search_files.covered(conn, places)
+    if every and not some:
+        raise UsageError(
+            "Which files commits changed is fetched for a repository only when you ask for it.",
+            "Ask on the page of its sync, or with `trackeep repo files OWNER/NAME`.",
+        )
+    return some, every
 
 
 # ---- the keys of what is found ------------------------------------------------------------------

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select, un
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.errors import UsageError
+from trackeep.store import search_files
 from trackeep.store.ancestry import Ancestry, on_default
 from trackeep.store.reports_access import (
     Reader,
@@ -39,11 +40,15 @@ class Branch:
 
 @dataclass(frozen=True)
 class LookedUp:
-    """`places` are the repositories where they are few, else None. Nobody's address: () in `people`."""
+    """`places` are the repositories where they are few, else None. Nobody's address: () in `people`.
+
+    `paths` says of each whether very many commits changed it.
+    """
 
     places: tuple[int, ...] | None = None
     people: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     branches: Mapping[str, Branch] = field(default_factory=dict)
+    paths: Mapping[str, bool] = field(default_factory=dict)
 
 
 def places(reader: Reader, query: Query, here: tuple[str, str] | None, *, forks: bool) -> Select[Any]:
@@ -62,7 +67,7 @@ def places(reader: Reader, query: Query, here: tuple[str, str] | None, *, forks:
 async def look_up(
     conn: AsyncConnection, reader: Reader, query: Query, where: Select[Any] | None = None
 ) -> LookedUp:
-    """What must be known before commits are asked for: one query, one more for each person and branch.
+    """What must be known before commits are asked for: one query, one more for each person, branch and path.
 
     Raises UsageError for a branch that too many repositories have, or too many commits.
     """
@@ -76,7 +81,9 @@ async def look_up(
             people[name] = people[name] if name in people else await _addresses(conn, reader, name)
     names = {one.value for one in query.filters if one.key == "branch"}
     branches = {name: await _branch(conn, where, name) for name in sorted(names)}
-    return LookedUp(few, people, branches)
+    paths = {one.value for one in query.filters if one.key == "path"}
+    frequent = {one: await search_files.is_frequent(conn, _paths(one, few, where)) for one in sorted(paths)}
+    return LookedUp(few, people, branches, frequent)
 
 
 def conditions(
@@ -87,6 +94,9 @@ def conditions(
     if known.places is not None:
         few = known.places
         here = commit.c.repository_id == few[0] if len(few) == 1 else commit.c.repository_id.in_(few)
+        if len(few) > 1 and any(known.paths.values()):
+            # Plus nothing: where most commits are meant, they are looked through in the order of time.
+            here = (commit.c.repository_id + 0).in_(few)
     found = [here]
     for key in ("author", "committer", "branch", "is"):
         each = {
@@ -96,7 +106,7 @@ def conditions(
         # Of `is:` all must hold; of the others a commit has but one.
         found += each[False] if key == "is" or not each[False] else [or_(*each[False])]
         found += [~one for one in each[True]]
-    return found
+    return [*found, *_of_paths(query, known, where)]
 
 
 def tags(query: Query, known: LookedUp) -> list[str]:
@@ -134,6 +144,20 @@ def _is(reader: Reader, known: LookedUp, key: str, value: str) -> ColumnElement[
     if value == "mine":
         return _is_by(reader, "author", "me", known.people["me"])
     return commit.c.parent_count > 1 if value == "merge" else commit.c.signed
+
+
+def _of_paths(query: Query, known: LookedUp, where: Select[Any]) -> list[ColumnElement[bool]]:
+    """Commits that changed one of the paths, and of those that were compared the ones without the others."""
+    wanted, ruled_out = (query.values("path", negated=negated) for negated in (False, True))
+    each = {one: _paths(one, known.places, where) for one in (*wanted, *ruled_out)}
+    found = [search_files.leaves_alone(each[one]) for one in ruled_out]
+    if wanted:
+        found.append(or_(*(search_files.touches(each[one], frequent=known.paths[one]) for one in wanted)))
+    return found
+
+
+def _paths(value: str, few: Sequence[int] | None, where: Select[Any]) -> ColumnElement[bool]:
+    return search_files.paths_like(value, where if few is None else few)
 
 
 def _is_by(reader: Reader, role: str, value: str, addresses: Sequence[str]) -> ColumnElement[bool]:

@@ -1,0 +1,124 @@
+"""Finds commits by the paths they changed, in repositories where somebody has asked for those.
+
+`src/app` means whatever has a folder `src` with something in it that begins with `app`, at the top or below.
+A slash in front means the top alone, one behind a folder; `*` stands for any characters, and a last part
+that has one is meant to its end. A folder counts as changed with anything in it, so only rows whose own last
+part fits are looked for (see tables_paths.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, true
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from trackeep.store.paths import in_lower_case
+from trackeep.store.reports_access import Reader, readable
+from trackeep.store.schedule import FILES
+from trackeep.store.tables import follow
+from trackeep.store.tables_fetched import commit
+from trackeep.store.tables_paths import commit_path, compared_commit, path
+from trackeep.store.tables_sync import cursor
+
+# A path that more commits changed is looked for among the newest commits, a rarer one by its own index.
+FREQUENT_FROM = 20_000
+_LAST_CHARACTER = "\U0010ffff"
+
+
+@dataclass(frozen=True)
+class Files:
+    """Whether this person has asked for a repository's files, how many commits were compared, and if all."""
+
+    is_asked: bool
+    commits: int
+    is_whole: bool
+    problem: str
+
+
+async def of_repository(conn: AsyncConnection, reader: Reader, repository_id: int) -> Files:
+    """What became of this person's wish for the files of one repository; one query."""
+    here = and_(cursor.c.repository_id == follow.c.repository_id, cursor.c.account_id == follow.c.account_id)
+    mine = and_(follow.c.account_id == reader.account_id, follow.c.repository_id == repository_id)
+    rows = (
+        select(follow.c.files, cursor.c["items"], cursor.c.complete, cursor.c.problem)
+        .outerjoin(cursor, and_(here, cursor.c.stream == FILES))
+        .where(mine, follow.c.repository_id.in_(readable(reader)))
+    )
+    row = (await conn.execute(rows)).first()
+    if row is None:
+        return Files(False, 0, False, "")
+    return Files(row.files, row.items or 0, bool(row.complete), row.problem or "")
+
+
+async def covered(conn: AsyncConnection, where: Select[Any]) -> tuple[int, int]:
+    """Of the repositories `where`, how many have files here, and how many there are; one query."""
+    places = where.subquery()
+    has_files = exists().where(follow.c.repository_id == places.c.id, follow.c.files)
+    counts = select(func.count(), func.count().filter(has_files)).select_from(places)
+    every, some = (await conn.execute(counts)).one()
+    return some, every
+
+
+async def is_frequent(conn: AsyncConnection, paths: ColumnElement[bool]) -> bool:
+    """Whether very many commits changed such paths; one query that ends as soon as that is known."""
+    rows = select(commit_path.c.commit_id).where(commit_path.c.path_id.in_(_ids(paths)))
+    most = rows.limit(FREQUENT_FROM + 1).subquery()
+    count = await conn.scalar(select(func.count()).select_from(most))
+    return bool(count and count > FREQUENT_FROM)
+
+
+def touches(paths: ColumnElement[bool], *, frequent: bool) -> ColumnElement[bool]:
+    """A commit that changed one of these paths."""
+    if not frequent:
+        return commit.c.id.in_(select(commit_path.c.commit_id).where(commit_path.c.path_id.in_(_ids(paths))))
+    here = commit_path.c.commit_id == commit.c.id
+    # Plus nothing: a commit has few paths, while thousands may be meant, which were looked up one by one.
+    return exists().where(here, (commit_path.c.path_id + 0).in_(_ids(paths))).correlate(commit)
+
+
+def leaves_alone(paths: ColumnElement[bool]) -> ColumnElement[bool]:
+    """A commit that changed none of them, as far as all that it changed is known."""
+    known = exists().where(compared_commit.c.commit_id == commit.c.id, ~compared_commit.c.is_cut)
+    return and_(known, ~touches(paths, frequent=True))
+
+
+def paths_like(value: str, where: Select[Any] | Sequence[int]) -> ColumnElement[bool]:
+    """Rows of `path` that are meant by `value`, in the repositories `where`."""
+    wanted = in_lower_case(value)
+    is_at_top, wanted = wanted.startswith("/"), wanted.lstrip("/")
+    cut = wanted.rstrip("/").rfind("/") + 1
+    folders, last = wanted[:cut], wanted[cut:]
+    above = func.lower(func.substr(path.c.text, 1, func.length(path.c.text) - func.length(path.c.name)))
+    # Plus nothing: a name leads to fewer rows than a repository.
+    place = path.c.repository_id if "*" in last else path.c.repository_id + 0
+    return and_(place.in_(where), _is_named(last), _is_below(above, folders, is_at_top))
+
+
+def _is_named(last: str) -> ColumnElement[bool]:
+    name = path.c.name
+    if "*" in last:
+        pattern = _like(last.rstrip("/"))
+        folder = name.like(pattern + "/", escape="\\")
+        return folder if last.endswith("/") else or_(folder, name.like(pattern, escape="\\"))
+    if last.endswith("/"):
+        return name == last
+    return and_(name >= last, name < last + _LAST_CHARACTER)
+
+
+def _is_below(above: ColumnElement[str], folders: str, is_at_top: bool) -> ColumnElement[bool]:
+    if not folders and not is_at_top:
+        return true()
+    here = above.like(_like(folders), escape="\\")
+    return here if is_at_top else or_(here, above.like("%/" + _like(folders), escape="\\"))
+
+
+def _like(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return escaped.replace("*", "%")
+
+
+def _ids(paths: ColumnElement[bool]) -> Select[Any]:
+    return select(path.c.id).where(paths)
