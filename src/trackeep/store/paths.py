@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import delete, exists, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -77,11 +78,11 @@ async def uncompared(
     return [Uncompared(*row) for row in await conn.execute(rows)]
 
 
-async def save(conn: AsyncConnection, repository_id: int, found: Mapping[int, ChangedPaths]) -> None:
+async def save(conn: AsyncConnection, repository_id: int, given: Mapping[int, ChangedPaths]) -> None:
     """Store what these commits (by id) changed; one that is stored already, or gone, is left as it is."""
     # One at a time: two would wait for each other's paths crosswise.
     await conn.execute(select(repository.c.id).where(repository.c.id == repository_id).with_for_update())
-    new = await _without_known(conn, found)
+    new = await _without_known(conn, given)
     numbers = await _numbered(conn, repository_id, {text for each in new.values() for text in each.paths})
     counted = [
         {
@@ -93,11 +94,11 @@ async def save(conn: AsyncConnection, repository_id: int, found: Mapping[int, Ch
     ]
     await upsert(conn, compared_commit, counted, key=["commit_id"])
     pairs = [
-        {"commit_id": key, "path_id": number}
+        (key, number)
         for key, each in new.items()
         for number in sorted({numbers[text] for text in each.paths})
     ]
-    await upsert(conn, commit_path, pairs, key=["commit_id", "path_id"])
+    await _insert_pairs(conn, pairs)
 
 
 async def forget_unasked(conn: AsyncConnection, ids: Collection[int]) -> None:
@@ -108,6 +109,17 @@ async def forget_unasked(conn: AsyncConnection, ids: Collection[int]) -> None:
         theirs = select(commit.c.id).where(commit.c.repository_id.in_(some))
         await conn.execute(delete(compared_commit).where(compared_commit.c.commit_id.in_(theirs)))
         await conn.execute(delete(path).where(path.c.repository_id.in_(some)))
+
+
+async def _insert_pairs(conn: AsyncConnection, pairs: list[tuple[int, int]]) -> None:
+    """None of them is there yet: they came with the row that says that a commit was compared."""
+    if conn.dialect.name == "sqlite":
+        rows = [{"commit_id": key, "path_id": number} for key, number in pairs]
+        await upsert(conn, commit_path, rows, key=["commit_id", "path_id"])
+        return
+    driver: Any = (await conn.get_raw_connection()).driver_connection
+    columns = ("commit_id", "path_id")
+    await driver.copy_records_to_table(commit_path.name, records=pairs, columns=columns)
 
 
 async def _without_known(conn: AsyncConnection, found: Mapping[int, ChangedPaths]) -> dict[int, ChangedPaths]:

@@ -168,7 +168,7 @@ async def _look_up(conn: AsyncConnection, reader: Reader, wanted: Wanted) -> _As
     where = search_filters.conditions(reader, query, known, places)
     if not wanted.everything:
         where += [commit.c.on_default, commit.c.parent_count <= 1]
-    with_files = await _with_files(conn, query, places)
+    with_files = await _with_files(conn, reader, query, places)
     asked = _Asked(reader, wanted, query, places, known, tuple(where), since, until, with_files)
     if since is not None:
         where.append(asked.at >= since)
@@ -177,11 +177,13 @@ async def _look_up(conn: AsyncConnection, reader: Reader, wanted: Wanted) -> _As
     return replace(asked, where=tuple(where))
 
 
-async def _with_files(conn: AsyncConnection, query: Query, places: Select[Any]) -> tuple[int, int] | None:
+async def _with_files(
+    conn: AsyncConnection, reader: Reader, query: Query, places: Select[Any]
+) -> tuple[int, int] | None:
     """In how many of these repositories paths can be found. Raises UsageError where in none of them."""
     if not any(one.key == "path" for one in query.filters):
         return None
-    some, every = await search_files.covered(conn, places)
+    some, every = await search_files.covered(conn, reader, places)
     if every and not some:
         raise UsageError(
             "Which files commits changed is fetched for a repository only when you ask for it.",

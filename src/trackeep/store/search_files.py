@@ -8,23 +8,22 @@ part fits are looked for (see tables_paths.py).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.store.paths import in_lower_case
-from trackeep.store.reports_access import Reader, readable
+from trackeep.store.reports_access import Reader, followed, readable
 from trackeep.store.schedule import FILES
 from trackeep.store.tables import follow
 from trackeep.store.tables_fetched import commit
 from trackeep.store.tables_paths import commit_path, compared_commit, path
 from trackeep.store.tables_sync import cursor
 
-# A path that more commits changed is looked for among the newest commits, a rarer one by its own index.
-FREQUENT_FROM = 20_000
 _LAST_CHARACTER = "\U0010ffff"
 
 
@@ -36,6 +35,18 @@ class Files:
     commits: int
     is_whole: bool
     problem: str
+
+
+@dataclass(frozen=True)
+class Meant:
+    """What a value of `path:` stands for: a question for its paths, and their numbers where they are few.
+
+    `is_frequent`: very many commits changed them.
+    """
+
+    paths: Select[Any]
+    ids: tuple[int, ...] | None
+    is_frequent: bool
 
 
 async def of_repository(conn: AsyncConnection, reader: Reader, repository_id: int) -> Files:
@@ -53,48 +64,48 @@ async def of_repository(conn: AsyncConnection, reader: Reader, repository_id: in
     return Files(row.files, row.items or 0, bool(row.complete), row.problem or "")
 
 
-async def covered(conn: AsyncConnection, where: Select[Any]) -> tuple[int, int]:
-    """Of the repositories `where`, how many have files here, and how many there are; one query."""
-    places = where.subquery()
-    has_files = exists().where(follow.c.repository_id == places.c.id, follow.c.files)
-    counts = select(func.count(), func.count().filter(has_files)).select_from(places)
-    every, some = (await conn.execute(counts)).one()
+async def covered(conn: AsyncConnection, reader: Reader, where: Select[Any] | None = None) -> tuple[int, int]:
+    """How many of the repositories `where` (all that are followed) have files, of how many; one query."""
+    places = (followed(reader) if where is None else where).subquery()
+    has_files = exists().where(follow.c.repository_id == places.c[0], follow.c.files)
+    counts = select(func.count().filter(has_files), func.count()).where(places.c[0].is_not(None))
+    some, every = (await conn.execute(counts.select_from(places))).one()
     return some, every
 
 
-async def is_frequent(conn: AsyncConnection, paths: ColumnElement[bool]) -> bool:
-    """Whether very many commits changed such paths; one query that ends as soon as that is known."""
-    rows = select(commit_path.c.commit_id).where(commit_path.c.path_id.in_(_ids(paths)))
-    most = rows.limit(FREQUENT_FROM + 1).subquery()
-    count = await conn.scalar(select(func.count()).select_from(most))
-    return bool(count and count > FREQUENT_FROM)
+def changes_of(paths: Select[Any] | Sequence[int]) -> Select[Any]:
+    """The numbers of commits that changed these paths, once for each path."""
+    return select(commit_path.c.commit_id).where(commit_path.c.path_id.in_(paths))
 
 
-def touches(paths: ColumnElement[bool], *, frequent: bool) -> ColumnElement[bool]:
+def touches(meant: Meant) -> ColumnElement[bool]:
     """A commit that changed one of these paths."""
-    if not frequent:
-        return commit.c.id.in_(select(commit_path.c.commit_id).where(commit_path.c.path_id.in_(_ids(paths))))
+    paths = meant.paths if meant.ids is None else meant.ids
+    if not meant.is_frequent:
+        return commit.c.id.in_(changes_of(paths))
     here = commit_path.c.commit_id == commit.c.id
-    # Plus nothing: a commit has few paths, while thousands may be meant, which were looked up one by one.
-    return exists().where(here, (commit_path.c.path_id + 0).in_(_ids(paths))).correlate(commit)
+    # Plus nothing: a commit has few paths, while thousands may be meant, which were looked up one by one. And
+    # no `exists`, for which PostgreSQL would first look up all commits that there are.
+    found = select(literal(1)).where(here, (commit_path.c.path_id + 0).in_(paths)).limit(1)
+    return found.correlate(commit).scalar_subquery().is_not(None)
 
 
-def leaves_alone(paths: ColumnElement[bool]) -> ColumnElement[bool]:
+def leaves_alone(meant: Meant) -> ColumnElement[bool]:
     """A commit that changed none of them, as far as all that it changed is known."""
     known = exists().where(compared_commit.c.commit_id == commit.c.id, ~compared_commit.c.is_cut)
-    return and_(known, ~touches(paths, frequent=True))
+    return and_(known, ~touches(replace(meant, is_frequent=True)))
 
 
-def paths_like(value: str, where: Select[Any] | Sequence[int]) -> ColumnElement[bool]:
-    """Rows of `path` that are meant by `value`, in the repositories `where`."""
-    wanted = in_lower_case(value)
+def paths_like(value: str, where: Select[Any] | Sequence[int]) -> Select[Any]:
+    """The numbers of the paths that are meant by `value`, in the repositories `where`."""
+    wanted = re.sub("/+", "/", in_lower_case(value))
     is_at_top, wanted = wanted.startswith("/"), wanted.lstrip("/")
     cut = wanted.rstrip("/").rfind("/") + 1
     folders, last = wanted[:cut], wanted[cut:]
     above = func.lower(func.substr(path.c.text, 1, func.length(path.c.text) - func.length(path.c.name)))
     # Plus nothing: a name leads to fewer rows than a repository.
     place = path.c.repository_id if "*" in last else path.c.repository_id + 0
-    return and_(place.in_(where), _is_named(last), _is_below(above, folders, is_at_top))
+    return select(path.c.id).where(place.in_(where), _is_named(last), _is_below(above, folders, is_at_top))
 
 
 def _is_named(last: str) -> ColumnElement[bool]:
@@ -118,7 +129,3 @@ def _is_below(above: ColumnElement[str], folders: str, is_at_top: bool) -> Colum
 def _like(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return escaped.replace("*", "%")
-
-
-def _ids(paths: ColumnElement[bool]) -> Select[Any]:
-    return select(path.c.id).where(paths)

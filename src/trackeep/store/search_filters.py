@@ -21,6 +21,7 @@ from trackeep.store.reports_access import (
     named,
     own_address,
 )
+from trackeep.store.search_files import Meant
 from trackeep.store.search_grammar import Query, words_in
 from trackeep.store.search_text import MOST_TAGS, by_authors, of_repositories
 from trackeep.store.tables import account_email, person, repository
@@ -28,6 +29,10 @@ from trackeep.store.tables_fetched import commit, identity, ref
 
 MOST_BRANCHES = 50
 MOST_COMMITS_OF_A_BRANCH = 10_000
+# A path that more commits changed is looked for among the newest commits, a rarer one by its own index.
+FREQUENT_FROM = 20_000
+# So many numbers are named in a question; of more paths they are asked for within it.
+MOST_PATHS = 900
 
 
 @dataclass(frozen=True)
@@ -40,15 +45,12 @@ class Branch:
 
 @dataclass(frozen=True)
 class LookedUp:
-    """`places` are the repositories where they are few, else None. Nobody's address: () in `people`.
-
-    `paths` says of each whether very many commits changed it.
-    """
+    """`places` are the repositories where they are few, else None. Nobody's address: () in `people`."""
 
     places: tuple[int, ...] | None = None
     people: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     branches: Mapping[str, Branch] = field(default_factory=dict)
-    paths: Mapping[str, bool] = field(default_factory=dict)
+    paths: Mapping[str, Meant] = field(default_factory=dict)
 
 
 def places(reader: Reader, query: Query, here: tuple[str, str] | None, *, forks: bool) -> Select[Any]:
@@ -67,7 +69,7 @@ def places(reader: Reader, query: Query, here: tuple[str, str] | None, *, forks:
 async def look_up(
     conn: AsyncConnection, reader: Reader, query: Query, where: Select[Any] | None = None
 ) -> LookedUp:
-    """What must be known before commits are asked for: one query, one more for each person, branch and path.
+    """What must be known before commits are asked for: one query, more for each person, branch and path.
 
     Raises UsageError for a branch that too many repositories have, or too many commits.
     """
@@ -82,8 +84,8 @@ async def look_up(
     names = {one.value for one in query.filters if one.key == "branch"}
     branches = {name: await _branch(conn, where, name) for name in sorted(names)}
     paths = {one.value for one in query.filters if one.key == "path"}
-    frequent = {one: await search_files.is_frequent(conn, _paths(one, few, where)) for one in sorted(paths)}
-    return LookedUp(few, people, branches, frequent)
+    meant = {one: await _meant(conn, one, few, where) for one in sorted(paths)}
+    return LookedUp(few, people, branches, meant)
 
 
 def conditions(
@@ -94,7 +96,7 @@ def conditions(
     if known.places is not None:
         few = known.places
         here = commit.c.repository_id == few[0] if len(few) == 1 else commit.c.repository_id.in_(few)
-        if len(few) > 1 and any(known.paths.values()):
+        if len(few) > 1 and any(each.is_frequent for each in known.paths.values()):
             # Plus nothing: where most commits are meant, they are looked through in the order of time.
             here = (commit.c.repository_id + 0).in_(few)
     found = [here]
@@ -106,7 +108,7 @@ def conditions(
         # Of `is:` all must hold; of the others a commit has but one.
         found += each[False] if key == "is" or not each[False] else [or_(*each[False])]
         found += [~one for one in each[True]]
-    return [*found, *_of_paths(query, known, where)]
+    return [*found, *_of_paths(query, known)]
 
 
 def tags(query: Query, known: LookedUp) -> list[str]:
@@ -146,18 +148,24 @@ def _is(reader: Reader, known: LookedUp, key: str, value: str) -> ColumnElement[
     return commit.c.parent_count > 1 if value == "merge" else commit.c.signed
 
 
-def _of_paths(query: Query, known: LookedUp, where: Select[Any]) -> list[ColumnElement[bool]]:
+def _of_paths(query: Query, known: LookedUp) -> list[ColumnElement[bool]]:
     """Commits that changed one of the paths, and of those that were compared the ones without the others."""
     wanted, ruled_out = (query.values("path", negated=negated) for negated in (False, True))
-    each = {one: _paths(one, known.places, where) for one in (*wanted, *ruled_out)}
-    found = [search_files.leaves_alone(each[one]) for one in ruled_out]
+    found = [search_files.leaves_alone(known.paths[one]) for one in ruled_out]
     if wanted:
-        found.append(or_(*(search_files.touches(each[one], frequent=known.paths[one]) for one in wanted)))
+        found.append(or_(*(search_files.touches(known.paths[one]) for one in wanted)))
     return found
 
 
-def _paths(value: str, few: Sequence[int] | None, where: Select[Any]) -> ColumnElement[bool]:
-    return search_files.paths_like(value, where if few is None else few)
+async def _meant(conn: AsyncConnection, value: str, few: Sequence[int] | None, where: Select[Any]) -> Meant:
+    """Two queries, which end as soon as there are too many to be of use."""
+    found = search_files.paths_like(value, where if few is None else few)
+    ids = tuple((await conn.scalars(found.limit(MOST_PATHS + 1))).all())
+    few_ids = ids if len(ids) <= MOST_PATHS else None
+    changes = search_files.changes_of(found if few_ids is None else few_ids)
+    most = changes.limit(FREQUENT_FROM + 1).subquery()
+    count = await conn.scalar(select(func.count()).select_from(most))
+    return Meant(found, few_ids, bool(count and count > FREQUENT_FROM))
 
 
 def _is_by(reader: Reader, role: str, value: str, addresses: Sequence[str]) -> ColumnElement[bool]:
