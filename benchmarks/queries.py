@@ -28,6 +28,7 @@ from trackeep.store import (
     activity,
     line_counts,
     reports,
+    reports_branches,
     reports_commits,
     reports_events,
     reports_mine,
@@ -178,7 +179,9 @@ def of_repository(reader: Reader, place: int, name: tuple[str, str]) -> dict[str
     since: date = weeks_back(13, reader.now, ZONE)[0]
     found: dict[str, Question] = {
         "repository, by name": ask(reports_repositories.find, reader, *name),
-        "repository, branches": ask(reports_repository.branches, reader, place),
+        "repository, branches": ask(
+            reports_branches.branches, reader, reports_branches.Wanted(repository=place)
+        ),
         "repository, pull requests": ask(reports_repository.pull_weeks, reader, place, since, 13),
     }
     for period in ("90d", "all"):

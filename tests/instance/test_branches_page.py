@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
 import shlex
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 from instance.test_screens import text_of, visit
 from local_instance import LocalInstance
+from programs import run
 from small_world import ATLAS, BOB, NOW
 from sqlalchemy import func, select, update
 
@@ -45,6 +48,36 @@ async def test_how_far_a_branch_is(tmp_path: Path) -> None:
             main = (fetched.ref.c.repository_id == ATLAS) & (fetched.ref.c.name == "refs/heads/main")
             await conn.execute(update(fetched.ref).where(main).values(commit_sha="a3"))
         assert "1 behind 1 ahead" in text_of((await alice.open(HOME)).text)
+
+
+async def test_page_api_and_command_say_the_same(tmp_path: Path) -> None:
+    """Each branch with its state, its author and its pull request, whoever asks in whatever way."""
+    async with visit(tmp_path) as (instance, alice):
+        await grow(instance, "done", "again")
+        async with instance.site.db.write() as conn:
+            pull = fetched.pull_request.c.number
+            here = fetched.pull_request.c.repository_id == ATLAS
+            for number, branch, head in ((1, "done", "a8"), (2, "again", "before")):
+                values = {"head_ref": branch, "head_sha": head}
+                await conn.execute(update(fetched.pull_request).where(here, pull == number).values(**values))
+        page = (await alice.open(HOME)).text
+        answer = json.loads((await alice.open("/api/v1/repos/fernhill/atlas/branches")).text)
+        command = ("branch", "list", "--repo", "fernhill/atlas", "--account", "alice", "--json")
+        printed = await asyncio.to_thread(run, *command, env={"TRACKEEP_DATA_DIR": str(tmp_path)})
+    shown = {one["name"]: (one["state"], one["author"]["login"], one["pull"]) for one in answer["items"]}
+    assert shown == {
+        "main": ("default", "bob", None),
+        "again": ("active", "alice", 2),
+        "done": ("merged", "alice", 1),
+        "topic": ("active", "alice", None),
+    }
+    assert [{"repository": "fernhill/atlas", **one} for one in answer["items"]] == json.loads(printed.stdout)
+    row = r'<th scope="row"><a[^>]*>([^<]+).*?class="badge[^>]*>(\w+)<.*?data-l="Pull request">(.*?)</td>'
+    seen = {
+        name: (state.lower(), int(text_of(pull).removeprefix("#").split()[0]) if "#" in pull else None)
+        for name, state, pull in re.findall(row, page, re.S)
+    }
+    assert seen == {name: (state, pull) for name, (state, _, pull) in shown.items()}
 
 
 async def test_what_cannot_be_counted_is_said(tmp_path: Path) -> None:

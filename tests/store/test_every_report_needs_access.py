@@ -20,7 +20,8 @@ from trackeep.metrics.windows import Window, compare, steps
 from trackeep.store import tables_fetched as fetched
 from trackeep.store.reports_access import Reader
 from trackeep.store.reports_listing import Listing
-from trackeep.store.search_grammar import COMMITS, parse
+from trackeep.store.search_grammar import parse
+from trackeep.store.search_keys import COMMITS
 
 pytestmark = pytest.mark.anyio
 

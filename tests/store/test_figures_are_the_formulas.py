@@ -28,8 +28,9 @@ from trackeep.store import (
     tables,
 )
 from trackeep.store import tables_fetched as fetched
-from trackeep.store.pull_words import parse
 from trackeep.store.reports_insights import Wanted
+from trackeep.store.search_grammar import parse
+from trackeep.store.search_keys import PULLS
 
 pytestmark = pytest.mark.anyio
 
@@ -185,7 +186,7 @@ async def given_reviews(db: Database) -> tuple[Rows, dict[tuple[int, int], list[
 
 
 async def count(db: Database, text: str) -> int:
-    wanted = reports_pulls.Wanted(words=text, terms=parse(text))
+    wanted = reports_pulls.Wanted(words=text, query=parse(text, PULLS, windows.day_of(NOW, PRAGUE)))
     async with db.read() as conn:
         return (await reports_pulls.search(conn, reader(), wanted)).count
 

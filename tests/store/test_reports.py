@@ -14,6 +14,7 @@ from trackeep.database import Database
 from trackeep.metrics.windows import Window, compare, steps
 from trackeep.store import (
     reports,
+    reports_branches,
     reports_commits,
     reports_events,
     reports_mine,
@@ -276,11 +277,12 @@ async def test_activity_is_paged_without_loss(db: Database) -> None:
 
 async def test_the_pulse_of_a_repository(db: Database) -> None:
     """People, commits and pull requests of a window; merges left out, machines marked."""
+    by_name = reports_branches.Wanted(repository=ATLAS, by_name=True)
     async with db.read() as conn:
         pulse = await reports_repository.pulse(conn, reader(), ATLAS, THIRTY.current)
         authors = await reports_repository.authors(conn, reader(), ATLAS, THIRTY.current)
         hours = await reports_repository.hours(conn, reader(), ATLAS, THIRTY.current)
-        branches = await reports_repository.branches(conn, reader(), ATLAS)
+        branches = await reports_branches.branches(conn, reader(), by_name)
     assert (pulse.commits_everywhere, pulse.merged, pulse.closed, pulse.unreviewed) == (7, 2, 1, 2)
     assert {(one.login or one.name, one.commits, one.is_bot) for one in authors} == {
         ("alice", 3, False),
@@ -358,7 +360,7 @@ async def test_nobody_reads_what_they_may_not(db: Database) -> None:
                 await reports_repositories.choices(conn, who),
                 await reports_sync.repositories(conn, who),
                 await reports_repository.authors(conn, who, 12, Window(0, NOW)),
-                await reports_repository.branches(conn, who, 12),
+                await reports_branches.branches(conn, who, reports_branches.Wanted(repository=12)),
             ]
         assert "secret" not in str(everything)
 

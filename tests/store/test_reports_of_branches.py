@@ -9,11 +9,12 @@ from small_world import ALICE, ATLAS, BOB, HERON, MALLORY, NOW, at, fill, reader
 from sqlalchemy import delete, func, select, update
 
 from trackeep.database import Database
-from trackeep.metrics.branches import state
-from trackeep.store import distances, reports_branches
+from trackeep.metrics.windows import Window
+from trackeep.store import distances, reports_branches, reports_listing
 from trackeep.store import tables_fetched as fetched
 from trackeep.store.distances import Distance
 from trackeep.store.reports_branches import VIEWS, BranchRow, Wanted
+from trackeep.store.reports_listing import Listing
 from trackeep.store.tables import repository
 from trackeep.store.tables_branches import branch_distance
 
@@ -95,10 +96,33 @@ async def test_views_and_states_agree(db: Database) -> None:
     """Each row of a view is in the state that the view is called after."""
     for view in set(VIEWS) - {"yours", "all"}:
         for row in await listed(db, Wanted(view)):
-            said = state(
-                is_default=row.is_default, is_merged=row.is_merged, committed_at=row.committed_at, now=NOW
-            )
-            assert said == view, row
+            assert row.state(NOW) == view, row
+
+
+async def test_the_table_of_repositories_counts_the_same_stale_ones(db: Database) -> None:
+    """A branch that went on after its pull request was merged is no merged one, there as here."""
+    went_on = {**PULLS[1], "number": 33, "head_ref": "forgotten"}
+    async with db.write() as conn:
+        await conn.execute(fetched.pull_request.insert(), went_on)
+    async with db.read() as conn:
+        page = await reports_listing.listed(conn, reader(), Window(0, NOW), Listing())
+    assert {row.name: row.stale_branches for row in page.rows} == {"atlas": 1, "heron": 0}
+    assert await names(db, "stale") == ["forgotten"]
+
+
+async def test_a_list_by_name_begins_with_the_default_branch(db: Database) -> None:
+    """Page by page the default branch, then the others by name, each once."""
+    seen: list[str] = []
+    wanted = Wanted(repository=ATLAS, by_name=True)
+    while True:
+        async with db.read() as conn:
+            rows = await reports_branches.branches(conn, reader(), wanted, limit=1)
+        seen += [row.name for row in rows[:1]]
+        if len(rows) == 1:
+            break
+        wanted = Wanted(repository=ATLAS, by_name=True, after=rows[0].name_key)
+    assert seen == ["main", *sorted(["done", "forgotten", "lost", "reused", "squashed", "topic"])]
+    assert await listed(db, wanted, MALLORY) == ()
 
 
 async def test_all_followed_repositories_together(db: Database) -> None:

@@ -16,12 +16,11 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from trackeep.store.reports_access import Reader
+    from trackeep.store.reports_branches import BranchRow
     from trackeep.store.reports_repositories import RepositoryRow
-    from trackeep.store.reports_repository import Branch
 
 PAGE = 500
 COLOURS = {"default": "", "active": "green", "merged": "magenta", "stale": "yellow"}
-Found = list[tuple[str, "Branch", str]]
 
 
 @click.group()
@@ -50,12 +49,12 @@ def list_(
     chosen = {"stale": stale, "merged": merged, "active": active}
     states = {name for name, is_wanted in chosen.items() if is_wanted}
 
-    async def work() -> tuple[Reader, Found]:
+    async def work() -> tuple[Reader, list[BranchRow]]:
         async with reading(account) as (conn, reader):
-            found: Found = []
+            found: list[BranchRow] = []
             for place in await _places(conn, reader, repository):
                 found += await _branches(conn, reader, place)
-            return reader, [one for one in found if not states or one[2] in states]
+            return reader, [row for row in found if not states or row.state(reader.now) in states]
 
     reader, found = finish(work())
     show(_table(found, reader), as_json=as_json, as_jsonl=as_jsonl)
@@ -75,42 +74,28 @@ async def _places(conn: AsyncConnection, reader: Reader, name: str | None) -> li
     return [row]
 
 
-async def _branches(conn: AsyncConnection, reader: Reader, place: RepositoryRow) -> Found:
-    from trackeep.metrics import branches as metrics
-    from trackeep.store import reports_repository
+async def _branches(conn: AsyncConnection, reader: Reader, place: RepositoryRow) -> list[BranchRow]:
+    from trackeep.store import reports_branches
 
-    found: list[Branch] = []
+    found: list[BranchRow] = []
     while True:
-        after = found[-1] if found else None
-        # The default branch stands in front whatever its name: the others begin at the first name of all.
-        name = "" if after is None else "\x01" if after.is_default else after.name
-        page = await reports_repository.branches(conn, reader, place.id, after=name, limit=PAGE)
+        wanted = reports_branches.Wanted(
+            repository=place.id, by_name=True, after=found[-1].name_key if found else None
+        )
+        page = await reports_branches.branches(conn, reader, wanted, limit=PAGE)
         found += page[:PAGE]
         if len(page) <= PAGE:
-            break
-    return [
-        (
-            place.full_name,
-            one,
-            metrics.state(
-                is_default=one.is_default,
-                is_merged=one.is_merged,
-                committed_at=one.committed_at,
-                now=reader.now,
-            ),
-        )
-        for one in found
-    ]
+            return found
 
 
-def _table(found: Found, reader: Reader) -> Listing:
+def _table(found: list[BranchRow], reader: Reader) -> Listing:
     from trackeep.instance import words
 
     def items() -> Iterable[Any]:
         from trackeep.instance.api.repositories import branch_from
 
-        for name, one, _ in found:
-            yield {"repository": name, **branch_from(one, reader.now).model_dump(mode="json")}
+        for row in found:
+            yield {"repository": row.full_name, **branch_from(row, reader.now).model_dump(mode="json")}
 
     columns = (
         Column("repository"),
@@ -122,13 +107,13 @@ def _table(found: Found, reader: Reader) -> Listing:
     )
     rows: list[list[str | Cell]] = [
         [
-            name,
-            one.name,
-            Cell(state, COLOURS[state]),
-            words.ago(reader.now, one.committed_at),
-            one.author or one.author_name or NOTHING,
-            f"#{one.pull} {one.pull_state}" if one.pull else NOTHING,
+            row.full_name,
+            row.name,
+            Cell(row.state(reader.now), COLOURS[row.state(reader.now)]),
+            words.ago(reader.now, row.committed_at),
+            row.author or row.author_name or NOTHING,
+            f"#{row.pull} {row.pull_state}" if row.pull else NOTHING,
         ]
-        for name, one, state in found
+        for row in found
     ]
     return Listing(columns, rows, items, "There is no such branch.")

@@ -14,7 +14,6 @@ from trackeep.errors import UsageError
 from trackeep.instance.frame import address, reader_of, repository_in, show
 from trackeep.instance.repository import find, show_repository
 from trackeep.instance.site import Site, site_of
-from trackeep.metrics import branches as branch_metrics
 from trackeep.store import distances, reports_branches, reports_sync
 from trackeep.store.reports_access import Reader
 from trackeep.store.reports_branches import MOST_COMMITS, PREFIX, VIEWS, BranchRow, Wanted
@@ -97,17 +96,11 @@ def _listed(
     request: Request, reader: Reader, wanted: Wanted, listed: tuple[BranchRow, ...]
 ) -> dict[str, Any]:
     rows = listed[:ROWS]
-    states = [
-        branch_metrics.state(
-            is_default=row.is_default, is_merged=row.is_merged, committed_at=row.committed_at, now=reader.now
-        )
-        for row in rows
-    ]
     picked = request.query_params.getlist("pick")[:ROWS]
     query = {name: value for name, value in request.query_params.items() if name != "pick"}
     after = ".".join(map(str, rows[-1].key)) if len(listed) > ROWS else ""
     return {
-        "rows": list(zip(rows, states, strict=True)),
+        "rows": [(row, row.state(reader.now)) for row in rows],
         "wanted": wanted,
         "views": VIEW_WORDS,
         "picked": picked,

@@ -27,6 +27,7 @@ from trackeep.store.reports_access import Reader
 from trackeep.store.reports_commit_details import Details, Key, details
 from trackeep.store.reports_commits import CommitPage, CommitRow, Wanted
 from trackeep.store.search_grammar import Filter, Query
+from trackeep.store.search_keys import COMMITS
 
 EXPORTED_UP_TO = 10_000
 _EXPORTED_AT_ONCE = 500
@@ -88,6 +89,7 @@ async def searched(conn: AsyncConnection, reader: Reader, wanted: Wanted) -> dic
         "refused": refused,
         "details": await details(conn, reader, [(row.repository_id, row.sha) for row in found.rows]),
         "marked": marked,
+        "keys": COMMITS.keys,
         "most": found.most,
     }
 

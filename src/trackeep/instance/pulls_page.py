@@ -13,10 +13,13 @@ from trackeep.instance.frame import address, reader_of, show, viewer_of
 from trackeep.instance.lists import PULL_LISTS, next_page, pulls_wanted
 from trackeep.instance.site import site_of
 from trackeep.metrics.pulls import SECTIONS
-from trackeep.store import kept_searches, pull_words, reports_pulls, reports_sync
+from trackeep.metrics.windows import day_of
+from trackeep.store import kept_searches, reports_pulls, reports_sync
 from trackeep.store.reports_access import Reader
 from trackeep.store.reports_pulls import PullPage, PullRow
 from trackeep.store.reports_sync import Freshness
+from trackeep.store.search_grammar import Query, parse
+from trackeep.store.search_keys import PULLS
 
 SECTION_WORDS = {
     "review": ("Needs your review", "asked of you or your team"),
@@ -105,7 +108,7 @@ async def _list(request: Request, reader: Reader) -> Response:
     wrong: UsageError | None = None
     wanted = pulls_wanted(request, reader)
     try:
-        wanted = replace(wanted, terms=pull_words.parse(wanted.words))
+        wanted = replace(wanted, query=_query(wanted.words, reader))
     except UsageError as error:
         wrong = error
     async with site_of(request).db.read() as conn:
@@ -127,17 +130,21 @@ async def _list(request: Request, reader: Reader) -> Response:
         lists=PULL_LISTS,
         kept=kept,
         current=next((one for one in kept if one.query == wanted.words), None),
-        keys=pull_words.KEYS,
+        keys=PULLS.keys,
         most=reports_pulls.COUNTED_UP_TO,
         next=next_page(request, found.after),
     )
+
+
+def _query(words: str, reader: Reader) -> Query:
+    return parse(words, PULLS, day_of(reader.now, reader.zone))
 
 
 async def keep_search(request: Request) -> Response:
     """POST /pulls/searches: `name` and `q` are kept, and stand above the lists from then on."""
     form, site, viewer = await request.form(), site_of(request), viewer_of(request)
     query = str(form.get("q", "")).strip()
-    if not pull_words.parse(query):
+    if not _query(query, reader_of(request)):
         raise UsageError("There is no search to keep.", "Write one, look at what it finds, and keep it then.")
     async with site.db.write() as conn:
         named = (str(form.get("name", "")), query)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
@@ -14,12 +15,13 @@ from trackeep.instance.frame import reader_of, show
 from trackeep.instance.marks import marked
 from trackeep.instance.site import site_of
 from trackeep.metrics.windows import day_of
-from trackeep.store import pull_words, reports_commits, reports_pulls, reports_sync, search
+from trackeep.store import reports_commits, reports_pulls, reports_sync, search
 from trackeep.store.reports_access import Reader
 from trackeep.store.reports_commit_details import Details, Key, details
 from trackeep.store.reports_commits import CommitPage, Wanted
 from trackeep.store.reports_pulls import PullPage
-from trackeep.store.search_grammar import COMMITS, Query, parse
+from trackeep.store.search_grammar import Query, parse
+from trackeep.store.search_keys import COMMITS, PULLS
 
 SHOWN = 8
 # Of these a repository knows something.
@@ -28,15 +30,15 @@ _OF_PLACES = {"repo", "owner"}
 
 @dataclass
 class Found:
-    """The first of each kind; `asked` and `query` are None and empty where the question is about others."""
+    """The first of each kind; `query` is what is asked of commits, `asked` of pull requests, or empty."""
 
+    query: Query = field(default_factory=Query)
+    asked: Query = field(default_factory=Query)
     commits: CommitPage = field(default_factory=lambda: CommitPage((), 0, 0, None))
     details: Mapping[Key, Details] = field(default_factory=dict)
-    asked: reports_pulls.Wanted | None = None
     pulls: PullPage = field(default_factory=lambda: PullPage((), 0, None))
     places: tuple[search.Place, ...] = ()
     place_count: int = 0
-    query: Query = field(default_factory=Query)
 
 
 async def page(request: Request) -> Response:
@@ -59,6 +61,7 @@ async def page(request: Request) -> Response:
         words=words,
         refused=refused,
         marked=marked,
+        keys=COMMITS.keys,
         stored=stored,
         freshness=freshness,
         most=found.commits.most,
@@ -70,14 +73,10 @@ async def page(request: Request) -> Response:
 
 async def _search(conn: AsyncConnection, reader: Reader, words: str) -> Found:
     """Raises UsageError where neither commits nor pull requests can be asked this."""
-    found = Found(asked=pulls_like(words))
-    try:
-        found.query = parse(words, COMMITS, day_of(reader.now, reader.zone))
-    except UsageError:
-        if found.asked is None:
-            raise
-    if found.asked is not None:
-        found.pulls = await reports_pulls.search(conn, reader, found.asked, limit=SHOWN)
+    found = Found(*understood(words, day_of(reader.now, reader.zone)))
+    if found.asked:
+        wanted = reports_pulls.Wanted(words=words, query=found.asked)
+        found.pulls = await reports_pulls.search(conn, reader, wanted, limit=SHOWN)
     if found.query:
         found.commits = await reports_commits.search(conn, reader, Wanted(words=words), limit=SHOWN)
         keys = [(row.repository_id, row.sha) for row in found.commits.rows]
@@ -89,13 +88,21 @@ async def _search(conn: AsyncConnection, reader: Reader, words: str) -> Found:
     return found
 
 
-def pulls_like(words: str) -> reports_pulls.Wanted | None:
-    """The same question about pull requests; None where their language does not know it."""
-    try:
-        terms = pull_words.parse(words)
-    except UsageError:
-        return None
-    return reports_pulls.Wanted(words=words, terms=terms) if terms else None
+def understood(words: str, today: date) -> tuple[Query, Query]:
+    """What is asked of commits and of pull requests; empty where their keys do not have it.
+
+    Raises UsageError where neither have.
+    """
+    found, refused = [], []
+    for grammar in (COMMITS, PULLS):
+        try:
+            found.append(parse(words, grammar, today))
+        except UsageError as error:
+            refused.append(error)
+            found.append(Query())
+    if len(refused) == len(found):
+        raise refused[0]
+    return found[0], found[1]
 
 
 def is_about_places(query: Query) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, true
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, func, literal, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from trackeep.metrics.branches import STALE_AFTER_S
+from trackeep.metrics import branches as metrics
 from trackeep.store.distances import Distance
 from trackeep.store.reports_access import (
     Reader,
@@ -37,12 +37,17 @@ Key = tuple[int, int, str]
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which branches a list shows: one of `VIEWS`, of one repository, with words in their names."""
+    """Which branches a list shows: one of `VIEWS`, of one repository (owner and name, or id), with words.
+
+    The newest commit comes first; with `by_name`, for one repository, the default branch. `after` is the key
+    of the last row of the page before, or its `name_key`.
+    """
 
     view: str = "all"
-    repository: tuple[str, str] | None = None
+    repository: tuple[str, str] | int | None = None
     words: str = ""
-    after: Key | None = None
+    by_name: bool = False
+    after: Key | str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,17 @@ class BranchRow:
     def key(self) -> Key:
         return (self.committed_at or 0, self.repository_id, PREFIX + self.name)
 
+    @property
+    def name_key(self) -> str:
+        """Its key in a list by name, where the default branch stands in front whatever it is called."""
+        return "" if self.is_default else self.name
+
+    def state(self, now: int) -> str:
+        """default, merged, stale or active."""
+        return metrics.state(
+            is_default=self.is_default, is_merged=self.is_merged, committed_at=self.committed_at, now=now
+        )
+
 
 @dataclass(frozen=True)
 class Graph:
@@ -89,7 +105,7 @@ class Graph:
 async def branches(
     conn: AsyncConnection, reader: Reader, wanted: Wanted, *, limit: int = 40
 ) -> tuple[BranchRow, ...]:
-    """Those with the newest commit first; one more than `limit` if there is more; one query."""
+    """Those that are wanted, in their order; one more than `limit` if there is more; one query."""
     rows = _listed(reader, wanted).limit(limit + 1).subquery()
     tip = and_(commit.c.repository_id == rows.c.repository_id, commit.c.sha == rows.c.sha)
     statement = (
@@ -102,7 +118,7 @@ async def branches(
         .select_from(
             rows.outerjoin(commit, tip).outerjoin(person, person.c.id == author_of(reader.account_id))
         )
-        .order_by(*_order(rows.c.at, rows.c.repository_id, rows.c.name))
+        .order_by(*_order(wanted, rows.c))
     )
     return tuple(_row(row) for row in (await conn.execute(statement)).all())
 
@@ -143,6 +159,19 @@ def with_distances(
     )
 
 
+def newest_pull() -> ScalarSelect[int]:
+    """The number of the newest pull request from a branch, for each row of `ref`."""
+    return (
+        select(func.max(pull_request.c.number))
+        .where(
+            pull_request.c.repository_id == ref.c.repository_id,
+            pull_request.c.head_ref == func.substr(ref.c.name, len(PREFIX) + 1),
+        )
+        .correlate(ref)
+        .scalar_subquery()
+    )
+
+
 def is_merged_head(latest: Any) -> ColumnElement[bool]:
     """The branch is what its newest pull request merged, and nothing was pushed to it since."""
     is_its_head = or_(latest.c.head_sha == "", latest.c.head_sha == ref.c.commit_sha)
@@ -152,20 +181,14 @@ def is_merged_head(latest: Any) -> ColumnElement[bool]:
 def _listed(reader: Reader, wanted: Wanted) -> Select[Any]:
     latest, main = pull_request.alias("latest"), ref.alias("main")
     main_name = literal(PREFIX) + repository.c.default_branch
-    number = (
-        select(func.max(pull_request.c.number))
-        .where(
-            pull_request.c.repository_id == ref.c.repository_id,
-            pull_request.c.head_ref == func.substr(ref.c.name, len(PREFIX) + 1),
-        )
-        .scalar_subquery()
-    )
     tables = (
         ref.join(repository, repository.c.id == ref.c.repository_id)
         .outerjoin(
             commit, and_(commit.c.repository_id == ref.c.repository_id, commit.c.sha == ref.c.commit_sha)
         )
-        .outerjoin(latest, and_(latest.c.repository_id == ref.c.repository_id, latest.c.number == number))
+        .outerjoin(
+            latest, and_(latest.c.repository_id == ref.c.repository_id, latest.c.number == newest_pull())
+        )
         .outerjoin(main, and_(main.c.repository_id == ref.c.repository_id, main.c.name == main_name))
         .outerjoin(
             branch_distance,
@@ -176,18 +199,19 @@ def _listed(reader: Reader, wanted: Wanted) -> Select[Any]:
             ),
         )
     )
-    is_default = ref.c.name == main_name
+    is_default = (ref.c.name == main_name).label("is_default")
     is_merged = or_(func.coalesce(commit.c.on_default, False), is_merged_head(latest))
-    at = func.coalesce(commit.c.committed_at, 0)
-    return (
+    at = func.coalesce(commit.c.committed_at, 0).label("at")
+    statement = (
         select(
             ref.c.repository_id,
             repository.c.owner,
             repository.c.name.label("repository"),
             ref.c.name,
             ref.c.commit_sha.label("sha"),
-            at.label("at"),
-            is_default.label("is_default"),
+            commit.c.committed_at,
+            at,
+            is_default,
             is_merged.label("is_merged"),
             latest.c.number.label("pull"),
             func.coalesce(latest.c.state, "").label("pull_state"),
@@ -202,17 +226,17 @@ def _listed(reader: Reader, wanted: Wanted) -> Select[Any]:
             ref.c.name.startswith(PREFIX),
             _in_view(reader, wanted.view, is_default, is_merged),
             *_named_like(wanted.words),
-            *_behind_key(at, wanted.after),
+            *_behind(wanted.after, at.element, is_default.element),
         )
-        .order_by(*_order(at, ref.c.repository_id, ref.c.name))
     )
+    return statement.order_by(*_order(wanted, statement.selected_columns))
 
 
 def _in_view(
     reader: Reader, view: str, is_default: ColumnElement[bool], is_merged: ColumnElement[bool]
 ) -> ColumnElement[bool]:
     """The condition of one view; the same as metrics.branches.state says of each row."""
-    stale = func.coalesce(commit.c.committed_at, reader.now) < reader.now - STALE_AFTER_S
+    stale = func.coalesce(commit.c.committed_at, reader.now) < reader.now - metrics.STALE_AFTER_S
     conditions = {
         "default": is_default,
         "yours": and_(~is_default, func.coalesce(is_mine(reader.account_id), False)),
@@ -224,10 +248,12 @@ def _in_view(
 
 
 def _places(reader: Reader, wanted: Wanted) -> ColumnElement[bool]:
-    if wanted.repository is not None:
-        here: ColumnElement[Any] = ref.c.repository_id
-        return here == named(reader, wanted.repository).scalar_subquery()
-    return among(ref.c.repository_id, followed(reader))
+    here: ColumnElement[Any] = ref.c.repository_id
+    if wanted.repository is None:
+        return among(here, followed(reader))
+    if isinstance(wanted.repository, int):
+        return and_(here == wanted.repository, here.in_(readable(reader)))
+    return here == named(reader, wanted.repository).scalar_subquery()
 
 
 def _named_like(words: str) -> list[ColumnElement[bool]]:
@@ -235,22 +261,28 @@ def _named_like(words: str) -> list[ColumnElement[bool]]:
     return [own.contains(word.lower(), autoescape=True) for word in words.split()]
 
 
-def _behind_key(at: ColumnElement[Any], after: Key | None) -> list[ColumnElement[bool]]:
+def _behind(
+    after: Key | str | None, at: ColumnElement[Any], is_default: ColumnElement[bool]
+) -> list[ColumnElement[bool]]:
     if after is None:
         return []
+    if isinstance(after, str):
+        return [ref.c.name > PREFIX + after, ~is_default]
     when, place, name = after
     same_place = and_(ref.c.repository_id == place, ref.c.name > name)
     return [or_(at < when, and_(at == when, or_(ref.c.repository_id > place, same_place)))]
 
 
-def _order(at: Any, place: Any, name: Any) -> tuple[Any, ...]:
-    return at.desc(), place, name
+def _order(wanted: Wanted, columns: Any) -> tuple[Any, ...]:
+    if wanted.by_name:
+        return columns.is_default.desc(), columns.name
+    return columns.at.desc(), columns.repository_id, columns.name
 
 
 def _row(row: Any) -> BranchRow:
     values = dict(row._mapping)
     ahead, behind = values.pop("ahead"), values.pop("behind")
-    values["committed_at"] = values.pop("at") or None
+    del values["at"]
     values["subject"] = values.pop("message").split("\n", 1)[0]
     values["name"] = values["name"].removeprefix(PREFIX)
     values["is_default"] = bool(values["is_default"])

@@ -22,7 +22,8 @@ from trackeep.store.reports_access import (
     readable,
 )
 from trackeep.store.search_filters import LookedUp
-from trackeep.store.search_grammar import COMMITS, Filter, Query, Term, parse, words_in
+from trackeep.store.search_grammar import Filter, Query, Term, parse, words_in
+from trackeep.store.search_keys import COMMITS
 from trackeep.store.tables import follow, person, repository
 from trackeep.store.tables_fetched import commit
 from trackeep.store.tables_search import LONGEST_TEXT
@@ -61,7 +62,7 @@ class CommitRow:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which commits a list shows; `words` is written in the grammar of searches (search_grammar.COMMITS).
+    """Which commits a list shows; `words` is written in the grammar of searches (search_keys.COMMITS).
 
     `dated` is author or committer: whose date bounds and orders it. `everything` adds merges and other
     branches. `after` is the (time, sha) of the last row of the page before.
@@ -186,7 +187,7 @@ async def _with_files(
     some, every = await search_files.covered(conn, reader, places)
     if every and not some:
         raise UsageError(
-            "Which files commits changed is fetched for a repository only when you ask for it.",
+            "“path:” finds nothing yet: the files of a repository are fetched only when you ask for it.",
             "Ask on the page of its sync, or with `trackeep repo files OWNER/NAME`.",
         )
     return some, every

@@ -16,6 +16,7 @@ from trackeep.metrics.windows import Window, midnight, weeks_back
 from trackeep.store import schedule
 from trackeep.store.activity import LOST
 from trackeep.store.reports_access import DAY_S, Reader, count_if, followed, readable
+from trackeep.store.reports_branches import PREFIX, is_merged_head, newest_pull
 from trackeep.store.reports_repositories import (
     WEEKS,
     commits_in,
@@ -25,7 +26,6 @@ from trackeep.store.reports_repositories import (
     synced_of,
     weeks_of,
 )
-from trackeep.store.reports_repository import BRANCH_PREFIX
 from trackeep.store.tables import access, follow, repository
 from trackeep.store.tables_choices import repository_tag
 from trackeep.store.tables_fetched import commit, language, pull_request, ref
@@ -421,11 +421,12 @@ def _narrowed(reader: Reader, listing: Listing, problem: Any) -> list[ColumnElem
 def _branches(reader: Reader, ids: Select[Any]) -> Any:
     """(repository_id, branches, stale): as metrics.branches has it."""
     tip = and_(commit.c.repository_id == ref.c.repository_id, commit.c.sha == ref.c.commit_sha)
-    is_default = ref.c.name == BRANCH_PREFIX + repository.c.default_branch
+    is_default = ref.c.name == PREFIX + repository.c.default_branch
+    latest = pull_request.alias("latest")
     merged = exists().where(
-        pull_request.c.repository_id == ref.c.repository_id,
-        pull_request.c.head_ref == func.substr(ref.c.name, len(BRANCH_PREFIX) + 1),
-        pull_request.c.state == "merged",
+        latest.c.repository_id == ref.c.repository_id,
+        latest.c.number == newest_pull(),
+        is_merged_head(latest),
     )
     is_old = commit.c.committed_at < reader.now - STALE_AFTER_S
     is_stale = and_(is_old, ~is_default, ~commit.c.on_default, ~merged)
@@ -433,7 +434,7 @@ def _branches(reader: Reader, ids: Select[Any]) -> Any:
         select(ref.c.repository_id, func.count().label("branches"), count_if(is_stale).label("stale"))
         .join(repository, repository.c.id == ref.c.repository_id)
         .outerjoin(commit, tip)
-        .where(ref.c.repository_id.in_(ids), ref.c.name.like(f"{BRANCH_PREFIX}%"))
+        .where(ref.c.repository_id.in_(ids), ref.c.name.like(f"{PREFIX}%"))
         .group_by(ref.c.repository_id)
         .subquery()
     )

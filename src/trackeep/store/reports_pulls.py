@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import (
@@ -33,9 +33,9 @@ from trackeep.metrics.pulls import (
     section,
 )
 from trackeep.model import SOME_TEAM
-from trackeep.store.pull_words import Term, order
 from trackeep.store.reports_access import Reader, among, followed, my_ids, my_teams, named, readable
-from trackeep.store.search_pulls import asked_of, matching, time_column
+from trackeep.store.search_grammar import Query
+from trackeep.store.search_pulls import asked_of, matching, order
 from trackeep.store.tables import person, repository
 from trackeep.store.tables_fetched import commit, pull_request, review, review_request
 
@@ -119,8 +119,8 @@ class Wanted:
     words: str = ""
     since: int | None = None
     until: int | None = None
-    # What `words` asks for as a search, else it is words of the title.
-    terms: tuple[Term, ...] = ()
+    # What `words` asks for as a search (search_keys.PULLS), else they are words of the title.
+    query: Query = field(default_factory=Query)
     after: tuple[int, int, int] | None = None
 
 
@@ -153,7 +153,7 @@ async def search(conn: AsyncConnection, reader: Reader, wanted: Wanted, *, limit
     at, oldest_first = _order_of(wanted)
     where = _conditions(reader, wanted)
     counted = select(literal(1)).where(*where).limit(COUNTED_UP_TO + 1)
-    if wanted.terms:
+    if wanted.query:
         counted = counted.select_from(_joined())
     count = (await conn.execute(select(func.count()).select_from(counted.subquery()))).scalar_one()
     key = (at, pull_request.c.repository_id, pull_request.c.number)
@@ -172,8 +172,7 @@ async def search(conn: AsyncConnection, reader: Reader, wanted: Wanted, *, limit
 
 def _order_of(wanted: Wanted) -> tuple[Any, bool]:
     """By which time the list is ordered, and whether the oldest comes first."""
-    sort = order(wanted.terms)
-    return (time_column(sort), sort[1]) if sort else (_time_of(wanted.what), False)
+    return order(wanted.query) or (_time_of(wanted.what), False)
 
 
 def _time_of(what: str) -> Any:
@@ -183,7 +182,7 @@ def _time_of(what: str) -> Any:
 
 def _conditions(reader: Reader, wanted: Wanted) -> list[ColumnElement[bool]]:
     at, _ = _order_of(wanted)
-    conditions = [at.is_not(None), *matching(reader, wanted.terms)]
+    conditions = [at.is_not(None), *matching(reader, wanted.query, at)]
     if wanted.what == "open":
         conditions.append(pull_request.c.state == wanted.what)
     elif wanted.what in ("merged", "closed"):
@@ -199,7 +198,7 @@ def _conditions(reader: Reader, wanted: Wanted) -> list[ColumnElement[bool]]:
     elif wanted.author:
         them = select(person.c.id).where(func.lower(person.c.login) == wanted.author.lower())
         conditions.append(pull_request.c.author_id.in_(them))
-    for word in () if wanted.terms else wanted.words.split():
+    for word in () if wanted.query else wanted.words.split():
         conditions.append(func.lower(pull_request.c.title).contains(word.lower(), autoescape=True))
     if wanted.since is not None:
         conditions.append(at >= wanted.since)

@@ -1,4 +1,4 @@
-"""One repository: its pulse, who carries it, pull requests per week, the hours of work, its branches."""
+"""One repository: its pulse, who carries it, pull requests per week, the hours of work."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, and_, case, func, literal, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.metrics.windows import Steps, Window, day_number, midnight
 from trackeep.store.reports_access import (
     Reader,
-    author_of,
-    beginning_of,
     count_if,
     is_counted,
     is_machine,
@@ -22,13 +20,11 @@ from trackeep.store.reports_access import (
     readable,
     with_authors,
 )
-from trackeep.store.reports_branches import is_merged_head
 from trackeep.store.reports_pulse import step_of, within_steps
 from trackeep.store.search_pulls import counting_review
-from trackeep.store.tables import person, repository
-from trackeep.store.tables_fetched import commit, pull_request, ref
+from trackeep.store.tables import person
+from trackeep.store.tables_fetched import commit, pull_request
 
-BRANCH_PREFIX = "refs/heads/"
 # (login, name), one of them "": who calls themselves like somebody's login is somebody else.
 AuthorKey = tuple[str, str]
 
@@ -63,20 +59,6 @@ class Pulse:
     merged: int
     closed: int
     unreviewed: int
-
-
-@dataclass(frozen=True)
-class Branch:
-    name: str
-    sha: str
-    committed_at: int | None
-    subject: str
-    author: str
-    author_name: str
-    is_default: bool
-    is_merged: bool
-    pull: int | None
-    pull_state: str
 
 
 async def pulse(conn: AsyncConnection, reader: Reader, repository_id: int, window: Window) -> Pulse:
@@ -181,62 +163,10 @@ async def pull_weeks(
     return [(counts.get(("opened", week), 0), counts.get(("merged", week), 0)) for week in range(weeks)]
 
 
-async def branches(
-    conn: AsyncConnection, reader: Reader, repository_id: int, *, after: str = "", limit: int = 100
-) -> tuple[Branch, ...]:
-    """The default branch, then the others by name from `after` on; one more than `limit` if there is more."""
-    pull = (
-        select(func.max(pull_request.c.number))
-        .where(
-            pull_request.c.repository_id == ref.c.repository_id,
-            pull_request.c.head_ref == func.substr(ref.c.name, len(BRANCH_PREFIX) + 1),
-        )
-        .scalar_subquery()
-    )
-    latest = pull_request.alias("latest")
-    tip = and_(commit.c.repository_id == ref.c.repository_id, commit.c.sha == ref.c.commit_sha)
-    tables = (
-        ref.join(repository, repository.c.id == ref.c.repository_id)
-        .outerjoin(commit, tip)
-        .outerjoin(person, person.c.id == author_of(reader.account_id))
-        .outerjoin(latest, and_(latest.c.repository_id == ref.c.repository_id, latest.c.number == pull))
-    )
-    is_default = ref.c.name == literal(BRANCH_PREFIX) + repository.c.default_branch
-    statement = (
-        select(
-            ref.c.name,
-            ref.c.commit_sha.label("sha"),
-            commit.c.committed_at,
-            func.coalesce(beginning_of(commit.c.message), "").label("message"),
-            func.coalesce(person.c.login, "").label("author"),
-            func.coalesce(commit.c.author_name, "").label("author_name"),
-            is_default.label("is_default"),
-            or_(func.coalesce(commit.c.on_default, False), is_merged_head(latest)).label("is_merged"),
-            latest.c.number.label("pull"),
-            func.coalesce(latest.c.state, "").label("pull_state"),
-        )
-        .select_from(tables)
-        .where(_is_here(ref, reader, repository_id), ref.c.name.like(f"{BRANCH_PREFIX}%"))
-        .order_by(is_default.desc(), ref.c.name)
-        .limit(limit + 1)
-    )
-    if after:
-        statement = statement.where(ref.c.name > BRANCH_PREFIX + after, ~is_default)
-    return tuple(_branch(row) for row in (await conn.execute(statement)).all())
-
-
 def _who() -> tuple[ColumnElement[str], ColumnElement[str]]:
     """(login, name) of a commit's author: the name counts only where GitHub knows no account."""
     login = func.coalesce(person.c.login, "")
     return login, case((login == "", commit.c.author_name), else_="")
-
-
-def _branch(row: Any) -> Branch:
-    values = dict(row._mapping)
-    subject = values.pop("message").split("\n", 1)[0]
-    values["name"] = values["name"].removeprefix(BRANCH_PREFIX)
-    is_merged = bool(values.pop("is_merged")) and not values["is_default"]
-    return Branch(**values, subject=subject, is_merged=is_merged)
 
 
 def _pulls(reader: Reader, repository_id: int, window: Window) -> Any:

@@ -1,53 +1,51 @@
 """The language of the search boxes: words, "phrases", key:value, and a minus before what must not be; pure.
 
-A grammar is a table of keys, so that commits and pull requests have one each. Values of one key are
-alternatives (`repo:atlas repo:heron`), different keys must all hold; of days and of `is:` each must hold.
+What differs between kinds of things is a table of keys (search_keys.py). Values of one key are alternatives
+where a thing has one of it (`repo:atlas repo:heron`), everything else must hold.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from trackeep.errors import UsageError
 from trackeep.metrics.windows import midnight
+from trackeep.store import search_days
+from trackeep.store.search_days import EDGES, HOW_TO_WRITE, Span
 
 LONGEST = 500
 MOST_PARTS = 32
-_FIRST, _LAST = date(1970, 1, 1), date(9998, 12, 31)
 # A minus, then a key with what follows it, or not; either may have its quotes open until the end.
-_PART = re.compile(r'(-?)(?:([A-Za-z]+):)?(?:"([^"]*)(?:"|$)(\*?)|(\S*))')
-_AGO = re.compile(r"(\d{1,5})([dwmy])")
-_DAYS_OF = {"d": 1, "w": 7, "m": 30, "y": 365}
+_PART = re.compile(r'(-?)(?:([A-Za-z]+(?:-[A-Za-z]+)*):)?(?:"([^"]*)(?:"|$)(\*?)|(\S*))')
 _HINT = "Put it in quotes to look for it as text."
-DAY_EXAMPLES = "Write a day as 2026-11-23, a month as 2026-11, or how long ago as 7d, 4w, 3m or 1y."
+_NO_MINUS = ("edge", "order")
 
 
 @dataclass(frozen=True)
 class Key:
-    """One key of a grammar. A `choice` has the values that it may take; a `day` is any span of days."""
+    """One key: an example of its value, and what it takes in words (shown where searches are explained).
+
+    The kinds: a `choice` and an `order` have the values that they may take, an `edge` is one end of a span of
+    days, `days` are a span, an `age` is yes, no or so many days.
+    """
 
     name: str
     example: str
-    kind: Literal["text", "choice", "day"] = "text"
+    takes: str = ""
+    kind: Literal["text", "choice", "order", "edge", "days", "age"] = "text"
     choices: tuple[str, ...] = ()
 
 
-DAYS = tuple(Key(name, "7d", "day") for name in ("since", "until", "before", "after"))
-COMMITS = (
-    Key("repo", "owner/name"),
-    Key("owner", "octocat"),
-    Key("author", "me"),
-    Key("committer", "me"),
-    Key("is", "mine", "choice", ("merge", "mine", "verified")),
-    Key("branch", "main"),
-    Key("path", "src"),
-    *DAYS,
-)
+@dataclass(frozen=True)
+class Grammar:
+    """How `things`, such as "commits", are searched."""
+
+    things: str
+    keys: tuple[Key, ...]
 
 
 @dataclass(frozen=True)
@@ -66,12 +64,12 @@ class Term:
 
 @dataclass(frozen=True)
 class Filter:
-    """`key:value`; of a day, `days` are its first and the day after its last."""
+    """`key:value`; where the key is about days, `days` are those that it lets through."""
 
     key: str
     value: str
     negated: bool = False
-    days: tuple[date, date] | None = None
+    days: Span = (None, None)
 
 
 @dataclass(frozen=True)
@@ -92,14 +90,10 @@ class Query:
         return tuple(one.value for one in self.filters if (one.key, one.negated) == (key, negated))
 
     def bounds(self, zone: ZoneInfo) -> tuple[int | None, int | None]:
-        """The instants that since:, after:, until: and before: leave: from the first, before the second."""
-        starts, ends = [], []
-        for one in self.filters:
-            first, following = one.days or (_FIRST, _LAST)
-            if one.key in ("since", "after"):
-                starts.append(midnight(first if one.key == "since" else following, zone))
-            elif one.key in ("until", "before"):
-                ends.append(midnight(following if one.key == "until" else first, zone))
+        """The instants that since:, until:, after: and before: leave: from the first, before the second."""
+        spans = [one.days for one in self.filters if one.key in EDGES]
+        starts = [midnight(first, zone) for first, _ in spans if first is not None]
+        ends = [midnight(following, zone) for _, following in spans if following is not None]
         return max(starts, default=None), min(ends, default=None)
 
     def without(self, one: Filter) -> Query:
@@ -118,13 +112,12 @@ def words_in(text: str) -> tuple[str, ...]:
     return tuple(re.findall(r"[^\W_]+", text.lower()))
 
 
-def parse(text: str, keys: Sequence[Key], today: date) -> Query:
+def parse(text: str, grammar: Grammar, today: date) -> Query:
     """What `text` asks for. Raises UsageError, one sentence, for what cannot be meant."""
     # Neither database takes these; in a text that somebody typed they are slips.
     text = re.sub(r"[\x00\ud800-\udfff]", " ", text).strip()
     if len(text) > LONGEST:
         raise UsageError(f"A search has at most {LONGEST} characters.", "Leave some words out.")
-    table = {key.name: key for key in keys}
     terms: list[Term] = []
     filters: list[Filter] = []
     place = 0
@@ -135,7 +128,7 @@ def parse(text: str, keys: Sequence[Key], today: date) -> Query:
         part = _PART.match(text, place)
         assert part is not None
         place = part.end()
-        found = _read(part, table, today)
+        found = _read(part, grammar, today)
         if isinstance(found, Filter):
             filters.append(found)
         # A dash between words asks for nothing.
@@ -148,16 +141,16 @@ def parse(text: str, keys: Sequence[Key], today: date) -> Query:
     return Query(tuple(terms), tuple(filters))
 
 
-def _read(part: re.Match[str], table: dict[str, Key], today: date) -> Term | Filter:
+def _read(part: re.Match[str], grammar: Grammar, today: date) -> Term | Filter:
     minus, name, quoted, star, bare = part.groups()
     value = (bare if quoted is None else quoted).replace('"', " ")
-    key = table.get((name or "").lower())
+    key = next((one for one in grammar.keys if one.name == (name or "").lower()), None)
     if key is not None:
         return _filter(key, value.strip(), bool(minus), today)
     # `std::sort`, `https://…` and the `fix:` of a message are no keys.
     if name and value and not value.startswith((":", "/")):
-        known = ", ".join(f"{one}:" for one in table)
-        raise UsageError(f"There is no key “{name}:” here.", f"There are {known}. {_HINT}")
+        known = ", ".join(f"{one.name}:" for one in grammar.keys)
+        raise UsageError(f"“{name}:” is no filter of {grammar.things}.", f"There are {known}. {_HINT}")
     whole = part.group().removeprefix("-")
     # Inside of a word a quote is a mistake; none is left to be written again.
     kept = " ".join(whole.rstrip("*").replace('"', " ").split())
@@ -167,46 +160,22 @@ def _read(part: re.Match[str], table: dict[str, Key], today: date) -> Term | Fil
 def _filter(key: Key, value: str, negated: bool, today: date) -> Filter:
     if not value:
         raise UsageError(f"“{key.name}:” needs a value.", f"Write it as {key.name}:{key.example}.")
-    if key.kind == "choice":
-        value = value.lower()
-        if value not in key.choices:
-            known = ", ".join(f"{key.name}:{one}" for one in key.choices)
-            raise UsageError(f"“{key.name}:{value[:40]}” is not known.", f"There are {known}.")
-        return Filter(key.name, value, negated)
+    if negated and key.kind in _NO_MINUS:
+        raise UsageError(f"“{key.name}:” takes no minus.", "Leave the minus out.")
     if key.kind == "text":
         return Filter(key.name, value, negated)
-    if negated:
-        raise UsageError(f"“{key.name}:” takes no minus.", "since: and before: are each other's opposite.")
-    return Filter(key.name, value, days=_days(key.name, value, today))
-
-
-def _days(name: str, value: str, today: date) -> tuple[date, date]:
-    """The first day of what is written, and the day after its last."""
-    found = _span(value.lower(), today)
-    if found is None or not found[0] >= _FIRST or not found[1] <= _LAST:
-        raise UsageError(f"“{name}:{value[:40]}” is no day.", DAY_EXAMPLES)
-    return found
-
-
-def _span(value: str, today: date) -> tuple[date, date] | None:
-    if value in ("today", "yesterday"):
-        value = "0d" if value == "today" else "1d"
-    ago = _AGO.fullmatch(value)
-    try:
-        if ago:
-            day = today - timedelta(days=int(ago[1]) * _DAYS_OF[ago[2]])
-            return day, day + timedelta(days=1)
-        if re.fullmatch(r"\d{4}", value):
-            return date(int(value), 1, 1), date(int(value) + 1, 1, 1)
-        if re.fullmatch(r"\d{4}-\d{2}", value):
-            year, month = int(value[:4]), int(value[5:])
-            return date(year, month, 1), date(year + month // 12, month % 12 + 1, 1)
-        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
-            day = date.fromisoformat(value)
-            return day, day + timedelta(days=1)
-    except (ValueError, OverflowError):
-        return None
-    return None
+    value = value.lower()
+    days: Span | None = (None, None)
+    if key.kind == "edge":
+        days = search_days.from_edge(key.name, value, today)
+    elif key.kind == "days":
+        days = search_days.within(value, today)
+    if days is None:
+        raise UsageError(f"“{key.name}:{value[:40]}” is no day.", HOW_TO_WRITE)
+    is_age = value in ("yes", "no") or search_days.length(value) is not None
+    if (key.choices and value not in key.choices) or (key.kind == "age" and not is_age):
+        raise UsageError(f"“{key.name}:{value[:40]}” means nothing.", f"Write {key.takes}.")
+    return Filter(key.name, value, negated, days)
 
 
 def _written_term(term: Term) -> str:

@@ -4,40 +4,55 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, exists, false, func, not_, or_, select
 
 from trackeep.metrics.pulls import DAY_S, SIZES
-from trackeep.metrics.windows import day_of, midnight
-from trackeep.store.pull_words import Days, Term, bound, days, order, stale_days
+from trackeep.metrics.windows import midnight
 from trackeep.store.reports_access import Reader, is_machine, my_ids, my_teams
+from trackeep.store.search_days import length
+from trackeep.store.search_grammar import Filter, Query
+from trackeep.store.search_keys import SORTS
 from trackeep.store.tables import person, repository
 from trackeep.store.tables_fetched import pull_request, review, review_request
 
 Condition = ColumnElement[bool]
 _PULL = pull_request.c
-_COLUMNS = {"created": _PULL.created_at, "merged": _PULL.merged_at, "closed": _PULL.closed_at}
+_COLUMNS = {name: _PULL[f"{name}_at"] for name in SORTS}
 _REVIEW_OF_IT = and_(review.c.repository_id == _PULL.repository_id, review.c.number == _PULL.number)
 _ASKED_FOR_IT = and_(
     review_request.c.repository_id == _PULL.repository_id, review_request.c.number == _PULL.number
 )
 
 
-def matching(reader: Reader, terms: tuple[Term, ...]) -> list[Condition]:
-    """What a row of `pull_request` must meet, joined with its `repository` and the `person` who wrote it."""
-    found = [_signed(term, _condition(reader, term)) for term in terms if term.key not in _OF_THE_LIST]
-    at = time_column(order(terms))
-    for term in terms:
-        if term.key in ("since", "until"):
-            found.append(_signed(term, _within(at, reader, bound(term, _today(reader)))))
-    return [*found, *_reviewed(reader, terms)]
+def matching(reader: Reader, query: Query, at: Any) -> list[Condition]:
+    """What a row of `pull_request` must meet, joined with its `repository` and the `person` who wrote it.
+
+    `at` is the column by which the list is ordered, which since: and until: bound.
+    """
+    title = func.lower(_PULL.title)
+    found = [
+        _signed(title.contains(term.text.lower(), autoescape=True), term.negated) for term in query.terms
+    ]
+    for key, condition in _CONDITIONS.items():
+        of_it = [one for one in query.filters if one.key == key]
+        wanted = [condition(reader, one) for one in of_it if not one.negated]
+        found += [or_(*wanted)] if wanted and key in _OF_WHICH_IT_HAS_ONE else wanted
+        found += [_signed(condition(reader, one), True) for one in of_it if one.negated]
+    since, until = query.bounds(reader.zone)
+    if since is not None or until is not None:
+        found.append(_between(at, since, until))
+    return [*found, *_reviewed(reader, query)]
 
 
-def time_column(sort: tuple[str, bool] | None) -> Any:
-    """The column by which a list is ordered."""
-    return _COLUMNS.get(sort[0] if sort else "", _PULL.updated_at)
+def order(query: Query) -> tuple[Any, bool] | None:
+    """By which column the list is sorted, and whether the oldest comes first; None where it is not said."""
+    chosen = query.values("sort")
+    if not chosen:
+        return None
+    name, _, way = chosen[-1].partition("-")
+    return _COLUMNS[name], way == "asc"
 
 
 def counting_review(reader: Reader) -> Select[Any]:
@@ -61,35 +76,29 @@ def asked_of(reader: Reader, who: Any, *, with_teams: bool) -> Condition:
     return or_(person_asked, and_(review_request.c.reviewer_id == 0, team))
 
 
-_OF_THE_LIST = ("sort", "since", "until", "reviewed", "reviewed-by")
-
-
-def _condition(reader: Reader, term: Term) -> Condition:
-    if not term.key:
-        return func.lower(_PULL.title).contains(term.value.lower(), autoescape=True)
-    return _CONDITIONS[term.key](reader, term.value)
-
-
-def _signed(term: Term, condition: Condition) -> Condition:
+def _signed(condition: Condition, negated: bool) -> Condition:
     # What is not known does not meet a condition, and so meets its opposite.
-    return not_(func.coalesce(condition, false())) if term.negated else condition
+    return not_(func.coalesce(condition, false())) if negated else condition
 
 
-def _is(reader: Reader, value: str) -> Condition:
-    what = value.lower()
-    if what == "draft":
+def _is(reader: Reader, one: Filter) -> Condition:
+    if one.value == "draft":
         return and_(_PULL.draft, _PULL.state == "open")
-    if what == "stale":
-        return _stale(reader, "yes")
-    if what == "bot":
+    if one.value == "stale":
+        return _is_older_than(reader, reader.stale_days)
+    if one.value == "bot":
         return is_machine(reader)
-    return _PULL.state == what
+    return _PULL.state == one.value
 
 
-def _stale(reader: Reader, value: str) -> Condition:
-    after, wanted = stale_days(value, reader.stale_days)
-    is_old = _PULL.updated_at < reader.now - after * DAY_S
-    return and_(_PULL.state == "open", is_old if wanted else ~is_old)
+def _stale(reader: Reader, one: Filter) -> Condition:
+    if one.value == "no":
+        return and_(_PULL.state == "open", _PULL.updated_at >= reader.now - reader.stale_days * DAY_S)
+    return _is_older_than(reader, reader.stale_days if one.value == "yes" else length(one.value) or 0)
+
+
+def _is_older_than(reader: Reader, days: int) -> Condition:
+    return and_(_PULL.state == "open", _PULL.updated_at < reader.now - days * DAY_S)
 
 
 def _who(reader: Reader, login: str) -> Any:
@@ -98,98 +107,97 @@ def _who(reader: Reader, login: str) -> Any:
     return select(person.c.id).where(func.lower(person.c.login) == login.lower().removeprefix("@"))
 
 
-def _author(reader: Reader, value: str) -> Condition:
-    return _PULL.author_id.in_(_who(reader, value))
+def _author(reader: Reader, one: Filter) -> Condition:
+    return _PULL.author_id.in_(_who(reader, one.value))
 
 
-def _reviewer(reader: Reader, value: str) -> Condition:
-    who = _who(reader, value)
+def _reviewer(reader: Reader, one: Filter) -> Condition:
+    who = _who(reader, one.value)
     gave = exists().where(_REVIEW_OF_IT, review.c.author_id.in_(who), _is_of_another())
-    return or_(gave, exists().where(_ASKED_FOR_IT, asked_of(reader, who, with_teams=value.lower() == "me")))
+    return or_(
+        gave, exists().where(_ASKED_FOR_IT, asked_of(reader, who, with_teams=one.value.lower() == "me"))
+    )
 
 
-def _involves(reader: Reader, value: str) -> Condition:
-    return or_(_author(reader, value), _reviewer(reader, value))
+def _involves(reader: Reader, one: Filter) -> Condition:
+    return or_(_author(reader, one), _reviewer(reader, one))
 
 
 def _is_of_another() -> Condition:
     return func.coalesce(review.c.author_id, 0) != func.coalesce(_PULL.author_id, -1)
 
 
-def _review(reader: Reader, value: str) -> Condition:
-    if value.lower() == "none":
+def _review(reader: Reader, one: Filter) -> Condition:
+    if one.value == "none":
         return ~counting_review(reader).exists()
-    return _PULL.review_decision == {"approved": "APPROVED", "changes": "CHANGES_REQUESTED"}[value.lower()]
+    return _PULL.review_decision == {"approved": "APPROVED", "changes": "CHANGES_REQUESTED"}[one.value]
 
 
-def _reviewed(reader: Reader, terms: tuple[Term, ...]) -> list[Condition]:
+def _reviewed(reader: Reader, query: Query) -> list[Condition]:
     """`reviewed-by:` and `reviewed:` are about one and the same review."""
-    by = [term for term in terms if term.key == "reviewed-by"]
-    within = [term for term in terms if term.key == "reviewed"]
-    if not by and not within:
+    met = []
+    for one in query.filters:
+        if one.key == "reviewed-by":
+            met.append(_signed(review.c.author_id.in_(_who(reader, one.value)), one.negated))
+        elif one.key == "reviewed":
+            met.append(_signed(_on_days(review.c.submitted_at)(reader, one), one.negated))
+    if not met:
         return []
-    met = [_signed(term, review.c.author_id.in_(_who(reader, term.value))) for term in by]
-    met += [_signed(term, _between(review.c.submitted_at, reader, term.value)) for term in within]
     return [exists().where(_REVIEW_OF_IT, _is_of_another(), review.c.submitted_at.is_not(None), *met)]
 
 
-def _repository(reader: Reader, value: str) -> Condition:
-    owner, slash, name = value.lower().partition("/")
+def _repository(reader: Reader, one: Filter) -> Condition:
+    owner, slash, name = one.value.lower().partition("/")
     if not slash:
         return func.lower(repository.c.name) == owner
     return and_(func.lower(repository.c.owner) == owner, func.lower(repository.c.name) == name)
 
 
-def _label(reader: Reader, value: str) -> Condition:
-    written = f'"name": {json.dumps(value.lower(), ensure_ascii=False)}'
+def _label(reader: Reader, one: Filter) -> Condition:
+    written = f'"name": {json.dumps(one.value.lower(), ensure_ascii=False)}'
     return func.lower(_PULL.labels).contains(written, autoescape=True)
 
 
-def _size(reader: Reader, value: str) -> Condition:
+def _size(reader: Reader, one: Filter) -> Condition:
     names = [name.lower() for name, _ in SIZES]
     lines = _PULL.additions + _PULL.deletions
-    if value.lower() not in names:
+    if one.value not in names:
         return lines >= SIZES[-1][1]
-    place = names.index(value.lower())
+    place = names.index(one.value)
     return and_(lines < SIZES[place][1], lines >= (SIZES[place - 1][1] if place else 0))
 
 
-def _on_days(column: Any) -> Callable[[Reader, str], Condition]:
-    return lambda reader, value: _between(column, reader, value)
+def _on_days(column: Any) -> Callable[[Reader, Filter], Condition]:
+    def condition(reader: Reader, one: Filter) -> Condition:
+        first, following = (None if day is None else midnight(day, reader.zone) for day in one.days)
+        return _between(column, first, following)
+
+    return condition
 
 
-def _between(column: Any, reader: Reader, value: str) -> Condition:
-    return _within(column, reader, days(value.lower(), _today(reader)))
-
-
-def _today(reader: Reader) -> date:
-    return day_of(reader.now, reader.zone)
-
-
-def _within(column: Any, reader: Reader, found: Days) -> Condition:
+def _between(column: Any, since: int | None, until: int | None) -> Condition:
     bounds = [column.is_not(None)]
-    if found.first is not None:
-        bounds.append(column >= midnight(found.first, reader.zone))
-    if found.last is not None:
-        bounds.append(column < midnight(found.last + timedelta(days=1), reader.zone))
+    if since is not None:
+        bounds.append(column >= since)
+    if until is not None:
+        bounds.append(column < until)
     return and_(*bounds)
 
 
-_CONDITIONS: dict[str, Callable[[Reader, str], Condition]] = {
+# Of several values of these one suffices; `sort`, the edges of time and reviews are of the list.
+_OF_WHICH_IT_HAS_ONE = ("author", "repo", "owner", "review", "base", "head", "size")
+_CONDITIONS: dict[str, Callable[[Reader, Filter], Condition]] = {
     "is": _is,
     "author": _author,
     "involves": _involves,
     "reviewer": _reviewer,
     "review": _review,
     "repo": _repository,
-    "owner": lambda reader, value: func.lower(repository.c.owner) == value.lower(),
+    "owner": lambda _, one: func.lower(repository.c.owner) == one.value.lower(),
     "label": _label,
-    "base": lambda reader, value: _PULL.base_ref == value,
-    "head": lambda reader, value: _PULL.head_ref == value,
+    "base": lambda _, one: _PULL.base_ref == one.value,
+    "head": lambda _, one: _PULL.head_ref == one.value,
     "size": _size,
     "stale": _stale,
-    "created": _on_days(_PULL.created_at),
-    "merged": _on_days(_PULL.merged_at),
-    "closed": _on_days(_PULL.closed_at),
-    "updated": _on_days(_PULL.updated_at),
+    **{name: _on_days(column) for name, column in _COLUMNS.items()},
 }

@@ -19,12 +19,11 @@ from trackeep.instance.api.queries import FULL_NAME, Page, PeriodQuery, Reposito
 from trackeep.instance.frame import reader_of
 from trackeep.instance.repository_actions import follow_known
 from trackeep.instance.site import site_of
-from trackeep.metrics import branches as branch_metrics
 from trackeep.metrics.windows import Window, compare
-from trackeep.store import reports_repositories, reports_repository, schedule
+from trackeep.store import reports_branches, reports_repositories, schedule
 from trackeep.store.reports_access import Reader
+from trackeep.store.reports_branches import BranchRow, Wanted
 from trackeep.store.reports_repositories import RepositoryRow
-from trackeep.store.reports_repository import Branch
 
 router = APIRouter(route_class=Guarded, tags=["Repositories"])
 
@@ -101,12 +100,12 @@ async def branches(
 ) -> models.Branches:
     """The default branch first, then by name."""
     reader, key = reader_of(request), key_in(request, str)
-    after = key[0] if key else ""
     async with site_of(request).db.read() as conn:
         row = await _known(conn, reader, owner, name)
-        found = await reports_repository.branches(conn, reader, row.id, after=after, limit=query.limit)
+        wanted = Wanted(repository=row.id, by_name=True, after=key[0] if key else None)
+        found = await reports_branches.branches(conn, reader, wanted, limit=query.limit)
     shown = found[: query.limit]
-    more = cursor_after(request, _before_others(shown[-1])) if len(found) > len(shown) else None
+    more = cursor_after(request, shown[-1].name_key) if len(found) > len(shown) else None
     return models.Branches(items=tuple(branch_from(one, reader.now) for one in shown), next=more)
 
 
@@ -179,15 +178,12 @@ def repository_from(
     )
 
 
-def branch_from(one: Branch, now: int) -> models.Branch:
-    state = branch_metrics.state(
-        is_default=one.is_default, is_merged=one.is_merged, committed_at=one.committed_at, now=now
-    )
+def branch_from(one: BranchRow, now: int) -> models.Branch:
     return models.Branch.model_validate(
         {
             "name": one.name,
             "sha": one.sha,
-            "state": state,
+            "state": one.state(now),
             "committed_at": instant(one.committed_at),
             "subject": one.subject,
             "author": {"login": one.author, "name": one.author_name},
@@ -195,11 +191,6 @@ def branch_from(one: Branch, now: int) -> models.Branch:
             "pull_state": one.pull_state or None,
         }
     )
-
-
-def _before_others(last: Branch) -> str:
-    # The default branch stands in front whatever its name, so the others begin at the first name of all.
-    return "\x01" if last.is_default else last.name
 
 
 def _place(row: RepositoryRow) -> tuple[str, int]:
