@@ -81,6 +81,7 @@ async def _step(work: Work, repository: Repository, at: Cursor) -> Cursor:
     async with work.db.write() as conn:
         await paths.save(conn, repository.id, found)
         await work.advance(conn, repository.id, FILES, new)
+    work.found.files += len(some)
     work.notify()
     return new
 
