@@ -26,6 +26,8 @@ PROGRAMS = {
     "redis-server": ("redis-server",),
 }
 
+BY_FILE = ("--dist", "loadfile", "--no-loadscope-reorder")
+
 
 def main(arguments: list[str]) -> int:
     """Run what the first word asks for; what is no task of this file goes to the program itself."""
@@ -58,8 +60,8 @@ def test(arguments: list[str]) -> int:
         ("-m", "ruff", "check", "."),
         ("-m", "ruff", "format", "--check", "."),
         ("-m", "mypy"),
-        # A file's tests stay together, so that they share the programs they start.
-        ("-m", "pytest", "-q", "-n", str(os.cpu_count() or 2), "--dist", "loadfile"),
+        # A file's tests stay together and share the programs they start; tests/conftest.py has their order.
+        ("-m", "pytest", "-q", "-n", str(os.cpu_count() or 2), *BY_FILE),
     )
     for step in steps:
         print("$", "python", *step, flush=True)
@@ -75,7 +77,11 @@ def install() -> None:
     stamp = VENV / "lock.sha256"
     if PYTHON.exists() and stamp.exists() and stamp.read_text() == wanted:
         return
-    print("Installing what requirements.lock names into .venv ...", file=sys.stderr, flush=True)
+    print(
+        "Installing what requirements.lock names into .venv; once, a minute at most ...",
+        file=sys.stderr,
+        flush=True,
+    )
     if not PYTHON.exists():
         subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
     pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "-q"]

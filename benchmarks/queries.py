@@ -23,11 +23,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import event, text
 
 from trackeep.database import Database
-from trackeep.metrics.windows import compare, day_of, steps, weeks_back
+from trackeep.instance.dashboard import EVENTS_SHOWN, EVENTS_WITHIN, REPOSITORIES_SHOWN
+from trackeep.metrics.windows import Comparison, compare, day_of, midnight, steps, weeks_back
 from trackeep.store import (
     activity,
     line_counts,
-    reports,
     reports_branches,
     reports_commits,
     reports_events,
@@ -135,7 +135,7 @@ def of_everything(reader: Reader) -> dict[str, Question]:
     today = day_of(reader.now, reader.zone)
     shown = (today - timedelta(days=364), today)
     found: dict[str, Question] = {
-        "dashboard": ask(reports.overview, reader, compare("30d", reader.now, ZONE), shown),
+        "dashboard": ask(dashboard, reader, compare("30d", reader.now, ZONE), shown),
         "calendar": ask(reports_mine.days, reader),
         "choices": ask(reports_repositories.choices, reader),
         "stored": ask(reports_commits.stored, reader),
@@ -147,6 +147,20 @@ def of_everything(reader: Reader) -> dict[str, Question]:
         window = compare(period, reader.now, ZONE).current
         found[f"repositories, {period}"] = ask(reports_repositories.table, reader, window)
     return found
+
+
+async def dashboard(conn: Any, reader: Reader, comparison: Comparison, shown: tuple[date, date]) -> None:
+    """What its blocks ask, one after the other."""
+    assert comparison.previous is not None
+    lately = reports_events.Wanted(since=midnight(shown[1] - EVENTS_WITHIN, reader.zone))
+    await reports_sync.freshness(conn, reader)
+    await reports_mine.days(conn, reader)
+    await reports_mine.totals(conn, reader, comparison.previous)
+    await reports_mine.merges(conn, reader, 0)
+    await reports_mine.busiest_repository(conn, reader, *shown)
+    await reports_pulls.queue(conn, reader)
+    await reports_repositories.table(conn, reader, comparison.current, limit=REPOSITORIES_SHOWN)
+    await reports_events.recent(conn, reader, lately, limit=EVENTS_SHOWN)
 
 
 def of_lists(reader: Reader, name: tuple[str, str]) -> dict[str, Question]:

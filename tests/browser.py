@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 SYSTEM = Path("/usr/bin/chromium")
 # Background networking off: the browser would look for its maker's hosts at every start.
@@ -19,6 +19,8 @@ FLAGS = (
 )
 AXE = Path(__file__).parent / "vendor" / "axe-core-4.14.1" / "axe.min.js"
 AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+# A busy machine is no failure: what a page must come to show is waited for.
+expect.set_options(timeout=60_000)
 PICTURES = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import client_program
@@ -13,16 +13,31 @@ import hypothesis
 import leaks
 import postgres
 import pytest
+import ready_databases
 import redis_server
+from browser import chromium
 from local_broker import broker_environment
+from playwright.sync_api import Browser
 from programs import Program, github_environment, start
 from sandbox_control import Sandbox
+
+from trackeep.database import Database
 
 # A busy machine is no failure: what is promised is checked, how long it took is not.
 hypothesis.settings.register_profile("trackeep", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("trackeep")
 # A shell that runs the tests in the background has them ignore Ctrl-C, and so would the programs they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# A test of the first takes ten times as long as one of the last. Of several processes none works on alone
+# for long when what is left for the end is short.
+LONGEST_FIRST = ("journeys", "clients", "examples", "gates", "sync", "attacks", "sandbox", "broker")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    rooms = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: rooms.get(item.path.parent.name, len(rooms)))
 
 
 @pytest.fixture(scope="session")
@@ -107,9 +122,28 @@ def redis() -> Iterator[redis_server.RedisServer]:
     redis_server.end(server)
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real one. Ends with its file: while it runs, no test of another file could have an event loop."""
+    with chromium() as found:
+        yield found
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty database: every test that asks for it runs on SQLite and on PostgreSQL."""
+    """All tables, no row: every test that asks for it runs on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        yield ready_databases.sqlite_at(tmp_path / "trackeep.db")
+        return
+    server: postgres.Server = request.getfixturevalue("postgres_server")
+    name = f"test_{uuid.uuid4().hex}"
+    yield ready_databases.postgres_at(server, name)
+    server.drop(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Not even a table, on SQLite and on PostgreSQL."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'trackeep.db'}"
         return
@@ -117,6 +151,14 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     name = f"test_{uuid.uuid4().hex}"
     yield server.create(name)
     server.drop(name)
+
+
+@pytest.fixture
+async def db(database_url: str) -> AsyncIterator[Database]:
+    """An empty database of each kind, open; a file whose tests want something in it adds that to this one."""
+    database = await Database.open(database_url)
+    yield database
+    await database.close()
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ def control(url: str, method: str, path: str, body: dict[str, Any] | None = None
     """Call the control API; raises urllib.error.HTTPError for a refusal."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(f"{url}/_sandbox{path}", data, method=method)
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)
 
 

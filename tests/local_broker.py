@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
-import uvicorn
 from programs import environment, github_environment
+from served import served
 
 from trackeep import web
 from trackeep.broker.app import create_app
@@ -86,21 +85,5 @@ async def serve(
     chosen = broker_settings(environment(broker_environment(sandbox_url, **(app or {}), **more)))
     if "base_url" not in settings:
         chosen = replace(chosen, base_url=url)
-    config = uvicorn.Config(
-        create_app(chosen, ring, clock, documents=documents),
-        http="httptools",
-        log_config=None,
-        access_log=False,
-        # As the program does: uvicorn itself would believe any proxy on this computer.
-        proxy_headers=False,
-    )
-    server = uvicorn.Server(config)
-    running = asyncio.create_task(server._serve([listener]))
-    try:
-        while not server.started:
-            await asyncio.sleep(0.01)
+    async with served(create_app(chosen, ring, clock, documents=documents), listener):
         yield LocalBroker(url, ring, clock, chosen)
-    finally:
-        server.should_exit = True
-        await running
-        listener.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import html
 import re
 import time
@@ -13,8 +12,9 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import aiohttp
-import uvicorn
+import ready_databases
 from programs import environment, github_environment
+from served import served
 from visitor import Answer, Visitor
 
 from trackeep import web
@@ -82,28 +82,15 @@ async def serve(
     url = f"http://localhost:{listener.getsockname()[1]}{path}"
     if "base_url" not in settings:
         chosen = replace(chosen, base_url=url)
+    if "database_url" not in settings and not (folder / "trackeep.db").exists():
+        ready_databases.sqlite_at(folder / "trackeep.db")
     db = await Database.open(chosen.database_url)
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
         site = new_site(chosen, db, open_vault(chosen.secret_key, folder), http, clock=clock)
-        config = uvicorn.Config(
-            create_app(site),
-            http="httptools",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            # A page that listens for news would be waited for.
-            timeout_graceful_shutdown=1,
-        )
-        server = uvicorn.Server(config)
-        running = asyncio.create_task(server._serve([listener]))
         try:
-            while not server.started:
-                await asyncio.sleep(0.01)
-            yield LocalInstance(url, site, clock)
+            async with served(create_app(site), listener):
+                yield LocalInstance(url, site, clock)
         finally:
-            server.should_exit = True
-            await running
-            listener.close()
             await db.close()
 
 

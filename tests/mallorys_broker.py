@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-import uvicorn
+from served import served
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -91,13 +90,5 @@ async def serve(github_token: str, github_id: int) -> AsyncIterator[MallorysBrok
             Route("/revoke", mallory.revoke, methods=["POST"]),
         ]
     )
-    server = uvicorn.Server(uvicorn.Config(app, http="httptools", log_config=None, access_log=False))
-    running = asyncio.create_task(server._serve([listener]))
-    try:
-        while not server.started:
-            await asyncio.sleep(0.01)
+    async with served(app, listener):
         yield mallory
-    finally:
-        server.should_exit = True
-        await running
-        listener.close()

@@ -25,13 +25,14 @@ class Server:
     process: subprocess.Popen[bytes]
     folder: Path
     port: int
+    ready: str = ""  # the database with all tables that others are copied from, once there is one
 
     def url(self, database: str) -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
 
-    def create(self, database: str) -> str:
-        """Make an empty database and return its address."""
-        self._psql(f'create database "{database}"')
+    def create(self, database: str, like: str = "template1") -> str:
+        """Make a copy of `like`, as it stands an empty database, and return its address."""
+        self._psql(f'create database "{database}" template "{like}"')
         return self.url(database)
 
     def drop(self, database: str) -> None:
@@ -39,7 +40,7 @@ class Server:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(60)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _psql(self, statement: str) -> None:

@@ -18,7 +18,7 @@ from typing import IO
 
 import leaks
 
-READY_WITHIN_S = 60.0
+READY_WITHIN_S = 120.0
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Program:
         if self.process.poll() is None:
             self.process.terminate()
         try:
-            code = self.process.wait(15)
+            code = self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             code = self.process.wait()
@@ -66,7 +66,7 @@ class Program:
         """What a local GitHub has given out must stand in nobody's log."""
         if not self.is_sandbox or self.process.poll() is not None:
             return
-        with suppress(OSError), urllib.request.urlopen(f"{self.url}/_sandbox/issued", timeout=5) as answer:
+        with suppress(OSError), urllib.request.urlopen(f"{self.url}/_sandbox/issued", timeout=60) as answer:
             leaks.issued.add(*json.load(answer)["values"])
 
     def _close(self) -> None:

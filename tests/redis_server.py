@@ -31,7 +31,7 @@ class RedisServer:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while not self._answers():
             assert self.process.poll() is None and time.monotonic() < end, "redis-server did not start."
             time.sleep(0.02)
@@ -39,7 +39,7 @@ class RedisServer:
     def stop(self) -> None:
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(20)
+            self.process.wait(60)
             self.process = None
 
     def everything(self) -> dict[bytes, bytes]:

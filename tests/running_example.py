@@ -22,7 +22,7 @@ from visitor import Answer, Visitor
 FOLDER = Path(__file__).parents[1] / "examples"
 NAMES = ("python-fastapi", "python-flask", "python-django", "node-express")
 CODE_MODE = ("python-fastapi", "node-express")
-READY_WITHIN_S = 30.0
+READY_WITHIN_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def run(name: str, command: list[str], data: Path, **settings: str) -> Iterator[
             yield example
         finally:
             process.terminate()
-            process.wait(15)
+            process.wait(60)
 
 
 def _wait_for(process: subprocess.Popen[bytes], port: int, example: Example) -> None:

@@ -16,10 +16,13 @@ NOWHERE = "http://127.0.0.1:1"
 
 @asynccontextmanager
 async def visit(
-    folder: Path, account_id: int = ALICE, *, path: str = ""
+    folder: Path, account_id: int = ALICE, *, path: str = "", **settings: str
 ) -> AsyncIterator[tuple[LocalInstance, Guest]]:
     """An instance with the small world at its noon, and somebody who is signed in."""
-    async with serve(folder, NOWHERE, path=path) as instance, Guest(instance.url, "") as guest:
+    async with (
+        serve(folder, NOWHERE, path=path, **settings) as instance,
+        Guest(instance.url, "") as guest,
+    ):
         instance.clock.ahead_s = NOW - instance.site.now()
         await fill(instance.site.db)
         await enter(instance, guest, account_id)

@@ -39,7 +39,7 @@ def on_terminal(
     env: dict[str, str],
     columns: int = 120,
     stop_when: Callable[[str], bool] | None = None,
-    timeout_s: float = 60.0,
+    timeout_s: float = 120.0,
 ) -> Screen:
     """Run `trackeep ARGS`; once `stop_when` is true of what was seen, Ctrl-C is pressed."""
     master, slave = pty.openpty()
@@ -62,4 +62,4 @@ def on_terminal(
                 has_stopped = True
                 process.send_signal(signal.SIGINT)
     os.close(master)
-    return Screen(process.wait(20), seen.decode(errors="replace"))
+    return Screen(process.wait(60), seen.decode(errors="replace"))

@@ -34,7 +34,7 @@ class WorkerProcess:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGCONT)
             self.process.terminate()
-        code = self.process.wait(30)
+        code = self.process.wait(60)
         self._close()
         return code
 

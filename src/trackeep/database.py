@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib
 import os
 import socket
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +20,7 @@ from sqlalchemy import Connection, Table, event, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from trackeep.errors import DatabaseError, DatabaseVersionError
@@ -29,19 +31,26 @@ _LARGEST_LOG_BYTES = 16 * 1024 * 1024
 _CACHE_KB = 16 * 1024
 _MIGRATION_LOCK = 7_243_551_180_461  # any number that no other program on the server uses
 # The connection that was used last comes next: one warm cache instead of one in each of them.
-_POOL: dict[str, Any] = {"pool_use_lifo": True}
+_POOL: dict[str, Any] = {"pool_use_lifo": True, "pool_timeout": 9.0}
+# A server may be gone without a word, and the one that waits is often a person before a page.
+CONNECTED_WITHIN_S = 10.0
 MIGRATIONS = Path(__file__).parent / "store" / "migrations"
-WAIT_MS, WAIT_FOR_MIGRATION_MS = 30_000, 3_600_000
+# How long SQLite lets a writer wait for another: the sync, an upgrade, a page, what a page can do without.
+WAIT_MS, WAIT_FOR_MIGRATION_MS, WAIT_OF_PAGE_MS, WAIT_OF_NOTE_MS = 30_000, 3_600_000, 10_000, 500
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
 class Database:
-    """One engine; `read` and `write` are the only ways to a connection."""
+    """One engine; `read` and `write` are the only ways to a connection.
+
+    `wait_ms` is how long SQLite lets it wait for another writer; PostgreSQL waits as long as it takes.
+    """
 
     engine: AsyncEngine
     url: str
+    wait_ms: int = field(default=WAIT_MS, kw_only=True)
 
     @classmethod
     async def open(cls, url: str, *, migrations: Path = MIGRATIONS, may_migrate: bool = True) -> Database:
@@ -64,31 +73,71 @@ class Database:
         try:
             return cls(_engine(url), url)
         except (ArgumentError, OSError, ValueError) as error:
-            raise _cannot_use(url, error) from error
+            raise _cannot_use(url, _reason(error)) from error
 
     @property
     def is_sqlite(self) -> bool:
         return self.engine.dialect.name == "sqlite"
 
+    def for_pages(self) -> Database:
+        """The same, for somebody who waits before a page: not as long for another writer as the sync does."""
+        return replace(self, wait_ms=WAIT_OF_PAGE_MS)
+
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A connection whose statements see one state of the database. Raises DatabaseError."""
-        with self._told():
-            async with self.engine.connect() as conn:
-                if not self.is_sqlite:
-                    await conn.execution_options(isolation_level="REPEATABLE READ")
-                yield conn
+        async with self._connected(self.wait_ms) as conn:
+            if not self.is_sqlite:
+                await conn.execution_options(isolation_level="REPEATABLE READ")
+            yield conn
 
     @contextlib.asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that is committed as a whole, or not at all. Raises DatabaseError."""
+        async with self._writing(self.wait_ms) as conn:
+            yield conn
+
+    async def note(self, work: Callable[[AsyncConnection], Awaitable[None]]) -> bool:
+        """Write what its reader can do without; False where nothing can be written just now.
+
+        A page is there to be read also when the disk is full or another program holds the database.
+        """
+        try:
+            async with self._writing(WAIT_OF_NOTE_MS) as conn:
+                await work(conn)
+        except DatabaseError as error:
+            log.warning("a visit was not noted", reason=error.sentence)
+            return False
+        return True
+
+    @contextlib.asynccontextmanager
+    async def _writing(self, wait_ms: int) -> AsyncIterator[AsyncConnection]:
+        async with self._connected(wait_ms) as conn:
+            if self.is_sqlite:
+                # A reader that turns writer would fail at once when another writes; this waits.
+                await conn.execution_options(trackeep_begin="IMMEDIATE")
+            async with conn.begin():
+                yield conn
+
+    @contextlib.asynccontextmanager
+    async def _connected(self, wait_ms: int) -> AsyncIterator[AsyncConnection]:
         with self._told():
-            async with self.engine.connect() as conn:
+            async with contextlib.AsyncExitStack() as stack:
+                conn = await self._connect(stack)
                 if self.is_sqlite:
-                    # A reader that turns writer would fail at once when another writes; this waits.
-                    await conn.execution_options(trackeep_begin="IMMEDIATE")
-                async with conn.begin():
-                    yield conn
+                    await conn.execution_options(trackeep_wait_ms=wait_ms)
+                yield conn
+
+    async def _connect(self, stack: contextlib.AsyncExitStack) -> AsyncConnection:
+        try:
+            async with asyncio.timeout(CONNECTED_WITHIN_S):
+                return await stack.enter_async_context(self.engine.connect())
+        except PoolTimeoutError as error:
+            raise DatabaseError("Every connection to the database is in use.", "Try again soon.") from error
+        except TimeoutError as error:
+            raise _cannot_use(self.url, "it does not answer") from error
+        except OSError as error:
+            raise _cannot_use(self.url, _reason(error)) from error
 
     async def version(self) -> str:
         """The version of its tables, "" for a database that has none yet."""
@@ -120,20 +169,8 @@ class Database:
                 f"The database has version {current or 'none'}, this program works with {newest}.",
                 "Run `trackeep db migrate` first.",
             )
-        with self._told():
-            async with self.engine.connect() as conn:
-                await self._be_patient(conn, WAIT_FOR_MIGRATION_MS)
-                await conn.execution_options(trackeep_begin="IMMEDIATE")
-                async with conn.begin():
-                    await conn.run_sync(_migrate, migrations)
-                await conn.execution_options(trackeep_begin="DEFERRED")
-                await self._be_patient(conn, WAIT_MS)
-
-    async def _be_patient(self, conn: AsyncConnection, wait_ms: int) -> None:
-        """How long SQLite waits for another writer; PostgreSQL waits as long as it takes."""
-        if self.is_sqlite:
-            await conn.exec_driver_sql(f"pragma busy_timeout={wait_ms}")
-            await conn.commit()
+        async with self._writing(WAIT_FOR_MIGRATION_MS) as conn:
+            await conn.run_sync(_migrate, migrations)
 
     async def is_current(self, conn: AsyncConnection) -> bool:
         """Whether the tables are still those of this program; a newer one may have changed them since."""
@@ -146,9 +183,9 @@ class Database:
             yield
         # The driver of PostgreSQL tells of a wrong password with no more than its most general error.
         except (DBAPIError, ConnectionError, socket.gaierror) as error:
-            if isinstance(error, IntegrityError | ProgrammingError | DataError):
+            if isinstance(error, IntegrityError | ProgrammingError | DataError) or _is_of_its_own(error):
                 raise
-            raise _cannot_use(self.url, error) from error
+            raise _cannot_use(self.url, _reason(error)) from error
 
     async def close(self) -> None:
         await self.engine.dispose()
@@ -227,7 +264,11 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 
 def _begin_sqlite(conn: Connection) -> None:
-    how = conn.get_execution_options().get("trackeep_begin", "DEFERRED")
+    options = conn.get_execution_options()
+    how, wait_ms = options.get("trackeep_begin", "DEFERRED"), options.get("trackeep_wait_ms", WAIT_MS)
+    if conn.info.get("wait_ms", WAIT_MS) != wait_ms:
+        conn.exec_driver_sql(f"pragma busy_timeout={wait_ms}")
+        conn.info["wait_ms"] = wait_ms
     conn.exec_driver_sql(f"begin {how}")
 
 
@@ -353,16 +394,28 @@ def _is_open_elsewhere(path: Path) -> bool:
     return False
 
 
-def _cannot_use(url: str, error: BaseException) -> DatabaseError:
-    cause = getattr(error, "orig", None) or error
-    reason = str(getattr(cause, "strerror", None) or cause).strip().splitlines()[0].rstrip(".")
+def _is_of_its_own(error: BaseException) -> bool:
+    """Whether SQLite refuses just this statement, as with a table or a column that is not there."""
+    return getattr(getattr(error, "orig", None), "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+
+
+def _cannot_use(url: str, reason: str) -> DatabaseError:
     if "malformed" in reason or "not a database" in reason:
         advice = "Put a backup in its place with `trackeep restore`, or give the program another data folder."
+    elif "locked" in reason:
+        advice = "Another program holds it: try again soon, and end that program where it goes on."
+    elif "full" in reason:
+        advice = "Make room on its disk; what is stored is safe, and the work goes on by itself."
     elif url.startswith("sqlite"):
         advice = "See that its folder exists and may be written to, and that there is room on the disk."
     else:
         advice = "Check TRACKEEP_DATABASE_URL, that its server runs, and that there is room on its disk."
     return DatabaseError(f"The database {_without_password(url)} cannot be used: {reason}.", advice)
+
+
+def _reason(error: BaseException) -> str:
+    cause = getattr(error, "orig", None) or error
+    return str(getattr(cause, "strerror", None) or cause).strip().splitlines()[0].rstrip(".")
 
 
 def _without_password(url: str) -> str:

@@ -38,11 +38,15 @@ from __future__ import annotations
 
 
 class TrackeepError(Exception):
-    """Says in one sentence what happened and in `hint` what to do about it."""
+    """Says in one sentence what happened and in `hint` what to do about it.
+
+    `retry_after_s` is how long to wait before another try, None where nobody can say.
+    """
 
     status = 500
     exit_code = 1
     code = "error"
+    retry_after_s: int | None = None
 
     def __init__(self, sentence: str, hint: str = "") -> None:
         super().__init__(sentence)
@@ -109,6 +113,7 @@ class TooManyRequests(TrackeepError):
 class DatabaseError(TrackeepError):
     status = 503
     code = "database"
+    retry_after_s = 10
 
 
 class DatabaseVersionError(DatabaseError):

@@ -14,11 +14,13 @@ import socket
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import jinja2
 import structlog
 import uvicorn
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -29,7 +31,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from trackeep.environment import Network
-from trackeep.errors import TooManyRequests, TrackeepError
+from trackeep.errors import TrackeepError
 
 log = structlog.get_logger()
 LOOK = Path(__file__).parent / "look"
@@ -56,6 +58,8 @@ def bind(host: str, port: int) -> socket.socket:
     # The protocol is named because asyncio turns off Nagle's delay (40 ms an answer) only where it is.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Little waits in the system unsent: else what a slow reader takes would not show for minutes.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, 131_072)
     try:
         listener.bind((host, port))
     except OSError as error:
@@ -106,9 +110,10 @@ class BoundedHttp(HttpToolsProtocol):
 
     longest_head = 65_536
     arrives_within_s = 20.0
+    moves_within_s = 60.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
-        super().connection_made(_InOneGo(transport, self.loop))
+        super().connection_made(_InOneGo(transport, self.loop, self.moves_within_s))
         self._head_bytes, self._in_head = 0, True
         self._late = self.loop.call_later(self.arrives_within_s, self.transport.close)
 
@@ -140,15 +145,24 @@ class BoundedHttp(HttpToolsProtocol):
 
 
 class _InOneGo(asyncio.Transport):
-    """A connection on which the head and the body of an answer leave together: one system call, not two."""
+    """A connection on which the head and the body of an answer leave together: one system call, not two.
+
+    It ends when its reader takes next to nothing of what is there for `moves_within_s`: else one who
+    reads byte by byte, or not at all, would hold it and its answer for ever.
+    """
 
     most_waiting = 65_536
+    least_taken = 16_384
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, moves_within_s: float
+    ) -> None:
         self._transport = transport
         self._loop = loop
+        self._moves_within_s = moves_within_s
         self._waiting: list[bytes] = []
-        self._bytes = 0
+        self._bytes = self._handed_on = 0
+        self._is_watched = False
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
         if not self._waiting:
@@ -163,7 +177,24 @@ class _InOneGo(asyncio.Transport):
         if self._waiting:
             self._transport.write(b"".join(self._waiting))
             self._waiting.clear()
+            self._handed_on += self._bytes
             self._bytes = 0
+            if not self._is_watched:
+                self._watch()
+
+    def _watch(self) -> None:
+        left = self._transport.get_write_buffer_size()
+        self._is_watched = left > 0
+        if left:
+            enough = self._handed_on - left + min(left, self.least_taken)
+            self._loop.call_later(self._moves_within_s, self._look, enough)
+
+    def _look(self, enough: int) -> None:
+        left = self._transport.get_write_buffer_size()
+        if left and self._handed_on - left < enough:
+            self._transport.abort()
+        else:
+            self._watch()
 
     def close(self) -> None:
         self._send()
@@ -366,7 +397,7 @@ def answer(request: Request, error: TrackeepError, page: ErrorPage) -> Response:
         response: Response = JSONResponse({**body, "request_id": request_id}, status_code=error.status)
     else:
         response = page(request, error, request_id)
-    if isinstance(error, TooManyRequests):
+    if error.retry_after_s is not None:
         response.headers["retry-after"] = str(error.retry_after_s)
     response.headers.setdefault("cache-control", "no-store")
     return response
@@ -419,6 +450,22 @@ def shown(value: Any) -> Any:
     return _UNSEEN.sub(lambda found: " " if found[0].isspace() else "\ufffd", value)
 
 
+class _Compiled(jinja2.BytecodeCache):
+    """The templates of a process: compiled for its first program, they are ready for every other one."""
+
+    def __init__(self) -> None:
+        self._codes: dict[tuple[str, str], CodeType | None] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._codes.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._codes[bucket.key, bucket.checksum] = bucket.code
+
+
+_compiled = _Compiled()
+
+
 class Pages:
     """Jinja templates of one program; `url(path)` and `static(name)` know the base path."""
 
@@ -428,6 +475,7 @@ class Pages:
             autoescape=True,
             finalize=shown,
             auto_reload=False,
+            bytecode_cache=_compiled,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,

@@ -7,22 +7,15 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from browser import chromium
 from playwright.sync_api import Browser, Page
 from programs import Program
 from visitor import Start
 
 
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
 @pytest.fixture
-def page(chrome: Browser) -> Iterator[Page]:
+def page(browser: Browser) -> Iterator[Page]:
     """A fresh browser: no cookies, nothing visited."""
-    context = chrome.new_context()
+    context = browser.new_context()
     yield context.new_page()
     context.close()
 
@@ -68,6 +61,19 @@ def test_an_honest_person_gets_to_github(page: Page, broker: Program, sandbox: P
     page.get_by_role("button", name="Continue to GitHub").click()
     page.wait_for_url(f"{sandbox.url}/**")
     assert complaints == []
+
+
+@pytest.mark.parametrize("height", [900, 480])
+def test_the_page_opens_at_its_beginning(page: Page, broker: Program, height: int) -> None:
+    """The address stands in view although Cancel has the focus; whoever comes back to Cancel sees that."""
+    page.set_viewport_size({"width": 1_280, "height": height})
+    page.goto(Start("http://192.168.1.5:8080").url(broker.url))
+    assert page.evaluate("document.activeElement.textContent") == "Cancel"
+    page.evaluate("Promise.all(document.getAnimations().map(each => each.finished)).then(() => 0)")
+    assert page.evaluate("scrollY") == 0
+    page.keyboard.press("Tab")
+    page.keyboard.press("Shift+Tab")
+    assert page.evaluate("document.activeElement.getBoundingClientRect().bottom") <= height
 
 
 def test_a_form_on_mallorys_page_begins_nothing(

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from urllib.parse import urlencode
 
 import pytest
-from browser import chromium
 from playwright.sync_api import Browser, Page
 from programs import Program
 from visitor import Start
@@ -24,16 +23,10 @@ EVIL_NAMES = (
 SETS = ("<", ">", '"', "'", "&")
 
 
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
 @pytest.fixture
-def page(chrome: Browser) -> Iterator[Page]:
+def page(browser: Browser) -> Iterator[Page]:
     """A fresh browser: no cookies, nothing visited."""
-    context = chrome.new_context()
+    context = browser.new_context()
     yield context.new_page()
     context.close()
 

@@ -15,7 +15,7 @@ GITHUB = {"GITHUB_CLIENT_ID": CLIENT_ID, "GITHUB_CLIENT_SECRET": CLIENT_SECRET}
 
 def refusal(tmp_path: Path, *flags: str, **env: str) -> str:
     """What `broker serve` says when it refuses to start: exactly one line."""
-    ended = run("broker", "serve", "--port", "0", *flags, env={**GITHUB, **env}, cwd=tmp_path, timeout_s=20)
+    ended = run("broker", "serve", "--port", "0", *flags, env={**GITHUB, **env}, cwd=tmp_path)
     assert ended.returncode == 2, ended.stderr
     assert ended.stdout == ""
     assert ended.stderr.count("\n") == 1, ended.stderr

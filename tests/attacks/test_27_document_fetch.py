@@ -211,10 +211,9 @@ async def test_many_hosts_at_once() -> None:
     urls = [f"https://host{number}.example/x" for number in range(MOST_IN_FLIGHT)]
     slow = [asyncio.create_task(documents.fetch(url)) for url in urls]
     await asyncio.sleep(0)
-    began = time.monotonic()
     with pytest.raises(DocumentRefused):
         await documents.fetch(URL)
-    assert time.monotonic() - began < 4
+    assert not any(fetch.done() for fetch in slow)
     enough.set()
     await asyncio.gather(*slow, return_exceptions=True)
 

@@ -117,6 +117,21 @@ async def test_an_instance_signs_in_while_the_service_dies_after_every_step(
         assert await alice.is_signed_in()
 
 
+async def test_a_login_without_a_code_survives_every_kill(sandbox: Program, tmp_path: Path) -> None:
+    """The older mode, whose answer is the token itself: page, agreement and callback meet other processes."""
+    login = Start(with_code=False)
+    async with fleet(sandbox.url, tmp_path, replicas=1) as service, Visitor(service.url) as alice:
+        page = await alice.begin(login)
+        await service.kill()
+        onward = (await alice.agree(page)).onward
+        await service.kill()
+        callback = await alice.sign_in_at_github(onward)
+        await service.kill()
+        answer = await alice.get(callback)
+        assert answer.query["user"] == "alice"
+        assert await name_of(alice, "/api/v1/user/me", answer.query["token"]) == "alice"
+
+
 async def test_killed_while_github_answers_the_person_reads_one_error_and_clicks_once(
     fresh_sandbox: Program, tmp_path: Path
 ) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from browser import chromium
 from playwright.sync_api import Browser, CDPSession, Page, Request
 from programs import Program
 from visitor import Start
@@ -21,12 +20,6 @@ addEventListener("mousedown", go, {once: true}); addEventListener("keydown", go,
 </script>"""
 # The page's clock runs at a fiftieth: its first 700 ms last for 35 s, however busy this computer is.
 SLOWED = 0.02
-
-
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @dataclass
@@ -51,9 +44,9 @@ class Lured:
 
 
 @pytest.fixture
-def lured(chrome: Browser, broker: Program) -> Iterator[Lured]:
+def lured(browser: Browser, broker: Program) -> Iterator[Lured]:
     """Alice on mallory's page, which knows where on her screen Continue is going to be."""
-    context = chrome.new_context(viewport={"width": 1000, "height": 900})
+    context = browser.new_context(viewport={"width": 1000, "height": 900})
     page, consent = context.new_page(), Start("https://mallory.example").url(broker.url)
     page.goto(consent)
     box = page.get_by_role("button", name="Continue to GitHub").bounding_box()
@@ -145,9 +138,9 @@ def test_keys_typed_in_a_row_do_not_reach_the_button(lured: Lured, keys: tuple[s
         assert not lured.page.evaluate("document.activeElement.matches('button, input')")
 
 
-def test_a_finger_that_taps_twice_presses_nothing(chrome: Browser, broker: Program) -> None:
+def test_a_finger_that_taps_twice_presses_nothing(browser: Browser, broker: Program) -> None:
     """A touch screen is no way around it."""
-    context = chrome.new_context(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})
+    context = browser.new_context(has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})
     page = context.new_page()
     clock = context.new_cdp_session(page)
     clock.send("Animation.enable")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,13 +28,6 @@ RELEASES = (
     Release(81, "v9", draft=True, published_at=None, **TOLD),
     Release(82, "v8", draft=False, published_at=NOW, **TOLD),
 )
-
-
-@pytest.fixture
-async def db(database_url: str) -> AsyncIterator[Database]:
-    database = await Database.open(database_url)
-    yield database
-    await database.close()
 
 
 @pytest.fixture

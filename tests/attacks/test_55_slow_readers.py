@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, ExitStack, closing, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
+import uvicorn
 from api_client import Api, small_api
 from local_instance import Guest
 from small_world import BOB, MALLORY, SECRET, enter
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
 
+from trackeep import web
 from trackeep.store.tables_fetched import commit
 
 pytestmark = pytest.mark.anyio
@@ -69,7 +76,7 @@ async def test_answers_that_nobody_reads_hold_nothing_that_others_need(api: Api)
     with ExitStack() as readers:
         opened = [readers.enter_context(asked_and_left(api, token)) for _ in range(READERS)]
         statuses = [await status_of(one) for one in opened]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             assert (await api.get("/me", token))["login"] == "bob"
             async with api.instance.site.db.write():
                 pass
@@ -84,7 +91,7 @@ async def test_who_left_may_ask_again(api: Api) -> None:
         with ExitStack() as readers:
             for _ in range(on_the_way.most):
                 assert await status_of(readers.enter_context(asked_and_left(api, token))) == 200
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while on_the_way:
                 await asyncio.sleep(0.01)
     reply = await api.ask("GET", "/export", token)
@@ -101,7 +108,7 @@ async def test_long_lists_wait_for_each_other(api: Api, path: str) -> None:
         for _ in range(2):
             await busy.enter_async_context(site.exports_at_once)
         asked = [asyncio.create_task(mallory.open(path)) for _ in range(READERS)]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             refused, waiting = [], set(asked)
             while len(waiting) > site.exports_on_the_way.most:
                 done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -125,6 +132,83 @@ async def test_streams_of_one_person_are_counted(api: Api) -> None:
             assert (statuses.count(200), statuses.count(429)) == (watching.most, 5)
             for one in streams:
                 one.close()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while watching:
                 await asyncio.sleep(0.05)
+
+
+# ---- what both programs listen with -------------------------------------------------------------
+
+LONG = 12 << 20
+
+
+class Impatient(web.BoundedHttp):
+    """The same protocol for a test that has no time to wait."""
+
+    moves_within_s = 1.0
+
+
+async def whole(_request: Request) -> Response:
+    return Response(b"x" * LONG)
+
+
+async def streamed(_request: Request) -> Response:
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(LONG >> 16):
+            yield b"x" * (1 << 16)
+
+    return StreamingResponse(pieces())
+
+
+@asynccontextmanager
+async def listening() -> AsyncIterator[tuple[uvicorn.Server, int]]:
+    """A program that sends long answers, and its port."""
+    app = Starlette(routes=[Route("/whole", whole), Route("/streamed", streamed)])
+    with closing(web.bind("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(app, http=Impatient, log_config=None))
+        running = asyncio.create_task(server._serve([listener]))
+        while not server.started:
+            await asyncio.sleep(0.01)
+        yield server, listener.getsockname()[1]
+        server.should_exit = True
+        await running
+
+
+@contextmanager
+def asking(port: int, path: str, takes_bytes: int = 4_096) -> Iterator[socket.socket]:
+    with closing(socket.socket()) as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, takes_bytes)
+        one.connect(("127.0.0.1", port))
+        one.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        one.setblocking(False)
+        yield one
+
+
+@pytest.mark.parametrize("path", ["/whole", "/streamed"])
+@pytest.mark.parametrize("takes", [0, 1])
+async def test_who_reads_byte_by_byte_is_cut_off(path: str, takes: int) -> None:
+    """However the answer is sent: who takes next to nothing of it does not hold a connection for ever."""
+    async with listening() as (server, port), asyncio.timeout(10):
+        with asking(port, path) as mallory:
+            while not server.server_state.connections:
+                await asyncio.sleep(0.01)
+            reading = asyncio.create_task(read_by_bytes(mallory, takes))
+            while server.server_state.connections:
+                await asyncio.sleep(0.01)
+            reading.cancel()
+
+
+async def read_by_bytes(one: socket.socket, takes: int) -> None:
+    while not takes or await asyncio.get_running_loop().sock_recv(one, takes):
+        await asyncio.sleep(0.01)
+
+
+async def test_who_reads_slowly_gets_all_of_it() -> None:
+    """An honest reader on a slow line takes longer than that, and gets the whole answer."""
+    loop, read, begun = asyncio.get_running_loop(), 0, time.monotonic()
+    async with listening() as (_, port):
+        with asking(port, "/whole", 1 << 18) as alice:
+            while piece := await loop.sock_recv(alice, 1 << 16):
+                read += len(piece)
+                await asyncio.sleep(len(piece) / (6 << 20))
+    assert read >= LONG and time.monotonic() - begun > 2 * Impatient.moves_within_s

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Literal
 
 import pytest
-from browser import Visit, chromium, picture
+from browser import Visit, picture
 from playwright.sync_api import Browser
 from programs import Program
 from visitor import Start
@@ -35,18 +34,12 @@ WINDOWS: list[tuple[int, Scheme, Colors]] = [
 ]
 
 
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
 @pytest.mark.parametrize(("width", "scheme", "colors"), WINDOWS)
 def test_every_page_is_readable_for_everybody(
-    chrome: Browser, broker: Program, width: int, scheme: Scheme, colors: Colors
+    browser: Browser, broker: Program, width: int, scheme: Scheme, colors: Colors
 ) -> None:
     """axe finds nothing, no page scrolls sideways, and the policy blocks nothing of our own."""
-    context = chrome.new_context(
+    context = browser.new_context(
         viewport={"width": width, "height": 900}, color_scheme=scheme, forced_colors=colors
     )
     visit = Visit.of(context)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import parse_qs, parse_qsl, urlsplit
@@ -10,12 +9,12 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import aiohttp
 import httpx2
 import pytest
-import uvicorn
 from mcp.client.auth import AuthorizationCodeResult, OAuthClientProvider, TokenStorage
 from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
 from programs import Program
 from pydantic import AnyUrl
 from registered import REDIRECT_URI, allow
+from served import served
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -117,14 +116,5 @@ async def resource(broker_url: str, github_url: str) -> AsyncIterator[str]:
         return JSONResponse({**named, "scopes_supported": ["github", "read:user"]})
 
     routes = [Route("/notes", hello), Route("/.well-known/oauth-protected-resource/notes", document)]
-    config = uvicorn.Config(Starlette(routes=routes), log_config=None, access_log=False)
-    server = uvicorn.Server(config)
-    running = asyncio.create_task(server._serve([listener]))
-    try:
-        while not server.started:
-            await asyncio.sleep(0.01)
+    async with served(Starlette(routes=routes), listener):
         yield f"{base}/notes"
-    finally:
-        server.should_exit = True
-        await running
-        listener.close()

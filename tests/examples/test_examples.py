@@ -247,7 +247,7 @@ def test_a_short_key(name: str, command: list[str], settings: dict[str, str], tm
     """A key that is not 32 bytes long is refused at the start, in one sentence."""
     (tmp_path / "key").write_bytes(b"0123456789abcdef")
     given = environment({**settings, "PORT": "0", "DATA_DIR": str(tmp_path)})
-    ended = subprocess.run(command, env=given, capture_output=True, text=True, timeout=30, check=False)
+    ended = subprocess.run(command, env=given, capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode != 0
     assert "32 bytes" in ended.stderr
 

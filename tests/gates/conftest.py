@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import chromium
 from filled_instance import Filled, filled, served
-from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="session")
@@ -41,8 +39,8 @@ def alice_below(folder: Path, github: str, alice: Filled) -> Iterator[Filled]:
         yield found
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Ends with its file: while it runs, no test of another file could have an event loop."""
-    with chromium() as found:
-        yield found
+@pytest.fixture(params=["/", "/t"])
+def who(request: pytest.FixtureRequest) -> Filled:
+    """alice at the root of an address, then below a path."""
+    found: Filled = request.getfixturevalue("alice" if request.param == "/" else "alice_below")
+    return found

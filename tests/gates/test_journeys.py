@@ -10,12 +10,6 @@ from filled_instance import TOKEN, Filled
 from playwright.sync_api import Browser, Page, expect
 
 
-@pytest.fixture(params=["/", "/t"])
-def who(request: pytest.FixtureRequest) -> Filled:
-    found: Filled = request.getfixturevalue("alice" if request.param == "/" else "alice_below")
-    return found
-
-
 @pytest.fixture
 def visit(who: Filled, browser: Browser) -> Iterator[Visit]:
     """alice with a keyboard."""
@@ -135,6 +129,38 @@ def test_without_script_from_sign_in_to_search(who: Filled, browser: Browser) ->
         page.goto(f"{who.url}/settings")
         page.get_by_role("button", name="Sign out", exact=True).click()
         expect(page).to_have_title("Sign in · Trackeep")
+
+
+def test_a_day_from_page_to_page(who: Filled, browser: Browser) -> None:
+    """Each part, the choice, all tabs, a setting, out again: nothing complains and all of it stays here."""
+    home = "/r/fernhill/atlas"
+    with signed_in(browser, who.url, {}) as context:
+        visit, asked = Visit.of(context), list[str]()
+        page = visit.page
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(who.url)
+        page.get_by_label("GitHub token").fill(TOKEN)
+        page.get_by_role("button", name="Sign in with this token").click()
+        for place in ("Repositories", "Pull requests", "Commits", "Activity", "Sync", "Dashboard"):
+            page.get_by_role("banner").get_by_role("link", name=place, exact=True).click()
+            expect(page.get_by_role("heading", level=1)).to_contain_text(place, ignore_case=True)
+        page.goto(f"{who.url}/repos/choose")
+        page.get_by_role("button", name="Save", exact=True).click()
+        expect(page).not_to_have_url(f"{who.url}/repos/choose")
+        page.goto(who.url + home)
+        tabs = page.get_by_role("navigation", name="fernhill/atlas").get_by_role("link")
+        assert tabs.count() == 7
+        for number in range(7):
+            tabs.nth(number).click()
+            expect(tabs.nth(number)).to_have_attribute("aria-current", "page")
+        page.goto(f"{who.url}/settings")
+        page.get_by_label("Week starts on").select_option("Monday")
+        page.locator("form", has=page.get_by_label("Week starts on")).get_by_role("button").click()
+        expect(page.get_by_label("Week starts on").locator("option:checked")).to_have_text("Monday")
+        page.get_by_role("button", name="Sign out", exact=True).click()
+        expect(page).to_have_title("Sign in · Trackeep")
+        assert [url for url in asked if not f"{url}/".startswith(f"{who.url}/")] == []
+        assert visit.complaints == []
 
 
 def test_without_script_the_numbers_are_the_same(who: Filled, browser: Browser) -> None:

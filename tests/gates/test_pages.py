@@ -37,29 +37,42 @@ def is_stream(answer: Response) -> bool:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_is_for_everybody(path: str, alice: Filled, browser: Browser) -> None:
-    """axe finds nothing in any colours and widths, nothing scrolls sideways, the console is silent."""
+def test_a_page_is_for_everybody_and_light(path: str, alice: Filled, browser: Browser) -> None:
+    """axe finds nothing in any colours and widths, nothing scrolls sideways, the console is silent.
+
+    At most 8 requests, 1,500 nodes and 60 KB compressed, and of these at most 10 KB are script.
+    """
+    with opened(browser, alice, path) as (visit, answers):
+        assert_light(visit, answers)
+        assert_for_everybody(visit, EVERYWHERE if path in KEY_PAGES else USUAL)
+
+
+@pytest.mark.parametrize("path", KEY_PAGES)
+def test_nor_does_a_path_change_that(path: str, alice_below: Filled, browser: Browser) -> None:
+    """The key pages of an instance below a path are for everybody and light, too."""
+    with opened(browser, alice_below, path) as (visit, answers):
+        assert_light(visit, answers)
+        assert_for_everybody(visit, USUAL)
+
+
+def assert_for_everybody(visit: Visit, combinations: tuple[tuple[str, int], ...]) -> None:
     found: dict[str, list[str]] = {}
-    with opened(browser, alice, path) as (visit, _):
-        for colours, width in EVERYWHERE if path in KEY_PAGES else USUAL:
-            visit.in_colours(colours)
-            visit.page.set_viewport_size({"width": width, "height": HEIGHT})
-            if violations := visit.violations():
-                found[f"{colours} {width}"] = violations
-        visit.page.set_viewport_size({"width": NARROW, "height": HEIGHT})
-        too_wide = visit.widest() if visit.is_wider_than_its_window() else None
+    for colours, width in combinations:
+        visit.in_colours(colours)
+        visit.page.set_viewport_size({"width": width, "height": HEIGHT})
+        if violations := visit.violations():
+            found[f"{colours} {width}"] = violations
+    visit.page.set_viewport_size({"width": NARROW, "height": HEIGHT})
+    too_wide = visit.widest() if visit.is_wider_than_its_window() else None
     assert found == {}
     assert too_wide is None, f"scrolls sideways at {NARROW} pixels: {too_wide}"
     assert visit.complaints == []
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_a_page_is_light(path: str, alice: Filled, browser: Browser) -> None:
-    """At most 8 requests, 1,500 nodes and 60 KB compressed, and of these at most 10 KB are script."""
-    with opened(browser, alice, path) as (visit, answers):
-        # A stream may begin while this reads, and never ends.
-        sizes = {one.url: len(gzip.compress(one.body(), 9)) for one in answers if not is_stream(one)}
-        nodes = visit.page.evaluate("document.querySelectorAll('*').length")
+def assert_light(visit: Visit, answers: list[Response]) -> None:
+    # A stream may begin while this reads, and never ends.
+    sizes = {one.url: len(gzip.compress(one.body(), 9)) for one in answers if not is_stream(one)}
+    nodes = visit.page.evaluate("document.querySelectorAll('*').length")
     assert len(answers) <= MOST_REQUESTS, [one.url for one in answers]
     assert sum(sizes.values()) <= MOST_BYTES, sizes
     assert sum(size for url, size in sizes.items() if ".js" in url) <= MOST_SCRIPT, sizes

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from browser import chromium
-from instance.test_screens_in_chromium import Running, open_page
 from playwright.sync_api import Browser, expect
+from running_instance import PATHS, Running, leave, open_page
 from small_world import ATLAS, NOW
 from sqlalchemy import insert
 
@@ -20,17 +19,14 @@ GONE = [
 ]
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    started = Running(tmp_path_factory.mktemp("keys"))
+@pytest.fixture(scope="module", params=PATHS)
+def running(
+    request: pytest.FixtureRequest, browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
+    started = Running(tmp_path_factory.mktemp("keys"), request.param)
     started.run(insert(fetched.ref_change).values(GONE))
     yield started
+    leave(browser)
     started.stop()
 
 
@@ -45,6 +41,7 @@ def test_every_place_has_its_key(browser: Browser, running: Running) -> None:
         page.keyboard.press("g")
         page.keyboard.press(key)
         expect(page).to_have_url(f"{url}/{path}")
+        page.wait_for_load_state()
     page.keyboard.press("r")
     page.keyboard.press("/")
     page.keyboard.type("gr?")

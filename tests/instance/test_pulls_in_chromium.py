@@ -2,48 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from browser import Visit, chromium
-from instance.test_screens_in_chromium import Running
 from playwright.sync_api import Browser, expect
+from running_instance import Running, open_page
 
 from trackeep.store import tables_fetched as fetched
 
 PHONE, NARROW = 390, 320
 
 
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
-    started = Running(tmp_path)
-    yield started
-    started.stop()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
-
-
-def open_page(
-    browser: Browser, running: Running, path: str, *, script: bool = True, width: int = 1440
-) -> Visit:
-    context = browser.new_context(java_script_enabled=script, viewport={"width": width, "height": 800})
-    url = running.instance.url
-    context.add_cookies(
-        [{"name": name, "value": value, "url": url} for name, value in running.cookies.items()]
-    )
-    visit = Visit.of(context)
-    visit.page.goto(url + path)
-    return visit
-
-
 def test_a_search_is_kept_without_script(browser: Browser, running: Running) -> None:
     """Filter, save, rename and remove: forms and links alone."""
-    page = open_page(browser, running, "/pulls", script=False).page
+    page = open_page(browser, running, "/pulls", java_script_enabled=False).page
     page.get_by_label("Filter pull requests").fill("is:open -is:draft")
     page.get_by_role("button", name="Filter").click()
     page.get_by_text("Save search").click()
@@ -84,7 +54,7 @@ def test_a_phone_shows_all_of_it(browser: Browser, running: Running, path: str) 
     title = "Retry" + "x" * 200
     running.do(fetched.pull_request, title=title, unresolved_threads=12, checks="SUCCESS", detailed_at=1)
     for width in (PHONE, NARROW):
-        visit = open_page(browser, running, path, width=width)
+        visit = open_page(browser, running, path, viewport={"width": width, "height": 800})
         assert not visit.is_wider_than_its_window(), width
         assert visit.violations() == []
         assert visit.complaints == []

@@ -328,7 +328,7 @@ async def test_charts_have_their_tables_and_files(tmp_path: Path) -> None:
     assert "S,1" in [line.replace('"', "").replace(", 10–29 lines", "") for line in sizes]
     assert load[1:3] == ["alice,2,3", "bob,2,2"]
     assert '"This period, cycle time",1,5.00,5.00' in cycle
-    assert "2026-11-17 8 2 1" in table
+    assert "17 November 2026 8 2 1" in table
 
 
 async def test_insights_of_others_do_not_exist(tmp_path: Path) -> None:

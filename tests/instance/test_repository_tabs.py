@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from instance.test_screens import text_of, visit
 from local_instance import LocalInstance
-from small_world import ATLAS, BOB, NOW
+from small_world import ALICE, ATLAS, BOB, NOW
 from sqlalchemy import delete, select, update
 
-from trackeep.store import tables
+from trackeep.store import tables, tables_sync
 from trackeep.store import tables_fetched as fetched
 
 pytestmark = pytest.mark.anyio
@@ -153,7 +153,7 @@ async def test_code_frequency(tmp_path: Path) -> None:
     assert rows[0] == "Week from,Added,Removed,Commits,Measured"
     assert rows[-2] == "2026-11-17,100,40,6,1"
     assert "2026-10-20,3,60,1,1" in rows
-    assert "2026-11-17 100 40 6 1" in table
+    assert "17 November 2026 100 40 6 1" in table
     assert week[0] == "Day from,Added,Removed,Commits,Measured"
     assert "2026-11-22,,,4,0" in week, "not measured is not zero"
     assert "2026-11-18,0,0,0,0" in week
@@ -234,3 +234,28 @@ async def test_a_repository_without_anything(tmp_path: Path) -> None:
                 answer = await alice.open(f"{HOME}{tab}?period={period}")
                 assert answer.status == 200, tab
                 assert re.search(r"No commits on main|Nothing happened|No branch", text_of(answer.text)), tab
+
+
+@pytest.mark.parametrize(
+    ("style", "day", "moment"),
+    [
+        ("day", "17 November 2026", "23 November 2026, 11:00"),
+        ("month", "November 17, 2026", "November 23, 2026, 11:00"),
+        ("iso", "2026-11-17", "2026-11-23, 11:00"),
+    ],
+)
+async def test_the_days_of_tables_are_written_in_one_form(
+    tmp_path: Path, style: str, day: str, moment: str
+) -> None:
+    """Tables of charts have the form that the reader chose, in rows as in columns; files have ISO 8601."""
+    async with visit(tmp_path) as (instance, alice):
+        async with instance.site.db.write() as conn:
+            await conn.execute(update(tables.account).values(date_style=style))
+            used = {"account_id": ALICE, "resource": "core", "slot_at": NOW - 3_600, "limit": 10, "used": 5}
+            await conn.execute(tables_sync.budget_reading.insert(), used)
+        tables_of = [f"{HOME}/charts/{chart}" for chart in ("weeks", "frequency", "contributors")]
+        for path in (*tables_of, "/pulls/insights/weeks"):
+            assert f" {day} " in text_of((await alice.open(path)).text), path
+            assert "2026-11-17" in (await alice.open(f"{path}.csv")).text, path
+        assert f" {moment} 50 " in text_of((await alice.open("/sync/budgets")).text)
+        assert "\r\n2026-11-23T11:00+01:00,50\r\n" in (await alice.open("/sync/budgets.csv")).text

@@ -2,87 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Iterator
-from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-import pytest
-from browser import Visit, chromium
-from local_instance import Guest, LocalInstance, serve
+from browser import Visit
 from playwright.sync_api import Browser, expect
-from small_world import NOW, enter, fill
-from sqlalchemy import update
+from running_instance import Running, open_page
+from small_world import NOW
 
 from trackeep.store import tables, tables_choices, tables_sync
-
-
-class Running:
-    """A filled instance in a thread of its own, so that the browser's calls do not hold it up."""
-
-    def __init__(self, folder: Path, port: int = 0) -> None:
-        """With a `port` it is one that ran there before."""
-        self._ready: Future[tuple[LocalInstance, dict[str, str]]] = Future()
-        self._end = asyncio.Event()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(folder, port),))
-        self._thread.start()
-        self.instance, self.cookies = self._ready.result(60)
-
-    async def _run(self, folder: Path, port: int) -> None:
-        nowhere = "http://127.0.0.1:1"
-        async with serve(folder, nowhere, port=port) as instance, Guest(instance.url, "") as guest:
-            instance.clock.ahead_s = NOW - instance.site.now()
-            if not port:
-                await fill(instance.site.db)
-            await enter(instance, guest)
-            self._ready.set_result((instance, guest.cookies["localhost"]))
-            await self._end.wait()
-
-    async def write(self, statement: object) -> None:
-        async with self.instance.site.db.write() as conn:
-            await conn.execute(statement)  # type: ignore[call-overload]  # any statement
-
-    def run(self, statement: object) -> None:
-        """Change what is stored while the browser looks on."""
-        asyncio.run_coroutine_threadsafe(self.write(statement), self._loop).result(30)
-
-    def do(self, table: object, **values: object) -> None:
-        self.run(update(table).values(**values))  # type: ignore[arg-type]  # any table
-
-    def stop(self) -> None:
-        if self._loop.is_closed():
-            return
-        self._loop.call_soon_threadsafe(self._end.set)
-        self._thread.join(30)
-        self._loop.close()
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
-    started = Running(tmp_path)
-    yield started
-    started.stop()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
-
-
-def open_page(browser: Browser, running: Running, path: str, **more: Any) -> Visit:
-    context = browser.new_context(timezone_id="Asia/Tokyo", color_scheme="light", **more)
-    url = running.instance.url
-    context.add_cookies(
-        [{"name": name, "value": value, "url": url} for name, value in running.cookies.items()]
-    )
-    visit = Visit.of(context)
-    visit.page.goto(url + path)
-    return visit
 
 
 def test_the_theme_changes_without_a_new_page(browser: Browser, running: Running) -> None:
@@ -168,11 +96,9 @@ def test_a_page_notices_the_first_sync(browser: Browser, running: Running) -> No
     expect(page.get_by_role("heading", name="Your calendar is filling")).to_be_visible()
     expect(page.locator(".kpi .skel")).to_have_count(5)
     running.do(tables_sync.cursor, complete=True)
-    expect(page.locator('.fresh [data-live="read"]')).to_have_text("2", timeout=10_000)
+    expect(page.locator('.fresh [data-live="read"]')).to_have_text("2")
     running.do(tables_sync.run, finished_at=NOW, outcome="done")
-    expect(page.get_by_role("heading", name="14 contributions in the last year")).to_be_visible(
-        timeout=10_000
-    )
+    expect(page.get_by_role("heading", name="14 contributions in the last year")).to_be_visible()
     assert visit.complaints == []
 
 
@@ -242,9 +168,7 @@ def test_two_tabs_notice_an_answer(browser: Browser, running: Running) -> None:
     second.page.goto(running.instance.url + "/repos")
     running.do(tables_choices.wish, state="refused", problem="GitHub shows no such repository to you.")
     for visit in (first, second):
-        expect(visit.page.get_by_text("GitHub shows no such repository to you.")).to_be_visible(
-            timeout=15_000
-        )
+        expect(visit.page.get_by_text("GitHub shows no such repository to you.")).to_be_visible()
         assert visit.complaints == []
 
 
@@ -255,9 +179,9 @@ def test_an_open_page_survives_a_restart(browser: Browser, running: Running, tmp
     port = urlsplit(running.instance.url).port
     assert port is not None
     running.stop()
-    again = Running(tmp_path, port)
+    again = Running(tmp_path, running.path, port)
     try:
         again.do(tables_sync.run, finished_at=NOW - 3)
-        expect(page.get_by_text("Last success just now")).to_be_visible(timeout=30_000)
+        expect(page.get_by_text("Last success just now")).to_be_visible()
     finally:
         again.stop()

@@ -133,6 +133,6 @@ async def test_strangers_at_the_set_up_page_make_nobody_wait(sandbox: Program, t
     async with serve(tmp_path, sandbox.url) as instance, Guest(instance.url, "") as alice:
         await alice.set_up(await instance.code())
         assert (await alice.send("/signin/token", {"token": alices})).status == 303
-        async with instance.site.db.write(), Guest(instance.url, "") as mallory, asyncio.timeout(5):
+        async with instance.site.db.write(), Guest(instance.url, "") as mallory, asyncio.timeout(60):
             assert (await mallory.open("/setup")).location == "/signin"
             assert (await mallory.set_up("AAAAA")).location == "/signin"

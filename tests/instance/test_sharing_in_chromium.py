@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import Visit, chromium, picture
+from browser import Visit, picture
 from playwright.sync_api import Browser, BrowserContext, ViewportSize
 from programs import Program, start
 from small_world import ALICE, ATLAS, fill
@@ -49,12 +49,6 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     running = start("serve", "--no-worker", "--port", "0", env={"TRACKEEP_DATA_DIR": str(folder)})
     yield running
     running.stop()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 def enter(context: BrowserContext, program: Program) -> Visit:

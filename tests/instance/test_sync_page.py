@@ -12,7 +12,8 @@ from small_visit import text_of, visit
 from small_world import ALICE, ATLAS, BOB, HERON, NOW
 from sqlalchemy import delete, update
 
-from trackeep.instance.sync_page import backlog, budget_card
+from trackeep.instance.backlog import backlog
+from trackeep.instance.sync_page import budget_card
 from trackeep.model import Budget
 from trackeep.store import leases, schedule, tables, tables_sync
 from trackeep.store.reports_sync import Freshness, RepositorySync, Stream

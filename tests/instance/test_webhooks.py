@@ -386,7 +386,7 @@ async def status_of(instance: LocalInstance, lines: list[str], body: bytes = b""
     named = ["X-GitHub-Event: push", "X-GitHub-Delivery: by-hand", f"Content-Type: {JSON}"]
     head = ["POST /webhooks/github HTTP/1.1", "Host: localhost", *named, *lines, "", ""]
     writer.write("\r\n".join(head).encode() + body)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         answer = await reader.readline()
     writer.close()
     return int(answer.split()[1])

@@ -229,7 +229,7 @@ def test_ctrl_c_keeps_what_was_read(at_home: dict[str, str], fresh_sandbox: Prog
     while not Sandbox(fresh_sandbox.url).log():
         time.sleep(0.05)
     running.send_signal(signal.SIGINT)
-    _, said = running.communicate(timeout=30)
+    _, said = running.communicate(timeout=120)
     assert running.returncode == 130
     assert said == "trackeep: stopped; what was read is kept, the next sync goes on from there.\n"
     Sandbox(fresh_sandbox.url).ask("/latency", {"ms": 0})

@@ -7,6 +7,7 @@ import json
 import shutil
 import sqlite3
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,7 @@ def test_a_backup_comes_back(home: dict[str, str], tmp_path: Path) -> None:
     """What was lost after the backup is there again, and the key file was never part of it."""
     before = commits(home)
     data = Path(home["TRACKEEP_DATA_DIR"])
+    assert run("token", "create", "script", env=home).returncode == 0
     made = json.loads(run("backup", "--json", env=home).stdout)
     backup = Path(made["file"])
     assert backup.parent == data / "backups" and backup.parent.stat().st_mode & 0o777 == 0o700
@@ -62,6 +64,7 @@ def test_a_backup_comes_back(home: dict[str, str], tmp_path: Path) -> None:
     assert refused.returncode == 2 and "Add --yes" in refused.stderr
     done = run("restore", str(backup), "--yes", env=home)
     assert done.returncode == 0 and "Everybody has to sign in again" in done.stdout, done.stderr
+    assert "Revoked: API tokens 1, feed tokens 0, badges 0." in done.stdout
     assert commits(home) == before
     (kept,) = data.glob("trackeep.db.replaced-*")
     with contextlib.closing(sqlite3.connect(kept)) as conn:
@@ -71,7 +74,8 @@ def test_a_backup_comes_back(home: dict[str, str], tmp_path: Path) -> None:
 def test_programs_are_told_what_was_restored(home: dict[str, str]) -> None:
     """`--json` names the backup and the database that it replaced, and nothing else is on stdout."""
     made = json.loads(run("backup", "--json", env=home).stdout)["file"]
-    told = json.loads(run("restore", made, "--yes", "--json", env=home).stdout)
+    told = json.loads(run("restore", made, "--yes", "--json", "--keep-tokens", env=home).stdout)
+    assert told["ended"] == {"session": 0, "pending_arrival": 0}
     assert told["restored"] == made
     assert Path(told["replaced"]).parent == Path(home["TRACKEEP_DATA_DIR"])
     assert Path(told["replaced"]).is_file()
@@ -96,6 +100,7 @@ def test_a_server_makes_them_and_keeps_them_from_being_replaced(home: dict[str, 
     try:
         while not (made := list(folder.glob("trackeep-*.db"))):
             assert server.process.poll() is None
+            time.sleep(0.02)
         refused = run("restore", str(made[0]), "--yes", env=home)
         assert refused.returncode == 2
         assert "Another program has" in refused.stderr and "Stop the server" in refused.stderr
@@ -131,8 +136,11 @@ def test_a_backup_does_not_write_over_the_database(home: dict[str, str]) -> None
 
 def test_no_room_for_a_backup(home: dict[str, str]) -> None:
     """A full disk ends it with one sentence, and earlier backups stay."""
-    assert run("backup", env=home).returncode == 0
     folder = Path(home["TRACKEEP_DATA_DIR"]) / "backups"
+    folder.mkdir(mode=0o700)
+    # Named for another second than the one that fails.
+    earlier = folder / "trackeep-20261101T000000Z.db"
+    assert run("backup", str(earlier), env=home).returncode == 0
     before = sorted(folder.iterdir())
     full = run("backup", "--keep", "1", env=home, largest_file_kb=60)
     assert full.returncode == 1 and "room on the disk" in full.stderr and "Traceback" not in full.stderr

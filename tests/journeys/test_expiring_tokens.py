@@ -159,9 +159,8 @@ async def test_killed_in_the_middle_of_a_renewal(stage: Stage) -> None:
     before, witness = await stage.token(), await Witness.of(stage.github.url)
     stage.github.fault(EXCHANGE, "slow", delay_s=2.0)
     syncing = await asyncio.to_thread(sync_beside, stage.environment)
-    while not await is_being_renewed(stage):
+    while not await is_being_renewed(stage) or not stage.github.ask("/faults")[0]["used"]:
         await asyncio.sleep(0.05)
-    await asyncio.sleep(0.5)
     syncing.kill()
     syncing.wait()
     assert (await stage.token()) == before

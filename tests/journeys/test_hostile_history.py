@@ -7,7 +7,7 @@ import json
 import re
 import sqlite3
 import zipfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -50,13 +50,6 @@ def github(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     sandbox.make(RELICS, "hostile")
     yield sandbox
     program.stop()
-
-
-@pytest.fixture
-async def db(database_url: str) -> AsyncIterator[Database]:
-    database = await Database.open(database_url)
-    yield database
-    await database.close()
 
 
 async def sync(db: Database, sandbox: Sandbox, name: str) -> Outcome:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from browser import Visit, chromium, picture
+from browser import Visit, picture
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState, ViewportSize, expect
 from programs import Program, github_environment, start
 
@@ -24,12 +24,6 @@ class SignedIn:
 
     url: str
     state: StorageState
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -49,7 +49,7 @@ def test_it_starts_answers_and_checks_itself(
     """Both checks succeed while it runs and fail afterwards; all that it wrote is in its folder."""
     cwd = tmp_path / "data"
     url = f"http://127.0.0.1:{settings['TRACKEEP_PORT']}"
-    with urllib.request.urlopen(f"{url}/readyz", timeout=10) as answer:
+    with urllib.request.urlopen(f"{url}/readyz", timeout=60) as answer:
         assert json.load(answer)["status"] == "ready"
     healthy = run("healthcheck", "--json", env=settings, cwd=cwd)
     assert (healthy.returncode, json.loads(healthy.stdout)) == (0, {"ready": True, "problem": ""})

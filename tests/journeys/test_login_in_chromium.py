@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from browser import Visit, chromium
+from browser import Visit
 from playwright.sync_api import Browser, BrowserContext, Response, expect
 from programs import Program
 
 SECRET = re.compile(r"gh[a-z]_[A-Za-z0-9]{20,}")
 
 
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
 @pytest.fixture
-def owned(chrome: Browser, instance: Program) -> Program:
+def owned(browser: Browser, instance: Program) -> Program:
     """An instance that alice owns; she has allowed the app at GitHub."""
     lines = [json.loads(line) for line in instance.stderr_text().splitlines() if line.startswith("{")]
     code = next(str(line["setup_code"]) for line in lines if "setup_code" in line)
-    context = chrome.new_context()
+    context = browser.new_context()
     page = context.new_page()
     page.goto(f"{instance.url}/setup")
     page.locator("input[name=code]").fill(code)
@@ -48,14 +41,14 @@ def is_signed_in(context: BrowserContext, instance: Program) -> bool:
 
 @pytest.mark.parametrize("script", [True, False], ids=["with script", "without script"])
 def test_from_the_sign_in_page_and_back(
-    chrome: Browser, owned: Program, broker: Program, sandbox: Program, script: bool
+    browser: Browser, owned: Program, broker: Program, sandbox: Program, script: bool
 ) -> None:
     """Consent, GitHub (which asks nothing any more), the instance; nothing is blocked and no secret shows.
 
     The second time, the click on the instance's own page goes straight on: its Referer and its mark of a
     person's click are what the service sees, as browsers really send them.
     """
-    context = chrome.new_context(java_script_enabled=script)
+    context = browser.new_context(java_script_enabled=script)
     visit, chain = Visit.of(context), list[Response]()
     visit.page.on("response", lambda answer: chain.append(answer))
     page = visit.page

@@ -69,7 +69,7 @@ async def test_awake_again_it_writes_nothing(
             await asyncio.sleep(0.1)
     before = await everything(db)
     first.resume()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while "does not hold the account any more" not in first.said():
             await asyncio.sleep(0.1)
     assert first.stop() == 0

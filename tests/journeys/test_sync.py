@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 from copy_of_github import differences
 from programs import Program
@@ -16,13 +14,6 @@ from trackeep.sync.once import sync_once
 pytestmark = pytest.mark.anyio
 
 LIGHTHOUSE = 70009
-
-
-@pytest.fixture
-async def db(database_url: str) -> AsyncIterator[Database]:
-    database = await Database.open(database_url)
-    yield database
-    await database.close()
 
 
 async def sync(db: Database, sandbox: Sandbox, *names: str) -> Outcome:

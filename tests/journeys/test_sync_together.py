@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from copy_of_github import differences
@@ -15,13 +14,6 @@ from trackeep.store import activity
 from trackeep.sync.once import sync_once
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def db(database_url: str) -> AsyncIterator[Database]:
-    database = await Database.open(database_url)
-    yield database
-    await database.close()
 
 
 async def test_two_people_sync_at_once(db: Database, sandbox: Program) -> None:

@@ -1,6 +1,7 @@
 """Imports go one way."""
 
 import ast
+from graphlib import TopologicalSorter
 
 from rules.source import package, suite
 
@@ -44,6 +45,22 @@ def test_imports_go_one_way() -> None:
             if name.split(".")[0] == "trackeep" and room(name) not in allowed:
                 wrong.append(f"{source.name} imports {name}")
     assert not wrong
+
+
+def test_no_file_leads_back_to_itself() -> None:
+    """Reading a file and all that it imports comes to an end; a module that is loaded by name counts, too."""
+    files = {source.module: source for source in package()}
+
+    def leads_to(name: str) -> str:
+        return name if name in files else name.rpartition(".")[0]
+
+    ways = {}
+    for module, source in files.items():
+        strings = (node.value for node in ast.walk(source.tree) if isinstance(node, ast.Constant))
+        by_name = (text for text in strings if isinstance(text, str) and text in files)
+        ways[module] = {leads_to(name) for name in (*source.imports(), *by_name)} & files.keys() - {module}
+    # Raises CycleError, which names the files of a circle in their order.
+    TopologicalSorter(ways).prepare()
 
 
 def test_every_room_has_a_rule() -> None:

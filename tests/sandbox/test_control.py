@@ -199,7 +199,7 @@ def test_latency(hub: Program) -> None:
     """Added latency delays every answer outside the control API."""
     control(hub.url, "POST", "/latency", {"ms": 150})
     started = time.monotonic()
-    with urllib.request.urlopen(f"{hub.url}/", timeout=10) as answer:
+    with urllib.request.urlopen(f"{hub.url}/", timeout=60) as answer:
         assert b"A small GitHub of your own" in answer.read()
     assert time.monotonic() - started >= 0.15
     control(hub.url, "POST", "/latency", {"ms": 0})
@@ -217,10 +217,10 @@ def test_tokens_and_apps(hub: Program) -> None:
 
 def test_links_lead_somewhere(hub: Program) -> None:
     """Addresses that the data contains open a page; a private repository has none for strangers."""
-    with urllib.request.urlopen(f"{hub.url}/carol/heron/pull/1", timeout=10) as answer:
+    with urllib.request.urlopen(f"{hub.url}/carol/heron/pull/1", timeout=60) as answer:
         assert b"#1" in answer.read()
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(f"{hub.url}/alice/paper-boat", timeout=10)
+        urllib.request.urlopen(f"{hub.url}/alice/paper-boat", timeout=60)
     assert refused.value.code == 404
     refused.value.close()
 

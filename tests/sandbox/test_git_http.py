@@ -95,10 +95,10 @@ def test_compressed_request(sandbox: Program) -> None:
     url = f"{sandbox.url}/carol/heron.git/git-upload-pack"
     headers = {"Git-Protocol": "version=2", "Content-Encoding": "gzip"}
     asked = gzip.compress(b"0014command=ls-refs\n00010000")
-    with urllib.request.urlopen(urllib.request.Request(url, asked, headers), timeout=10) as answer:
+    with urllib.request.urlopen(urllib.request.Request(url, asked, headers), timeout=60) as answer:
         assert b"refs/heads/main" in answer.read()
     with pytest.raises(urllib.error.HTTPError) as broken:
-        urllib.request.urlopen(urllib.request.Request(url, b"not gzip at all", headers), timeout=10)
+        urllib.request.urlopen(urllib.request.Request(url, b"not gzip at all", headers), timeout=60)
     assert broken.value.code == 400
     broken.value.close()
 

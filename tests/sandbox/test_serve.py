@@ -69,7 +69,7 @@ def test_ctrl_c_while_the_world_is_built(tmp_path: Path) -> None:
             assert program.poll() is None
             time.sleep(0.05)
         program.send_signal(signal.SIGINT)
-        assert program.communicate(timeout=5)[1].strip() == ""
+        assert program.communicate(timeout=60)[1].strip() == ""
     finally:
         program.kill()
         program.communicate()

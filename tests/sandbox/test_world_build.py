@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import os
 from collections import Counter
 from datetime import UTC, datetime
 from itertools import takewhile
@@ -195,9 +195,10 @@ def test_old_branches_are_merged_late(world: World) -> None:
 
 def test_full_size_builds_in_seconds(tmp_path: Path) -> None:
     """The full world has a repository of 20,000 commits on 200 branches, and is there in seconds."""
-    started = time.monotonic()
+    # Of the processor, ours and git's: a busy machine is no slower builder.
+    before = sum(os.times()[:4])
     world = build(1, NOW, "full", tmp_path)
-    took_s = time.monotonic() - started
+    took_s = sum(os.times()[:4]) - before
     atlas = world.repositories[70_001]
     assert len(atlas.branches) >= 200
     assert len(commits_in(atlas.git_dir)) >= 20_000

@@ -127,6 +127,9 @@ async def test_the_clock_makes_them(tmp_path: Path) -> None:
         assert await backups.make_if_due(plan, NOW + passed_h * HOUR_S)
     made = [(each.made_at - NOW) / HOUR_S for each in backups.listed(plan.folder)]
     assert made == [13, 6]
+    # What a clock that was ahead has made does not stand for today's.
+    assert await backups.make_if_due(plan, NOW + 12 * HOUR_S)
+    assert [(each.made_at - NOW) / HOUR_S for each in backups.listed(plan.folder)] == [13, 12]
     off = Plan(db.url, tmp_path / "none", hours=0, keep=2)
     assert await backups.make_if_due(off, NOW) and not off.folder.exists()
     await backups.keep_making(off)
@@ -156,7 +159,7 @@ async def test_a_restored_database_is_the_one_of_then(tmp_path: Path) -> None:
     backups.make(db.url, tmp_path / "copy.db", {})
     async with db.write() as conn:
         await conn.execute(text("update person set name = 'changed later'"))
-    kept = await backups.restore(db, tmp_path / "copy.db", NOW)
+    kept = (await backups.restore(db, tmp_path / "copy.db", NOW)).replaced
     assert kept is not None and asked(kept, "select distinct name from person") == [("changed later",)]
     async with db.read() as conn:
         assert "Alice Moreau" in (await conn.scalars(select(person.c.name))).all()
@@ -176,7 +179,7 @@ async def test_nothing_is_put_under_a_running_program(tmp_path: Path) -> None:
     async with db.read() as conn:
         assert await conn.scalar(select(func.count()).select_from(repository)) == 3
     await db.close()
-    assert await backups.restore(other, tmp_path / "copy.db", NOW) is not None
+    assert (await backups.restore(other, tmp_path / "copy.db", NOW)).replaced is not None
     await other.close()
 
 
@@ -187,7 +190,7 @@ async def test_a_damaged_database_can_be_replaced(tmp_path: Path) -> None:
     await db.close()
     (tmp_path / "trackeep.db").write_bytes(b"nothing that anybody could read" * 500)
     again = Database.at(db.url)
-    assert await backups.restore(again, tmp_path / "copy.db", NOW) is not None
+    assert (await backups.restore(again, tmp_path / "copy.db", NOW)).replaced is not None
     async with again.read() as conn:
         assert await conn.scalar(select(func.count()).select_from(repository)) == 3
     await again.close()

@@ -17,19 +17,19 @@ from trackeep.store.tables import person
 pytestmark = pytest.mark.anyio
 
 
-async def test_every_table_exists_after_opening(database_url: str) -> None:
+async def test_every_table_exists_after_opening(empty_database_url: str) -> None:
     """A new database has every table that the program knows, and opening it again changes nothing."""
     for _ in range(2):
-        db = await Database.open(database_url)
+        db = await Database.open(empty_database_url)
         async with db.read() as conn:
             for table in metadata.tables.values():
                 assert (await conn.execute(select(func.count()).select_from(table))).scalar_one() == 0
         await db.close()
 
 
-async def test_a_write_happens_as_a_whole_or_not_at_all(database_url: str) -> None:
+async def test_a_write_happens_as_a_whole_or_not_at_all(empty_database_url: str) -> None:
     """An error inside a transaction leaves no row behind."""
-    db = await Database.open(database_url)
+    db = await Database.open(empty_database_url)
     with pytest.raises(ZeroDivisionError):
         async with db.write() as conn:
             await upsert(conn, person, [{"id": 1, "login": "alice"}], key=["id"])
@@ -39,9 +39,9 @@ async def test_a_write_happens_as_a_whole_or_not_at_all(database_url: str) -> No
     await db.close()
 
 
-async def test_upsert_overwrites_but_keeps_what_it_is_told_to(database_url: str) -> None:
+async def test_upsert_overwrites_but_keeps_what_it_is_told_to(empty_database_url: str) -> None:
     """The second upsert of a key changes the given columns, except those to keep."""
-    db = await Database.open(database_url)
+    db = await Database.open(empty_database_url)
     async with db.write() as conn:
         await upsert(conn, person, [{"id": 1, "login": "alice", "name": "Alice"}], key=["id"])
         await upsert(conn, person, [{"id": 1, "login": "alice2", "name": "-"}], key=["id"], keep=["name"])
@@ -50,9 +50,9 @@ async def test_upsert_overwrites_but_keeps_what_it_is_told_to(database_url: str)
     await db.close()
 
 
-async def test_an_error_does_not_tell_what_was_to_be_written(database_url: str) -> None:
+async def test_an_error_does_not_tell_what_was_to_be_written(empty_database_url: str) -> None:
     """Errors reach the log: the values of the failed statement are not in them."""
-    db = await Database.open(database_url)
+    db = await Database.open(empty_database_url)
     with pytest.raises(IntegrityError) as caught:
         async with db.write() as conn:
             for _ in range(2):
@@ -61,9 +61,9 @@ async def test_an_error_does_not_tell_what_was_to_be_written(database_url: str) 
     await db.close()
 
 
-async def test_writers_wait_for_each_other(database_url: str) -> None:
+async def test_writers_wait_for_each_other(empty_database_url: str) -> None:
     """Twenty transactions at once that read and then write all succeed, and none is lost."""
-    db = await Database.open(database_url)
+    db = await Database.open(empty_database_url)
     async with db.write() as conn:
         await upsert(conn, person, [{"id": 1, "login": "0"}], key=["id"])
 
@@ -78,21 +78,21 @@ async def test_writers_wait_for_each_other(database_url: str) -> None:
     await db.close()
 
 
-async def test_two_programs_may_open_a_new_database_at_once(database_url: str) -> None:
+async def test_two_programs_may_open_a_new_database_at_once(empty_database_url: str) -> None:
     """Both find every table: the migration runs once, under a lock."""
-    both = await asyncio.gather(Database.open(database_url), Database.open(database_url))
+    both = await asyncio.gather(Database.open(empty_database_url), Database.open(empty_database_url))
     for db in both:
         await db.close()
 
 
-async def test_a_newer_database_is_refused(database_url: str) -> None:
+async def test_a_newer_database_is_refused(empty_database_url: str) -> None:
     """A database of a newer program is left as it is, with a sentence that says what to do."""
-    db = await Database.open(database_url)
+    db = await Database.open(empty_database_url)
     async with db.write() as conn:
         await conn.execute(text("update alembic_version set version_num = '9999'"))
     await db.close()
     with pytest.raises(DatabaseVersionError, match=r"newer Trackeep.*9999"):
-        await Database.open(database_url)
+        await Database.open(empty_database_url)
 
 
 async def test_the_log_of_writes_shrinks_when_readers_are_gone(tmp_path: Path) -> None:
@@ -151,9 +151,9 @@ async def test_a_person_or_database_that_postgresql_refuses_is_told(postgres_ser
         assert "secret" not in str(caught.value)
 
 
-async def test_one_connection_does_the_quiet_work(database_url: str) -> None:
+async def test_one_connection_does_the_quiet_work(empty_database_url: str) -> None:
     """Connections made in a busy moment rest afterwards, each without what it would keep of the database."""
-    db = await Database.open(database_url)
+    db = await Database.open(empty_database_url)
     async with db.read(), db.read(), db.read():
         pass
     used = set()

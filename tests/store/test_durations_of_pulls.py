@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 from small_world import ALICE, ATLAS, BOT, at, fill, reader
 from sqlalchemy import update
@@ -20,11 +18,9 @@ WINDOW = Window(at("2026-11-01 00:00"), at("2026-11-24 00:00"))
 
 
 @pytest.fixture
-async def db(database_url: str) -> AsyncIterator[Database]:
-    database = await Database.open(database_url)
-    await fill(database)
-    yield database
-    await database.close()
+async def db(db: Database) -> Database:
+    await fill(db)
+    return db
 
 
 async def review(db: Database, number: int, author_id: int, when: str) -> None:

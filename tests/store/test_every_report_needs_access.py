@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -66,13 +66,9 @@ QUESTIONS = {f"{module.__name__}.{function.__name__}": (module, function) for mo
 
 
 @pytest.fixture
-async def db(database_url: str) -> AsyncIterator[Database]:
-    database = await Database.open(database_url)
-    try:
-        await fill(database)
-        yield database
-    finally:
-        await database.close()
+async def db(db: Database) -> Database:
+    await fill(db)
+    return db
 
 
 async def answer(db: Database, module: Any, function: Any, who: Reader) -> Any:

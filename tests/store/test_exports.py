@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -20,11 +19,9 @@ DAY_S = 86_400
 
 
 @pytest.fixture
-async def db(database_url: str) -> AsyncIterator[Database]:
-    database = await Database.open(database_url)
-    await fill(database)
-    yield database
-    await database.close()
+async def db(db: Database) -> Database:
+    await fill(db)
+    return db
 
 
 async def copied(db: Database, who: Reader) -> dict[str, list[dict[str, Any]]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 from small_world import ALICE, ATLAS, BOB, HERON, NOW, fill
 from sqlalchemy import func, select
@@ -21,11 +19,9 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def db(database_url: str) -> AsyncIterator[Database]:
-    database = await Database.open(database_url)
-    await fill(database)
-    yield database
-    await database.close()
+async def db(db: Database) -> Database:
+    await fill(db)
+    return db
 
 
 async def states(db: Database, account_id: int = ALICE) -> dict[int, tuple[str, bool]]:

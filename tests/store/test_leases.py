@@ -11,11 +11,12 @@ from sqlalchemy import update
 
 from trackeep.database import Database
 from trackeep.model import Email, Person
-from trackeep.store import leases, people, schedule, waiting
+from trackeep.store import leases, people, schedule, waiting, wrong_clocks
 from trackeep.store.leases import BEHIND_S, Claim
 from trackeep.store.people import Credential
 from trackeep.store.schedule import BACKFILL, CLICK, POLL
 from trackeep.store.tables_sync import schedule as schedule_table
+from trackeep.sync import plan
 from trackeep.vault import Vault
 
 pytestmark = pytest.mark.anyio
@@ -216,7 +217,7 @@ async def test_a_takeover_waits_for_a_page_being_written(db: Database) -> None:
         assert await leases.is_held_by(page, first)
         assert await claim(db, "second") is None
         # Neither a click nor a hint has to wait for the page.
-        await asyncio.wait_for(request(db, ALICE.id), 10)
+        await asyncio.wait_for(request(db, ALICE.id), 60)
         taking = asyncio.create_task(take(db, "third"))
         await asyncio.sleep(0.2)
         assert not taking.done()
@@ -228,3 +229,30 @@ async def test_a_takeover_waits_for_a_page_being_written(db: Database) -> None:
 async def take(db: Database, name: str) -> Claim | None:
     async with db.write() as conn:
         return await leases.claim_account(conn, ALICE.id, name, NOW)
+
+
+async def test_a_wait_that_a_wrong_clock_wrote_ends(db: Database) -> None:
+    """A clock that was a day ahead leaves waits until tomorrow; once it is right, work goes on at once."""
+    tomorrow = NOW + 86_400
+    claimed = await claim(db, "w1", tomorrow)
+    assert claimed is not None
+    await release(db, claimed, tomorrow + 60)
+    async with db.write() as conn:
+        await waiting.wait_for_github(conn, claimed.account_id, tomorrow + 60, {})
+        far = {"lease_until": leases.database_now() + 86_400, "leased_by": "dead", "walk_asked_at": tomorrow}
+        await conn.execute(update(schedule_table).values(**far))
+        assert await wrong_clocks.put_right(conn, NOW, 60) == 6
+        assert await wrong_clocks.put_right(conn, NOW, 60) == 0
+    given = [await claim(db, name, NOW) for name in ("w2", "w3", "w4")]
+    assert {each.account_id for each in given if each} == {1001, 1002}
+
+
+async def test_every_wait_that_is_given_stays(db: Database) -> None:
+    """The longest one after failures, and GitHub's own, are no mistake of a clock."""
+    claimed = await claim(db, "w1")
+    assert claimed is not None
+    async with db.write() as conn:
+        due_at = plan.next_due_at(NOW, 60, failures=99)
+        await leases.release(conn, claimed, due_at, failures=99)
+        await waiting.wait_for_github(conn, claimed.account_id, NOW + 3_600, {})
+        assert await wrong_clocks.put_right(conn, NOW, 60) == 0

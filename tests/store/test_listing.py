@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -22,11 +21,9 @@ DAY_S = 86_400
 
 
 @pytest.fixture
-async def db(database_url: str) -> AsyncIterator[Database]:
-    database = await Database.open(database_url)
-    await fill(database)
-    yield database
-    await database.close()
+async def db(db: Database) -> Database:
+    await fill(db)
+    return db
 
 
 async def add(conn: AsyncConnection, number: int, **more: object) -> None:

@@ -56,13 +56,13 @@ LOSE = "op.execute('delete from person')"
 
 
 @pytest.fixture
-async def older(database_url: str) -> AsyncIterator[str]:
+async def older(empty_database_url: str) -> AsyncIterator[str]:
     """A database as our program leaves it, with one row."""
-    db = await Database.open(database_url)
+    db = await Database.open(empty_database_url)
     async with db.write() as conn:
         await conn.execute(text("insert into person (id, login) values (1, 'alice')"))
     await db.close()
-    yield database_url
+    yield empty_database_url
 
 
 async def rows(url: str, folder: Path, statement: str) -> list[tuple[object, ...]]:
@@ -170,7 +170,7 @@ async def test_no_room_for_the_copy_stops_the_upgrade(tmp_path: Path) -> None:
     assert not [each.name for each in tmp_path.iterdir() if "before" in each.name]
 
 
-async def test_the_tables_in_the_code_are_those_of_the_migrations(database_url: str) -> None:
+async def test_the_tables_in_the_code_are_those_of_the_migrations(empty_database_url: str) -> None:
     """A migrated database has exactly the tables, columns, keys and indexes that the code speaks of."""
 
     def is_in_the_tables(_item: object, name: str | None, kind: str, *_: object) -> bool:
@@ -182,7 +182,7 @@ async def test_the_tables_in_the_code_are_those_of_the_migrations(database_url: 
         found = compare_metadata(MigrationContext.configure(conn, opts=options), metadata)
         return [each for each in found if "remove_column" not in str(each) or "words" not in str(each)]
 
-    db = await Database.open(database_url)
+    db = await Database.open(empty_database_url)
     async with db.read() as conn:
         with warnings.catch_warnings():
             # SQLite does not tell what an index of an expression is made of.

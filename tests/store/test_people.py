@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import select, update
@@ -24,13 +23,6 @@ BOB = Person(2, "Bob")
 MALLORY = Person(3, "mallory")
 VAULT = Vault({b"key1": bytes(32)})
 NOBODY = Admission()
-
-
-@pytest.fixture
-async def db(database_url: str) -> AsyncIterator[Database]:
-    database = await Database.open(database_url)
-    yield database
-    await database.close()
 
 
 async def save(db: Database, *all_of: Person) -> None:

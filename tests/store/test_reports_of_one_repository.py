@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import date
 
 import pytest
@@ -23,13 +22,9 @@ QUARTER = compare("90d", NOW, reader().zone).current
 
 
 @pytest.fixture
-async def db(database_url: str) -> AsyncIterator[Database]:
-    database = await Database.open(database_url)
-    try:
-        await fill(database)
-        yield database
-    finally:
-        await database.close()
+async def db(db: Database) -> Database:
+    await fill(db)
+    return db
 
 
 async def add(db: Database, table: object, *rows: dict[str, object]) -> None:

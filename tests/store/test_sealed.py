@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -26,11 +25,9 @@ HASHES = {
 
 
 @pytest.fixture
-async def db(database_url: str) -> AsyncIterator[Database]:
-    database = await Database.open(database_url)
-    await fill(database)
-    yield database
-    await database.close()
+async def db(db: Database) -> Database:
+    await fill(db)
+    return db
 
 
 async def keep_secrets(db: Database, vault: Vault) -> None:

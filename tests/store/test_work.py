@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import date
 
 import pytest
@@ -18,13 +17,9 @@ NOVEMBER = Window(at("2026-11-01 00:00"), at("2026-12-01 00:00"))
 
 
 @pytest.fixture
-async def db(database_url: str) -> AsyncIterator[Database]:
-    database = await Database.open(database_url)
-    try:
-        await fill(database)
-        yield database
-    finally:
-        await database.close()
+async def db(db: Database) -> Database:
+    await fill(db)
+    return db
 
 
 async def test_days_are_those_of_the_reader(db: Database) -> None:

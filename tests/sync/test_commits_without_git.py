@@ -24,13 +24,6 @@ FOREVER = 10**6
 
 
 @pytest.fixture
-async def db(database_url: str) -> AsyncIterator[Database]:
-    database = await Database.open(database_url)
-    yield database
-    await database.close()
-
-
-@pytest.fixture
 async def lite(tmp_path: Path) -> AsyncIterator[Database]:
     database = await Database.open(f"sqlite:///{tmp_path / 'lite.db'}")
     yield database

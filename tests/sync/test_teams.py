@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,13 +21,6 @@ pytestmark = pytest.mark.anyio
 REEDBED, TEAM = "fernhill/reedbed", "tide-crew"
 DAY_S = 86_400
 TEAMS = "/api/v3/user/teams"
-
-
-@pytest.fixture
-async def db(database_url: str) -> AsyncIterator[Database]:
-    database = await Database.open(database_url)
-    yield database
-    await database.close()
 
 
 async def sync(db: Database, github: Sandbox, token: str = "", *names: str) -> None:

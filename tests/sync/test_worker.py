@@ -175,7 +175,7 @@ async def running(at_work: Worker) -> AsyncIterator[None]:
 
 
 async def until(db: Database, table: object, rows: int, *where: object) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while await count(db, table, *where) < rows:
             await asyncio.sleep(0.05)
 

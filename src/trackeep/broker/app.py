@@ -31,7 +31,7 @@ from trackeep.broker import (
 from trackeep.broker.documents import Documents
 from trackeep.broker.limits import Limits
 from trackeep.broker.live_keys import LiveKeys
-from trackeep.broker.memory import choose as choose_memory
+from trackeep.broker.memory_choice import choose as choose_memory
 from trackeep.broker.metrics import Metrics
 from trackeep.broker.parts import LONGEST_FORM, Broker
 from trackeep.environment import BrokerSettings

@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-import importlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import NamedTuple, Protocol, TypeVar
 
-from trackeep.environment import BrokerSettings
-from trackeep.errors import SettingsError, TrackeepError
+from trackeep.errors import TrackeepError
 
 T = TypeVar("T")
 
@@ -62,24 +60,6 @@ class Memory(Protocol):
     async def aclose(self) -> None:
         """Gives connections back."""
         ...
-
-
-def choose(settings: BrokerSettings, clock: Callable[[], float]) -> Memory:
-    """Redis when its address is set, else this process; raises SettingsError when the package is missing."""
-    # The one secret that all replicas have and that outlives every rotation of keys.
-    names = Names(settings.github_client_secret)
-    if not settings.redis_url:
-        return InProcess(names, clock)
-    try:
-        # Named here and not at the top: whoever runs one process needs no Redis.
-        redis = importlib.import_module("trackeep.broker.memory_redis")
-    except ModuleNotFoundError:
-        raise SettingsError(
-            "TRACKEEP_BROKER_REDIS_URL is set, but the Python package for Redis is not installed.",
-            "Install it: `pip install trackeep[redis]`.",
-        ) from None
-    shared: Memory = redis.Redis(settings.redis_url, names, InProcess(names, clock))
-    return shared
 
 
 class Names:

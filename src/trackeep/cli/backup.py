@@ -15,6 +15,7 @@ from trackeep.cli.output import done, note, show_json
 
 if TYPE_CHECKING:
     from trackeep.environment import InstanceSettings
+    from trackeep.store.backups import Restored
 
 
 @click.command()
@@ -49,34 +50,50 @@ def backup(file: Path | None, keep: int | None, force: bool, as_json: bool) -> N
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--keep-tokens", is_flag=True, help="Leave the backup's API tokens, feed tokens and badges valid."
+)
 @yes_option
 @json_option
-def restore(file: Path, yes: bool, as_json: bool) -> None:
+def restore(file: Path, keep_tokens: bool, yes: bool, as_json: bool) -> None:
     """Put the backup FILE in the place of the database, which is kept beside it under another name.
 
-    Stop the server and the workers first. Everybody has to sign in again afterwards.
+    Stop the server and the workers first. Everybody has to sign in again afterwards, and API tokens, feed
+    tokens and badges end: those that were revoked since the backup would be valid again with it.
     """
     from trackeep.database import Database
     from trackeep.store import backups
 
     settings = settings_of()
 
-    async def work() -> Path | None:
+    async def work() -> Restored:
         db = Database.at(settings.database_url)
         try:
-            return await backups.restore(db, file, int(time.time()))
+            return await backups.restore(db, file, int(time.time()), keep_tokens=keep_tokens)
         finally:
             await db.close()
 
     sure(f"Replace the database {_without_scheme(settings)} by {file}?", yes)
-    kept = finish(work())
+    restored = finish(work())
+    kept = restored.replaced
     if as_json:
-        show_json({"restored": str(file), "replaced": None if kept is None else str(kept)})
+        replaced = None if kept is None else str(kept)
+        show_json({"restored": str(file), "replaced": replaced, "ended": dict(restored.ended)})
         return
     done(f"Restored {file}. Everybody has to sign in again.")
+    done(_about_tokens(restored))
     if kept is not None:
         done(f"The replaced database is {kept}; delete it when all is well.")
-    note("API tokens and who may sign in are as they were then: `trackeep user list` shows them.")
+    note("Who may sign in, and who is connected to GitHub, is as it was then: see `trackeep user list`.")
+
+
+def _about_tokens(restored: Restored) -> str:
+    if "api_token" not in restored.ended:
+        return "API tokens, feed tokens and badges are those of the backup: also what was revoked since."
+    counts = [restored.ended[table] for table in ("api_token", "feed_token", "badge")]
+    if not any(counts):
+        return "The backup held no API tokens, feed tokens or badges."
+    return "Revoked: API tokens {}, feed tokens {}, badges {}. Make new ones where needed.".format(*counts)
 
 
 def _folder(settings: InstanceSettings) -> Path:

@@ -111,7 +111,7 @@ async def _redis(settings: BrokerSettings) -> Finding:
     import time
     from contextlib import aclosing
 
-    from trackeep.broker.memory import choose
+    from trackeep.broker.memory_choice import choose
 
     async with aclosing(choose(settings, time.time)) as memory:
         await memory.count("doctor", 1, 0)

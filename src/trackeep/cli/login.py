@@ -136,12 +136,16 @@ async def _with_token(settings: InstanceSettings, text: str) -> str:
 
 async def _in_browser(settings: InstanceSettings, *, no_open: bool) -> str:
     """Send the browser to the running instance, or to one that is served until somebody has come."""
+    import webbrowser
+
     from trackeep import web
 
     began_at = int(time.time())
     if await asyncio.to_thread(_answers, settings):
         async with site_of(settings) as site:
-            _show(f"{settings.base_url}/auth/login", no_open=no_open)
+            _say(address := f"{settings.base_url}/auth/login")
+            if not no_open and sys.stderr.isatty():
+                webbrowser.open(address)
             return await _somebody(site, began_at)
     with web.bind("127.0.0.1", 0) as listener:
         address = f"http://localhost:{listener.getsockname()[1]}"
@@ -153,6 +157,7 @@ async def _served(site: Site, listener: object, began_at: int, *, no_open: bool)
     import socket
 
     from trackeep import web
+    from trackeep.cli.browser import open_secretly
     from trackeep.errors import LoginError
     from trackeep.instance.app import create_app
     from trackeep.instance.entry import setup
@@ -162,9 +167,13 @@ async def _served(site: Site, listener: object, began_at: int, *, no_open: bool)
     code = await ownership.setup_code(site.db, site.vault, site.now())
     base_url = site.settings.base_url
     address = setup.link(site.settings, ownership.readable(code.text)) if code else f"{base_url}/auth/login"
-    serving = asyncio.create_task(
-        web.serve(create_app(site), listener, lambda: _show(address, no_open=no_open))
-    )
+
+    def show() -> None:
+        _say(address)
+        if not no_open and sys.stderr.isatty():
+            open_secretly(address, site.settings.data_dir)
+
+    serving = asyncio.create_task(web.serve(create_app(site), listener, show))
     waiting = asyncio.create_task(_somebody(site, began_at))
     try:
         await asyncio.wait((serving, waiting), return_when=asyncio.FIRST_COMPLETED)
@@ -215,10 +224,6 @@ def _answers(settings: InstanceSettings) -> bool:
         return False
 
 
-def _show(address: str, *, no_open: bool) -> None:
+def _say(address: str) -> None:
     # On stderr and in full even when quiet: without it nobody can go on.
     click.echo(f"Open {address}", err=True)
-    if not no_open and sys.stderr.isatty():
-        import webbrowser
-
-        webbrowser.open(address)

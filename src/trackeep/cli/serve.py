@@ -7,6 +7,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import time
 import webbrowser
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from trackeep.sync.worker import Worker
     from trackeep.vault import Vault
 
-RESTART_AFTER_S = 5.0
+RESTART_AFTER_S, SAY_AGAIN_AFTER_S = 5.0, 60.0
 SETTINGS_BY_FLAG = (
     *("TRACKEEP_HOST", "TRACKEEP_PORT", "TRACKEEP_BASE_URL", "TRACKEEP_BROKER_URL"),
     *("TRACKEEP_ALLOWED_USERS", "TRACKEEP_ALLOWED_ORGS", "TRACKEEP_POLL_SECONDS"),
@@ -108,6 +109,7 @@ async def _serve(settings: InstanceSettings, listener: socket.socket, about: Abo
     import aiohttp
 
     from trackeep import web
+    from trackeep.cli.browser import open_secretly
     from trackeep.cli.edge import opened
     from trackeep.instance.app import create_app, new_site
     from trackeep.instance.entry import admission, memberships, other_account, setup
@@ -118,13 +120,18 @@ async def _serve(settings: InstanceSettings, listener: socket.socket, about: Abo
         vault = open_vault(settings.secret_key, settings.data_dir)
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
             site = new_site(settings, db, vault, http, is_demo=about.is_demo)
-            code = await setup.announce(site, again=True)
-            address = setup.link(settings, code) if about.is_demo and code else settings.base_url
+            # A demo's link has the code in it.
+            code = await setup.current_code(site) if about.is_demo else None
+            if not about.is_demo:
+                await setup.announce(site, again=True)
+            address = setup.link(settings, code) if code else settings.base_url
 
             def say() -> None:
                 click.echo(f"Trackeep ready at {address}")
                 sys.stdout.flush()
-                if about.open_browser:
+                if about.open_browser and code:
+                    open_secretly(address, settings.data_dir)
+                elif about.open_browser:
                     webbrowser.open(address)
 
             async with (
@@ -159,8 +166,6 @@ async def _work(settings: InstanceSettings, concurrency: int | None) -> None:
 
 
 async def _work_once(settings: InstanceSettings) -> None:
-    import time
-
     from trackeep.cli.edge import opened
     from trackeep.store import backups
     from trackeep.vault import open_vault
@@ -201,13 +206,21 @@ async def _sync(
     """The sync's loop; when the database fails it, it starts again instead of leaving pages stale."""
     import structlog
 
-    background = _worker(settings, db, vault, concurrency)
+    from trackeep.errors import DatabaseError
+
+    log, background = structlog.get_logger(), _worker(settings, db, vault, concurrency)
+    said_at = -SAY_AGAIN_AFTER_S
     while True:
         try:
             await background.run()
-        except Exception:
-            structlog.get_logger().exception("the background sync failed and starts again")
-            await asyncio.sleep(RESTART_AFTER_S)
+        except* DatabaseError as caught:
+            # The log may lie on the same full disk.
+            if time.monotonic() - said_at >= SAY_AGAIN_AFTER_S:
+                said_at = time.monotonic()
+                log.error("the background sync waits for the database", reason=str(caught.exceptions[0]))
+        except* Exception:
+            log.exception("the background sync failed and starts again")
+        await asyncio.sleep(RESTART_AFTER_S)
 
 
 @contextlib.asynccontextmanager

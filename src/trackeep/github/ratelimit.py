@@ -54,7 +54,8 @@ def pause_s(sent: Sequence[float], now: float, per_minute: int = REST_PER_MINUTE
     """Seconds to wait so that no minute holds more than `per_minute` requests; `sent` is oldest first."""
     if len(sent) < per_minute:
         return 0.0
-    return max(0.0, sent[-per_minute] + 60 - now)
+    # Never longer, also when the clock was set back meanwhile.
+    return min(60.0, max(0.0, sent[-per_minute] + 60 - now))
 
 
 def refusal(

@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trackeep.errors import UsageError
-from trackeep.instance import visits, words
+from trackeep.instance import stamps, visits, words
 from trackeep.instance.frame import bounds_in, day_in, reader_of, repository_in, show
 from trackeep.instance.lists import by_day, commits_link
-from trackeep.instance.repository import find, show_repository
+from trackeep.instance.repository import age_of, find, show_repository
 from trackeep.instance.site import site_of
 from trackeep.metrics.windows import midnight
 from trackeep.store import reports_events, reports_sync
@@ -86,6 +86,7 @@ async def everywhere(request: Request) -> Response:
     async with site_of(request).db.read() as conn:
         found = await reports_events.recent(conn, reader, wanted)
         freshness = await reports_sync.freshness(conn, reader)
+        age = await stamps.read(conn, reader, freshness, {"activity": stamps.EVERYTHING})
     last_visit = await visits.note(site_of(request), reader, freshness)
     return show(
         request,
@@ -94,6 +95,7 @@ async def everywhere(request: Request) -> Response:
         day=day,
         total=contributions_in(found.rows) if day else None,
         freshness=freshness,
+        stamps=age,
         **_listed(request, reader, wanted, found, None if day else last_visit),
     )
 
@@ -106,7 +108,8 @@ async def of_repository(request: Request) -> Response:
         found = await find(conn, request, reader)
         wanted = replace(wanted, repository=(found.owner, found.name))
         page = await reports_events.recent(conn, reader, wanted)
-    values = _listed(request, reader, wanted, page, None)
+        age = await age_of(conn, request, found, "activity")
+    values = _listed(request, reader, wanted, page, None) | {"stamps": age}
     return show_repository(request, "repository_activity.html", found, tab="activity", day=day, **values)
 
 

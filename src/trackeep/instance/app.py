@@ -204,7 +204,7 @@ def new_site(
     pages = web.Pages([HERE / "templates"], web.Assets([web.LOOK, HERE / "static"]), settings.base_path)
     pages.globals["is_demo"] = is_demo
     frame.prepare(pages)
-    return Site(settings, db, vault, http, clock, pages, is_demo)
+    return Site(settings, db.for_pages(), vault, http, clock, pages, is_demo)
 
 
 def create_app(site: Site) -> ASGIApp:

@@ -11,8 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trackeep.errors import UsageError
+from trackeep.instance import stamps
 from trackeep.instance.frame import address, reader_of, repository_in, show
-from trackeep.instance.repository import find, show_repository
+from trackeep.instance.repository import age_of, find, show_repository
 from trackeep.instance.site import Site, site_of
 from trackeep.store import distances, reports_branches, reports_sync
 from trackeep.store.reports_access import Reader
@@ -30,10 +31,10 @@ async def everywhere(request: Request) -> Response:
     async with site.db.read() as conn:
         listed = await reports_branches.branches(conn, reader, wanted, limit=ROWS)
         freshness = await reports_sync.freshness(conn, reader)
+        age = await stamps.read(conn, reader, freshness, {"branches": (stamps.COMMITS,)})
     listed = await _measured(site, reader, listed)
-    return show(
-        request, "branches.html", "commits", freshness=freshness, **_listed(request, reader, wanted, listed)
-    )
+    values = _listed(request, reader, wanted, listed)
+    return show(request, "branches.html", "commits", freshness=freshness, stamps=age, **values)
 
 
 async def of_repository(request: Request) -> Response:
@@ -43,9 +44,10 @@ async def of_repository(request: Request) -> Response:
         found = await find(conn, request, reader)
         wanted = wanted_of(request, (found.owner, found.name))
         listed = await reports_branches.branches(conn, reader, wanted, limit=ROWS)
+        age = await age_of(conn, request, found, "branches")
     listed = await _measured(site, reader, listed)
     values = _listed(request, reader, wanted, listed)
-    return show_repository(request, "repository_branches.html", found, tab="branches", **values)
+    return show_repository(request, "repository_branches.html", found, tab="branches", stamps=age, **values)
 
 
 def wanted_of(request: Request, repository: tuple[str, str] | None = None) -> Wanted:

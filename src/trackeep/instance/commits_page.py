@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from trackeep import web
 from trackeep.errors import UsageError
+from trackeep.instance import stamps
 from trackeep.instance.api.lists import commit_of
 from trackeep.instance.figures import csv_response
 from trackeep.instance.frame import address, reader_of, show
@@ -56,6 +57,7 @@ async def commits(request: Request) -> Response:
         values = await searched(conn, reader, wanted)
         stored = await reports_commits.stored(conn, reader)
         freshness = await reports_sync.freshness(conn, reader)
+        age = await stamps.read(conn, reader, freshness, {"commits": (stamps.COMMITS,)})
     query, found, refused = values["query"], values["found"], values["refused"]
     page = show(
         request,
@@ -66,6 +68,7 @@ async def commits(request: Request) -> Response:
         dropped=[Chip(str(Query((), (one,))), str(query.without(one)), True) for one in query.filters],
         stored=stored,
         freshness=freshness,
+        stamps=age,
         next=next_page(request, found.after),
         download=_download(request),
     )

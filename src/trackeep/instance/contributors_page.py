@@ -12,8 +12,8 @@ from starlette.responses import Response
 from trackeep.instance import charts, charts_lines, words
 from trackeep.instance.charts import Caption
 from trackeep.instance.charts_lines import Span
-from trackeep.instance.frame import comparison_in, days_of, reader_of
-from trackeep.instance.repository import PERIOD, author_link, find, of_period, show_repository
+from trackeep.instance.frame import comparison_in, days_of, reader_of, style_of
+from trackeep.instance.repository import PERIOD, age_of, author_link, find, of_period, show_repository
 from trackeep.instance.site import site_of
 from trackeep.metrics.people import absence_factor
 from trackeep.metrics.windows import Steps, steps
@@ -40,6 +40,7 @@ async def contributors(request: Request) -> Response:
     with_bots = request.query_params.get("bots") == "1"
     async with site_of(request).db.read() as conn:
         found = await find(conn, request, reader)
+        age = await age_of(conn, request, found, "contributors")
         days = await reports_pulse.days_of_window(conn, reader, found.id, comparison.current)
         drawn = steps(*days)
         everybody = await reports_repository.authors(conn, reader, found.id, comparison.current)
@@ -55,7 +56,8 @@ async def contributors(request: Request) -> Response:
         "repository_contributors.html",
         found,
         tab="contributors",
-        **of_period(comparison, reader),
+        stamps=age,
+        **of_period(request, comparison, reader),
         with_bots=with_bots,
         bots=[author for author in everybody if author.is_bot],
         people=people,
@@ -78,6 +80,7 @@ async def frequency(request: Request) -> Response:
     comparison = comparison_in(request, reader, "12m")
     async with site_of(request).db.read() as conn:
         found = await find(conn, request, reader)
+        age = await age_of(conn, request, found, "frequency")
         days = await reports_pulse.days_of_window(conn, reader, found.id, comparison.current)
         drawn = steps(*days)
         lines = await reports_pulse.lines(conn, reader, found.id, comparison.current, drawn)
@@ -87,14 +90,15 @@ async def frequency(request: Request) -> Response:
         "repository_frequency.html",
         found,
         tab="frequency",
-        **of_period(comparison, reader),
+        stamps=age,
+        **of_period(request, comparison, reader),
         step=drawn.word,
         total=total,
         busiest=max(
             zip(drawn.starts, lines, strict=True), key=lambda pair: pair[1].additions + pair[1].deletions
         ),
         has_unknown=any(one.commits and not one.measured for one in lines),
-        chart=_diverging(lines, drawn, total),
+        chart=_diverging(lines, drawn, total, style_of(request)),
     )
 
 
@@ -131,9 +135,9 @@ def _drawn(
     return found
 
 
-def _diverging(lines: Sequence[Lines], drawn: Steps, total: Lines) -> Markup:
+def _diverging(lines: Sequence[Lines], drawn: Steps, total: Lines, style: str) -> Markup:
     spans = [
-        Span(words.short_day(start), one.additions, one.deletions, one.measured > 0 or not one.commits)
+        Span(words.short_day(start, style), one.additions, one.deletions, one.measured > 0 or not one.commits)
         for start, one in zip(drawn.starts, lines, strict=True)
     ]
     if drawn.days > 7:
@@ -142,7 +146,7 @@ def _diverging(lines: Sequence[Lines], drawn: Steps, total: Lines) -> Markup:
             for start, span in zip(drawn.starts, spans, strict=True)
         ]
     text = (
-        f"Lines added and removed per {drawn.word} from {words.day(drawn.starts[0])}: "
+        f"Lines added and removed per {drawn.word} from {words.day(drawn.starts[0], style)}: "
         f"{total.additions:,} added, {total.deletions:,} removed by {total.measured:,} measured commits."
     )
     return charts_lines.diverging(spans, Caption("cf", "Code frequency", text))

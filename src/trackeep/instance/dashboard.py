@@ -8,21 +8,24 @@ from datetime import date, timedelta
 from functools import partial
 
 from markupsafe import Markup
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trackeep.instance import charts, charts_calendar, visits, words
+from trackeep.instance import charts, charts_calendar, stamps, visits, words
+from trackeep.instance.backlog import backlog
+from trackeep.instance.blocks import blocks_of
 from trackeep.instance.charts_calendar import Calendar
-from trackeep.instance.frame import address, comparison_in, days_of, reader_of, show, span_words
+from trackeep.instance.frame import address, comparison_in, days_of, reader_of, show, span_words, style_of
 from trackeep.instance.lists import commits_link
 from trackeep.instance.site import site_of
+from trackeep.instance.stamps import COMMITS, EVERYTHING, ISSUES, PULLS
 from trackeep.metrics.contributions import active_days, change_percent, levels, streaks
 from trackeep.metrics.durations import Spread, spread
-from trackeep.metrics.windows import Comparison, Window, day_of, weeks_back
-from trackeep.store import reports, reports_sync
-from trackeep.store.reports import Overview
+from trackeep.metrics.windows import Comparison, Window, day_of, midnight, weeks_back
+from trackeep.store import reports_events, reports_mine, reports_pulls, reports_repositories, reports_sync
 from trackeep.store.reports_access import Reader
-from trackeep.store.reports_mine import KINDS, Merge
+from trackeep.store.reports_mine import KINDS, Days, Merge, Totals
 from trackeep.store.reports_repositories import WEEKS
 
 KIND_WORDS = {
@@ -44,7 +47,24 @@ COUNTED_WORDS = {
     ),
     "issue": ("issue opened", "issues opened", ""),
 }
+# What each block is made from.
+SOURCES = {
+    "numbers": (COMMITS, PULLS),
+    "queue": (PULLS,),
+    "activity": EVERYTHING,
+    "repositories": (COMMITS, PULLS),
+}
+SOURCES_OF_KIND = {
+    "": EVERYTHING,
+    "commit": (COMMITS,),
+    "pull": (PULLS,),
+    "review": (PULLS,),
+    "issue": (ISSUES,),
+}
 WAITING_SHOWN = 7
+EVENTS_SHOWN = 10
+EVENTS_WITHIN = timedelta(days=90)
+REPOSITORIES_SHOWN = 10
 STREAK_CELLS = 14
 # Times are seconds since then.
 FIRST_YEAR = 1970
@@ -85,31 +105,61 @@ async def dashboard(request: Request) -> Response:
     reader = reader_of(request)
     comparison = comparison_in(request, reader)
     kind, year = kind_of(request), year_of(request, reader)
-    shown = charts_calendar.span(day_of(reader.now, reader.zone), year)
-    async with site_of(request).db.read() as conn:
-        overview = await reports.overview(conn, reader, comparison, shown)
-        stored = await reports_sync.stored(conn, reader) if overview.freshness.is_first else None
-    last_visit = await visits.note(site_of(request), reader, overview.freshness)
+    window, shown = comparison.current, charts_calendar.span(day_of(reader.now, reader.zone), year)
+    async with blocks_of(request) as block:
+        freshness = await reports_sync.freshness(block.conn, reader)
+        is_filling = freshness.succeeded_at is None
+        days = await block.read(reports_mine.days, reader)
+        before = await block.read(_before, reader, comparison.previous)
+        merges = await block.read(reports_mine.merges, reader, _merges_since(reader, comparison))
+        busiest = await block.read(reports_mine.busiest_repository, reader, *shown)
+        queue = await block.read(reports_pulls.queue, reader)
+        table = await block.read(reports_repositories.table, reader, window, limit=REPOSITORIES_SHOWN)
+        events = await block.read(reports_events.recent, reader, _lately(reader), limit=EVENTS_SHOWN)
+        partial = await reports_sync.repositories(block.conn, reader, partial=True)
+        stored = await reports_sync.stored(block.conn, reader) if freshness.is_first else None
+        numbers = block.made(tiles, days, before, merges, reader, comparison)
+        calendar = block.made(calendar_card, days, busiest, reader, kind, year, is_filling)
+    last_visit = await visits.note(site_of(request), reader, freshness)
     return show(
         request,
         "dashboard.html",
         "dashboard",
         last_visit=last_visit,
-        overview=overview,
-        freshness=overview.freshness,
+        freshness=freshness,
+        stamps=stamps.of_many(partial, freshness, {**SOURCES, "calendar": SOURCES_OF_KIND[kind]}, reader.now),
+        left=backlog(partial, freshness, reader.now).left,
         stored=stored,
         period=comparison.period,
-        span=span_words(comparison, reader),
-        window=days_of(comparison.current, reader.zone),
-        tiles=tiles(overview, reader, comparison),
-        calendar=calendar_card(overview, reader, kind, year),
-        waiting=[pull for pull in overview.queue if pull.needs_me],
-        others=[pull for pull in overview.queue if not pull.needs_me and pull.section != "merged"],
+        span=span_words(comparison, reader, style_of(request)),
+        window=days_of(window, reader.zone),
+        tiles=numbers,
+        calendar=calendar,
+        queue=queue,
         most_waiting=WAITING_SHOWN,
+        events=events,
+        repositories=table,
         sparkline=charts.sparkline,
         event_commits=commits_link(request, reader),
         kinds=KIND_WORDS,
     )
+
+
+async def _before(conn: AsyncConnection, reader: Reader, window: Window | None) -> Totals | None:
+    """What the window before comes to; None for all time, which has none."""
+    return await reports_mine.totals(conn, reader, window) if window else None
+
+
+def _merges_since(reader: Reader, comparison: Comparison) -> int:
+    """From when on merges are needed: for the weeks that are drawn, and for the window before."""
+    drawn = midnight(weeks_back(WEEKS, reader.now, reader.zone)[0], reader.zone)
+    return min(drawn, comparison.previous.start if comparison.previous else 0)
+
+
+def _lately(reader: Reader) -> reports_events.Wanted:
+    # Whole days: a line of commits is the same as in the list of activity.
+    since = day_of(reader.now, reader.zone) - EVENTS_WITHIN
+    return reports_events.Wanted(since=midnight(since, reader.zone))
 
 
 def kind_of(request: Request) -> str:
@@ -127,10 +177,11 @@ def year_of(request: Request, reader: Reader) -> int | None:
 # ---- five numbers -------------------------------------------------------------------------------
 
 
-def tiles(overview: Overview, reader: Reader, comparison: Comparison) -> tuple[Tile, ...]:
+def tiles(
+    days: Days, previous: Totals | None, merges: Sequence[Merge], reader: Reader, comparison: Comparison
+) -> tuple[Tile, ...]:
     """Commits, pull requests merged, reviews given, median time to merge, streak."""
-    window = days_of(comparison.current, reader.zone)
-    previous, counts = overview.previous, overview.days.counts
+    window, counts = days_of(comparison.current, reader.zone), days.counts
     count = partial(_count_tile, reader=reader, comparison=comparison)
     return (
         count(
@@ -151,8 +202,8 @@ def tiles(overview: Overview, reader: Reader, comparison: Comparison) -> tuple[T
             address("/activity", kind="review", who="me", **window),
             counted=(counts.get("review", {}), previous.reviews if previous else None),
         ),
-        _merge_tile(overview.merges, reader, comparison),
-        _streak_tile(contributions(overview, ""), reader),
+        _merge_tile(merges, reader, comparison),
+        _streak_tile(days.contributed, reader),
     )
 
 
@@ -251,22 +302,14 @@ def medians_per_week(merges: Sequence[Merge], reader: Reader) -> list[float | No
 # ---- the calendar -------------------------------------------------------------------------------
 
 
-def contributions(overview: Overview, kind: str) -> Mapping[date, int]:
-    """Contributions per day, of one kind or of all."""
-    return overview.days.contributions.get(kind, {}) if kind else overview.days.contributed
-
-
-def calendar_of(overview: Overview, reader: Reader, kind: str, year: int | None) -> Calendar:
-    """The days to show, with their contributions of one kind or of all."""
+def calendar_card(
+    done: Days, most_in: tuple[str, str] | None, reader: Reader, kind: str, year: int | None, is_filling: bool
+) -> CalendarCard:
+    """The drawn calendar, its title and four facts: (label, value, href)."""
     today = day_of(reader.now, reader.zone)
     first, last = charts_calendar.span(today, year)
-    is_filling = overview.freshness.succeeded_at is None
-    return Calendar(first, max(first, last), today, contributions(overview, kind), is_filling)
-
-
-def calendar_card(overview: Overview, reader: Reader, kind: str, year: int | None) -> CalendarCard:
-    """The drawn calendar, its title and four facts: (label, value, href)."""
-    calendar = calendar_of(overview, reader, kind, year)
+    counts = done.contributions.get(kind, {}) if kind else done.contributed
+    calendar = Calendar(first, max(first, last), today, counts, is_filling)
     days, busiest = calendar.days, calendar.busiest
     longest = streaks({day: calendar.counts.get(day, 0) for day in days}, calendar.last).longest
     what, many, note = COUNTED_WORDS[kind]
@@ -281,8 +324,8 @@ def calendar_card(overview: Overview, reader: Reader, kind: str, year: int | Non
         ("Longest streak in view", words.counted(longest, "day"), ""),
         (
             "Most in",
-            "/".join(overview.busiest) if overview.busiest else words.NOTHING,
-            f"/r/{'/'.join(overview.busiest)}" if overview.busiest else "",
+            "/".join(most_in) if most_in else words.NOTHING,
+            f"/r/{'/'.join(most_in)}" if most_in else "",
         ),
     )
     title = f"{words.counted(calendar.total, what, many)} {span}"
@@ -292,12 +335,12 @@ def calendar_card(overview: Overview, reader: Reader, kind: str, year: int | Non
         note="" if calendar.is_filling else note,
         kind=kind,
         year=year,
-        years=years(overview, calendar.today),
+        years=years(done, today),
         facts=() if calendar.is_filling else facts,
     )
 
 
-def years(overview: Overview, today: date) -> tuple[int, ...]:
+def years(done: Days, today: date) -> tuple[int, ...]:
     """The years that can be shown, newest first."""
-    first = min((day.year for day in contributions(overview, "")), default=today.year)
+    first = min((day.year for day in done.contributed), default=today.year)
     return tuple(range(today.year, max(first, today.year - 30) - 1, -1))

@@ -22,6 +22,7 @@ from trackeep.instance.site import site_of
 from trackeep.metrics.windows import day_of
 from trackeep.store import feed_tokens, reports_events, reports_pulls, reports_repositories
 from trackeep.store.feed_tokens import FeedToken
+from trackeep.store.hashed_tokens import TOUCH_AFTER_S
 from trackeep.store.reports_access import Reader
 from trackeep.store.reports_events import Event
 from trackeep.store.reports_pulls import PullRow
@@ -107,9 +108,9 @@ async def _full_name(conn: AsyncConnection, reader: Reader, place: tuple[str, st
 async def _touch(request: Request, token: FeedToken) -> None:
     site, now = site_of(request), site_of(request).now()
     used_at = token.last_used_at
-    if used_at is None or now - used_at >= feed_tokens.TOUCH_AFTER_S:
-        async with site.db.write() as conn:
-            await feed_tokens.touch(conn, token.id, request.state.client_address, now)
+    if used_at is None or now - used_at >= TOUCH_AFTER_S:
+        address = request.state.client_address
+        await site.db.note(lambda conn: feed_tokens.touch(conn, token.id, address, now))
 
 
 def _answer(

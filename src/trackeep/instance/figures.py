@@ -6,12 +6,16 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from trackeep.instance.frame import show
 from trackeep.store.export_files import harmless
+
+# The name of a row or a column: a page writes a day as its reader chose to see days, a file as ISO 8601.
+Label = str | date | datetime
 
 
 @dataclass(frozen=True)
@@ -23,8 +27,8 @@ class TableOf:
 
     title: str
     first: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[int | float | str | None, ...]], ...]
+    columns: tuple[Label, ...]
+    rows: tuple[tuple[Label, tuple[int | float | str | None, ...]], ...]
 
 
 def figure_page(request: Request, nav: str, table: TableOf, *, chart: str, csv_file: str) -> Response:
@@ -34,8 +38,14 @@ def figure_page(request: Request, nav: str, table: TableOf, *, chart: str, csv_f
 
 def figure_csv(name: str, table: TableOf) -> Response:
     """The twin of a chart as the file `name`.csv."""
-    rows = ((label, *figures) for label, figures in table.rows)
-    return csv_response(f"{name}.csv", (table.first, *table.columns), rows)
+    rows = ((_in_file(label), *figures) for label, figures in table.rows)
+    return csv_response(f"{name}.csv", (table.first, *map(_in_file, table.columns)), rows)
+
+
+def _in_file(label: Label) -> str:
+    if isinstance(label, datetime):
+        return label.isoformat(timespec="minutes")
+    return label.isoformat() if isinstance(label, date) else label
 
 
 def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:

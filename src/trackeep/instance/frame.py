@@ -18,6 +18,7 @@ from starlette.responses import Response
 from trackeep import __version__, web
 from trackeep.errors import UsageError
 from trackeep.instance import words
+from trackeep.instance.blocks import has_failed
 from trackeep.instance.explanations import EXPLANATIONS
 from trackeep.instance.sessions import Viewer
 from trackeep.instance.site import Site, site_of
@@ -56,16 +57,18 @@ def prepare(pages: web.Pages) -> None:
         weekday=_in_style(words.weekday),
         short_day=_in_style(words.short_day),
         long_day=_in_style(words.day),
+        label=_in_style(words.label),
     )
     pages.globals.update(version=__version__, period_words=PERIOD_WORDS, address=address)
     pages.globals.update(pull_size=size, live_state=live_state, explanations=EXPLANATIONS)
+    pages.globals.update(has_failed=has_failed)
 
 
-def _in_style(write: Callable[[date, str], str]) -> Callable[[Context, date], str]:
+def _in_style(write: Callable[[Any, str], str]) -> Callable[[Context, Any], str]:
     """A filter that writes a date as the reader chose to see them."""
 
     @pass_context
-    def filtered(context: Context, value: date) -> str:
+    def filtered(context: Context, value: Any) -> str:
         when = context.get("when")
         return write(value, when.style if isinstance(when, When) else "")
 
@@ -117,6 +120,11 @@ def reader_of(request: Request) -> Reader:
     return Reader(viewer.account_id, now, zone, viewer.week_start, viewer.stale_days)
 
 
+def style_of(request: Request) -> str:
+    """How the person who asks wants to see days; see `words.day`."""
+    return viewer_of(request).date_style
+
+
 def zone_of(viewer: Viewer) -> ZoneInfo:
     """The person's zone, UTC until they have chosen one."""
     try:
@@ -161,7 +169,7 @@ def asked_again(comparison: Comparison, zone: ZoneInfo) -> dict[str, str]:
     return {"period": comparison.period, **days}
 
 
-def span_words(comparison: Comparison, reader: Reader, style: str = "") -> str:
+def span_words(comparison: Comparison, reader: Reader, style: str) -> str:
     """A period as the end of a sentence: in "the last 30 days", in "the 9 days from ... to ..."."""
     if comparison.period != CUSTOM:
         return PERIOD_WORDS[comparison.period]
@@ -204,8 +212,11 @@ def _end_of(day: date, zone: ZoneInfo) -> int:
 def repository_in(request: Request) -> tuple[str, str] | None:
     """Owner and name of `?repo=owner/name`; raises UsageError for anything else."""
     text = request.query_params.get("repo", "")
-    if not text:
-        return None
+    return owner_and_name(text) if text else None
+
+
+def owner_and_name(text: str) -> tuple[str, str]:
+    """Both parts of `owner/name`; raises UsageError for anything else."""
     owner, slash, name = text.partition("/")
     if not (owner and slash and name) or "/" in name:
         raise UsageError(f"“{text[:80]}” is not a repository.", "Write it as owner/name.")

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
 from trackeep.errors import NotFound
-from trackeep.instance import insights, insights_parts
+from trackeep.instance import insights, insights_parts, stamps
+from trackeep.instance.blocks import blocks_of
 from trackeep.instance.figures import TableOf, figure_csv, figure_page
-from trackeep.instance.frame import address, comparison_in, reader_of, repository_in, show, span_words
+from trackeep.instance.frame import (
+    address,
+    comparison_in,
+    reader_of,
+    repository_in,
+    show,
+    span_words,
+    style_of,
+)
 from trackeep.instance.insights_parts import Links
 from trackeep.instance.lists import PULL_LISTS
 from trackeep.instance.site import site_of
 from trackeep.metrics import durations
 from trackeep.metrics.durations import Spread, spread
-from trackeep.metrics.reviews import Load
-from trackeep.metrics.windows import Comparison, Window
-from trackeep.store import kept_searches, reports_insights
-from trackeep.store.kept_searches import Saved
+from trackeep.metrics.pulls import Throughput
+from trackeep.metrics.windows import Comparison
+from trackeep.store import kept_searches, reports_insights, reports_sync
 from trackeep.store.reports_access import Reader
-from trackeep.store.reports_insights import Person, Pull, Waits, Wanted
+from trackeep.store.reports_insights import Pull, Wanted
 
 PERIOD = "90d"
 PEOPLE_SHOWN = 8
@@ -30,65 +41,76 @@ LISTED = 5
 
 
 @dataclass(frozen=True)
-class Found:
-    """Everything that was read for one question, and what it comes to."""
+class Asked:
+    """Which pull requests of which days are looked into, and by whom; `style` is how days are written."""
 
     reader: Reader
     comparison: Comparison
     wanted: Wanted
-    pulls: tuple[Pull, ...]
-    load: tuple[tuple[Person, Load], ...]
-    asked: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]
-    waiting: tuple[int, tuple[Waits, ...]]
-    kept: tuple[Saved, ...]
+    style: str
 
     @cached_property
-    def now(self) -> insights.Figures:
-        return insights.figures(self.pulls, self.comparison.current)
-
-    @cached_property
-    def before(self) -> insights.Figures | None:
-        previous = self.comparison.previous
-        return insights.figures(self.pulls, previous) if previous else None
+    def starts(self) -> tuple[date, ...]:
+        """The first days of the weeks that are drawn."""
+        return insights.week_starts(self.comparison, self.reader)
 
     @property
-    def turnaround(self) -> Spread:
-        return spread(durations.review_turnaround(asked, given) for asked, given in self.asked)
+    def span(self) -> str:
+        return span_words(self.comparison, self.reader, self.style)
+
+    def now(self, pulls: Sequence[Pull]) -> insights.Figures:
+        return insights.figures(pulls, self.comparison.current)
+
+    def before(self, pulls: Sequence[Pull]) -> insights.Figures | None:
+        """The window before; None for all time, which has none."""
+        previous = self.comparison.previous
+        return insights.figures(pulls, previous) if previous else None
+
+    def weeks(self, pulls: Sequence[Pull]) -> list[Throughput]:
+        return insights.weeks(pulls, self.starts, self.reader)
 
 
 async def page(request: Request) -> Response:
     """GET /pulls/insights"""
-    found = await _read(request)
-    links = Links(found.comparison.current, found.wanted, found.reader.zone)
-    starts = insights.week_starts(found.comparison, found.reader)
-    weeks = insights.weeks(found.pulls, starts, found.reader)
-    load = found.load
+    asked, site = _asked(request), site_of(request)
+    reader, current = asked.reader, asked.comparison.current
+    links = Links(current, asked.wanted, reader.zone)
+    async with blocks_of(request) as block:
+        kept = await kept_searches.kept(block.conn, reader.account_id, kept_searches.PULLS)
+        freshness = await reports_sync.freshness(block.conn, reader)
+        age = await stamps.read(block.conn, reader, freshness, {"pulls": (stamps.PULLS,)})
+        pulls = await block.read(_pulls, asked)
+        load = await block.read(reports_insights.load, reader, current, asked.wanted)
+        given = await block.read(reports_insights.turnarounds, reader, current, asked.wanted)
+        waiting = await block.read(reports_insights.unreviewed, reader, asked.wanted, limit=LISTED)
+        now, before = block.made(asked.now, pulls), block.made(asked.before, pulls)
+        tiles = block.made(insights_parts.tiles, now, before, block.made(_turnaround, given), links)
+        cycle = block.made(insights_parts.cycle_rows, now, before)
+        weeks = block.made(asked.weeks, pulls)
+        bars = block.made(insights_parts.week_bars, asked.starts, weeks, asked.style)
+        sizes = block.made(insights_parts.size_chart, now, links, site.pages.url)
     return show(
         request,
         "insights.html",
         "pulls",
-        period=found.comparison.period,
-        span=span_words(found.comparison, found.reader),
-        wanted=found.wanted,
+        period=asked.comparison.period,
+        span=asked.span,
+        wanted=asked.wanted,
+        freshness=freshness,
+        stamps=age,
         lists=PULL_LISTS,
-        kept=found.kept,
+        kept=kept,
         links=links,
-        counts=found.now.counts,
-        tiles=insights_parts.tiles(found.now, found.before, found.turnaround, links),
-        cycle=insights_parts.cycle_rows(found.now.times, found.before.times if found.before else None),
-        weeks=len(weeks),
-        weeks_total=(sum(each.opened for each in weeks), sum(each.merged for each in weeks)),
-        bars=insights_parts.week_bars(starts, weeks),
-        sizes=insights_parts.size_chart(found.now.sizes, links, site_of(request).pages.url),
-        big=insights_parts.share_of_big(found.now.sizes),
-        unsized=found.now.sizes[None],
-        load=load[:PEOPLE_SHOWN],
-        people=len(load),
-        most=max((each.pulls for _, each in load), default=1),
-        unreviewed=found.now.unreviewed[:LISTED],
-        unreviewed_count=len(found.now.unreviewed),
-        waiting=found.waiting[1],
-        waiting_count=found.waiting[0],
+        now=now,
+        tiles=tiles,
+        cycle=cycle,
+        weeks=weeks,
+        bars=bars,
+        sizes=sizes,
+        load=load,
+        waiting=waiting,
+        people_shown=PEOPLE_SHOWN,
+        listed=LISTED,
         query=_query(request),
     )
 
@@ -113,24 +135,25 @@ async def chart_csv(request: Request) -> Response:
 
 
 async def _table(request: Request) -> TableOf:
-    name = request.path_params["chart"]
+    name, asked = request.path_params["chart"], _asked(request)
     if name not in ("weeks", "cycle", "sizes", "load"):
         raise NotFound("There is no such chart.", "Open the insights of pull requests.")
-    found = await _read(request)
-    span = span_words(found.comparison, found.reader)
+    async with site_of(request).db.read() as conn:
+        if name == "load":
+            window = asked.comparison.current
+            load = await reports_insights.load(conn, asked.reader, window, asked.wanted)
+            return insights_parts.load_table(load, asked.span)
+        pulls = await _pulls(conn, asked)
     if name == "weeks":
-        starts = insights.week_starts(found.comparison, found.reader)
-        return insights_parts.weeks_table(starts, insights.weeks(found.pulls, starts, found.reader))
+        return insights_parts.weeks_table(asked.starts, asked.weeks(pulls))
     if name == "cycle":
-        return insights_parts.cycle_table(found.now.times, found.before, span)
-    if name == "sizes":
-        return insights_parts.sizes_table(found.now.sizes, span)
-    return insights_parts.load_table(found.load, span)
+        return insights_parts.cycle_table(asked.now(pulls).times, asked.before(pulls), asked.span)
+    return insights_parts.sizes_table(asked.now(pulls).sizes, asked.span)
 
 
-async def _read(request: Request) -> Found:
+def _asked(request: Request) -> Asked:
+    """Raises UsageError."""
     reader = reader_of(request)
-    comparison = comparison_in(request, reader, PERIOD)
     query = request.query_params
     wanted = Wanted(
         repository_in(request),
@@ -138,19 +161,17 @@ async def _read(request: Request) -> Found:
         "".join(query.get("author", "").replace('"', "").split()).removeprefix("@")[:100],
         query.get("bots") == "1",
     )
-    window = insights.read_from(comparison, insights.week_starts(comparison, reader), reader)
-    current: Window = comparison.current
-    async with site_of(request).db.read() as conn:
-        return Found(
-            reader=reader,
-            comparison=comparison,
-            wanted=wanted,
-            pulls=await reports_insights.pulls(conn, reader, window, wanted),
-            load=await reports_insights.load(conn, reader, current, wanted),
-            asked=await reports_insights.turnarounds(conn, reader, current, wanted),
-            waiting=await reports_insights.unreviewed(conn, reader, wanted, limit=LISTED),
-            kept=await kept_searches.kept(conn, reader.account_id, kept_searches.PULLS),
-        )
+    return Asked(reader, comparison_in(request, reader, PERIOD), wanted, style_of(request))
+
+
+async def _pulls(conn: AsyncConnection, asked: Asked) -> tuple[Pull, ...]:
+    """One query, for this period, the one before and the weeks."""
+    window = insights.read_from(asked.comparison, asked.starts, asked.reader)
+    return await reports_insights.pulls(conn, asked.reader, window, asked.wanted)
+
+
+def _turnaround(given: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Spread:
+    return spread(durations.review_turnaround(asked, reviewed) for asked, reviewed in given)
 
 
 def _query(request: Request) -> dict[str, str]:

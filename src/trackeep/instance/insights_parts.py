@@ -109,6 +109,15 @@ class CycleRow:
     cycle: Spread
 
 
+@dataclass(frozen=True)
+class SizeChart:
+    """The bars, how many percent are big (None where no size is known), and how many have no size yet."""
+
+    drawn: Markup
+    big: int | None
+    unsized: int
+
+
 def tiles(now: Figures, before: Figures | None, turnaround: Spread, links: Links) -> tuple[Tile, ...]:
     """Merged, time to merge, merge rate, review depth, and the reader's own turnaround."""
     finished = now.counts.merged + now.counts.closed
@@ -163,9 +172,9 @@ def _percent(share: float | None) -> tuple[str, str]:
     return (words.NOTHING, "") if share is None else (f"{share * 100:.0f}", "%")
 
 
-def cycle_rows(now: Times, before: Times | None) -> tuple[CycleRow, ...]:
+def cycle_rows(now: Figures, before: Figures | None) -> tuple[CycleRow, ...]:
     """This window and the one before it, on one scale, at which the medians can be told apart."""
-    both = [("This period", now)] + ([("Period before", before)] if before else [])
+    both = [("This period", now.times)] + ([("Period before", before.times)] if before else [])
     medians = max(sum(part or 0 for part in _parts(each)) for _, each in both)
     longest = max(medians, min(FURTHEST * medians, max(each.cycle.p90 or 0 for _, each in both)))
     return tuple(
@@ -189,23 +198,25 @@ def _parts(times: Times) -> tuple[float | None, ...]:
     return times.coding.p50, times.pickup.p50, times.review.p50
 
 
-def week_bars(starts: Sequence[date], weeks: Sequence[Throughput]) -> Markup:
+def week_bars(starts: Sequence[date], weeks: Sequence[Throughput], style: str) -> Markup:
     """Opened and merged, side by side."""
     opened, merged = sum(each.opened for each in weeks), sum(each.merged for each in weeks)
     every = SELDOM if len(starts) > MANY_WEEKS else 1
-    labels = [words.short_day(day) if place % every == 0 else "" for place, day in enumerate(starts)]
-    text = f"{len(starts)} weeks from {words.day(starts[0])}: {opened:,} opened, {merged:,} merged."
+    labels = [words.short_day(day, style) if place % every == 0 else "" for place, day in enumerate(starts)]
+    text = f"{len(starts)} weeks from {words.day(starts[0], style)}: {opened:,} opened, {merged:,} merged."
     pairs = [(label, each.opened, each.merged) for label, each in zip(labels, weeks, strict=True)]
     return charts.paired_bars(pairs, Caption("om", "Pull requests opened and merged per week", text))
 
 
-def size_chart(sizes: Mapping[str | None, int], links: Links, url: Callable[[str], str]) -> Markup:
+def size_chart(now: Figures, links: Links, url: Callable[[str], str]) -> SizeChart:
     """A bar per size, each of which leads to its list."""
+    sizes = now.sizes
     bars = [(name, lines, sizes[name], url(links.of_size(name))) for name, lines in SIZE_LINES]
     said = ", ".join(f"{name} {count:,}" for name, _, count, _ in bars)
     total = sum(count for _, _, count, _ in bars)
     text = f"{words.counted(total, 'merged pull request')} by lines changed: {said}."
-    return charts_pulls.size_bars(bars, Caption("sz", "Pull request size", text))
+    drawn = charts_pulls.size_bars(bars, Caption("sz", "Pull request size", text))
+    return SizeChart(drawn, share_of_big(sizes), sizes[None])
 
 
 def share_of_big(sizes: Mapping[str | None, int]) -> int | None:
@@ -220,8 +231,7 @@ def share_of_big(sizes: Mapping[str | None, int]) -> int | None:
 def weeks_table(starts: Sequence[date], weeks: Sequence[Throughput]) -> TableOf:
     """A row per week, the oldest first."""
     rows = tuple(
-        (day.isoformat(), (each.opened, each.merged, each.closed))
-        for day, each in zip(starts, weeks, strict=True)
+        (day, (each.opened, each.merged, each.closed)) for day, each in zip(starts, weeks, strict=True)
     )
     columns = ("Opened", "Merged", "Closed without a merge")
     return TableOf(f"Pull requests per week, {len(starts)} weeks", "Seven days from", columns, rows)

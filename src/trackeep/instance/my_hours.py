@@ -13,7 +13,7 @@ from trackeep.instance import charts, charts_calendar, words
 from trackeep.instance.charts import Caption
 from trackeep.instance.dashboard import year_of
 from trackeep.instance.figures import TableOf, figure_csv, figure_page
-from trackeep.instance.frame import address, days_of, reader_of
+from trackeep.instance.frame import address, days_of, reader_of, style_of
 from trackeep.instance.site import site_of
 from trackeep.metrics.contributions import levels
 from trackeep.metrics.windows import Window, day_of, midnight
@@ -74,7 +74,7 @@ async def _table(request: Request) -> TableOf:
     rows = tuple(
         (f"{hour:02}:00", tuple(counts[weekday][hour] for weekday in range(7))) for hour in range(24)
     )
-    first, last = (words.day(_day(at, reader)) for at in (window.start, window.end - 1))
+    first, last = (words.day(_day(at, reader), style_of(request)) for at in (window.start, window.end - 1))
     title = f"Your commits by hour and weekday, {first} to {last}, {CLOCK}"
     return TableOf(title, "Hour", charts.WEEKDAYS, rows)
 

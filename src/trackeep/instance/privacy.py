@@ -13,7 +13,8 @@ from trackeep.instance.site import site_of
 async def page(request: Request) -> Response:
     """GET /privacy"""
     site = site_of(request)
+    told = contacts(site.settings)
     if request.state.viewer is None:
         # Whoever is asked to sign in may read first what that means.
-        return site.pages.page("privacy_solo.html", contacts=contacts(site.settings))
-    return show(request, "privacy.html", "settings", contacts=contacts(site.settings))
+        return site.pages.page("privacy.html", layout="solo.html", contacts=told)
+    return show(request, "privacy.html", "settings", layout="frame.html", contacts=told)

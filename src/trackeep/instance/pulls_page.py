@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trackeep.errors import UsageError
+from trackeep.instance import stamps
 from trackeep.instance.frame import address, reader_of, show, viewer_of
 from trackeep.instance.lists import PULL_LISTS, next_page, pulls_wanted
 from trackeep.instance.site import site_of
@@ -33,6 +34,7 @@ SECTION_WORDS = {
 SECTION_SHOWN = 7
 MOST_IN_SECTION = 40
 ROWS = 40
+SOURCES = {"pulls": (stamps.PULLS,)}
 # While nobody looks the worker asks five times more rarely; three of those may fail before a list is old.
 LATE_AFTER_POLLS = 15
 
@@ -56,6 +58,7 @@ async def pulls(request: Request) -> Response:
     async with site_of(request).db.read() as conn:
         queue = await reports_pulls.queue(conn, reader)
         freshness = await reports_sync.freshness(conn, reader)
+        age = await stamps.read(conn, reader, freshness, SOURCES)
         kept = await kept_searches.kept(conn, reader.account_id, kept_searches.PULLS)
     only = request.query_params.get("section", "")
     mine = [pull for pull in queue if pull.needs_me]
@@ -71,6 +74,7 @@ async def pulls(request: Request) -> Response:
         looked_at=looked_at(queue),
         late=is_late(freshness, reader.now, site_of(request).settings.poll_seconds),
         freshness=freshness,
+        stamps=age,
         lists=PULL_LISTS,
         kept=kept,
     )
@@ -116,6 +120,7 @@ async def _list(request: Request, reader: Reader) -> Response:
             PullPage((), 0, None) if wrong else await reports_pulls.search(conn, reader, wanted, limit=ROWS)
         )
         freshness = await reports_sync.freshness(conn, reader)
+        age = await stamps.read(conn, reader, freshness, SOURCES)
         kept = await kept_searches.kept(conn, reader.account_id, kept_searches.PULLS)
     return show(
         request,
@@ -127,6 +132,7 @@ async def _list(request: Request, reader: Reader) -> Response:
         status=400 if wrong else 200,
         late=is_late(freshness, reader.now, site_of(request).settings.poll_seconds),
         freshness=freshness,
+        stamps=age,
         lists=PULL_LISTS,
         kept=kept,
         current=next((one for one in kept if one.query == wanted.words), None),

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from trackeep.errors import UsageError
 from trackeep.instance import charts
 from trackeep.instance.api.cursors import cursor_after, key_in
+from trackeep.instance.blocks import Failed, blocks_of
 from trackeep.instance.frame import comparison_in, days_of, reader_of, show
 from trackeep.instance.repository_actions import done_in
 from trackeep.instance.repository_names import search_link
@@ -60,23 +61,24 @@ async def table(request: Request) -> Response:
     site, reader = site_of(request), reader_of(request)
     comparison = comparison_in(request, reader)
     listing = listing_in(request)
-    async with site.db.read() as conn:
-        page = await reports_listing.listed(conn, reader, comparison.current, listing)
-        overview = await reports_listing.overview(conn, reader)
-        lost = await reports_listing.lost(conn, reader)
-        suggestions = await reports_listing.suggestions(conn, reader)
-        asked = await wishes.of(conn, reader.account_id)
+    async with blocks_of(request) as block:
+        overview = await reports_listing.overview(block.conn, reader)
+        lost = await reports_listing.lost(block.conn, reader)
+        asked = await wishes.of(block.conn, reader.account_id)
+        page = await block.read(reports_listing.listed, reader, comparison.current, listing)
+        suggestions = await block.read(reports_listing.suggestions, reader)
     return show(
         request,
         "repositories.html",
         "repositories",
-        rows=page.rows,
-        next=_next_page(request, page.next),
+        page=page,
+        rows=() if isinstance(page, Failed) else page.rows,
+        next="" if isinstance(page, Failed) else _next_page(request, page.next),
         is_later_page=listing.after is not None,
         overview=overview,
         lost=[each for each in lost if _shows(listing, each)],
         lost_in_all=len(lost),
-        tags=page.tags,
+        tags=() if isinstance(page, Failed) else page.tags,
         suggestions=suggestions,
         wishes=asked,
         made_from=json.dumps({"wishes": sum(one.state == wishes.WAITING for one in asked)}),

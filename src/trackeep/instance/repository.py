@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 from markupsafe import Markup
@@ -11,12 +12,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trackeep.errors import NotFound
-from trackeep.instance import charts, charts_lines, my_hours, words
+from trackeep.instance import charts, charts_lines, my_hours, stamps, words
+from trackeep.instance.blocks import blocks_of
 from trackeep.instance.charts import Caption
 from trackeep.instance.commits_page import searched
-from trackeep.instance.frame import address, asked_again, comparison_in, days_of, reader_of, show, span_words
+from trackeep.instance.frame import (
+    address,
+    asked_again,
+    comparison_in,
+    days_of,
+    reader_of,
+    show,
+    span_words,
+    style_of,
+)
 from trackeep.instance.lists import PULL_LISTS, commits_wanted, next_page, pulls_wanted
 from trackeep.instance.site import site_of
+from trackeep.instance.stamps import NO_STAMPS, Stamps
 from trackeep.metrics.people import absence_factor
 from trackeep.metrics.windows import Comparison, Window, weeks_back
 from trackeep.store import (
@@ -25,6 +37,7 @@ from trackeep.store import (
     reports_pulse,
     reports_repositories,
     reports_repository,
+    reports_sync,
     search_files,
 )
 from trackeep.store.reports_access import Reader
@@ -37,74 +50,104 @@ WEEKS = 12
 TOP_COMMITTERS = 15
 LANGUAGES_SHOWN = 6
 PERIOD = "90d"
+# What each block of each tab is made from.
+SOURCES: dict[str, stamps.Sources] = {
+    "overview": {
+        "pulse": stamps.EVERYTHING,
+        "weeks": (stamps.PULLS,),
+        "hours": (stamps.COMMITS,),
+        "committers": (stamps.COMMITS,),
+        "releases": (stamps.RELEASES,),
+        "languages": (stamps.RELEASES,),
+    },
+    "pulls": {"pulls": (stamps.PULLS,)},
+    "activity": {"activity": stamps.EVERYTHING},
+    **{tab: {tab: (stamps.COMMITS,)} for tab in ("commits", "branches", "contributors", "frequency")},
+}
 
 
 @dataclass(frozen=True)
-class Facts:
-    """Everything the overview shows of one window."""
+class Work:
+    """Who worked in a window: people and bots apart, and who was named beside the authors."""
+
+    people: tuple[Author, ...]
+    bots: int
+    co_authors: tuple[Contributor, ...]
+    commits: int
+
+    @classmethod
+    def of(cls, authors: tuple[Author, ...], co_authors: tuple[Contributor, ...]) -> Work:
+        people = tuple(author for author in authors if not author.is_bot)
+        return cls(people, len(authors) - len(people), co_authors, sum(each.commits for each in authors))
+
+    @property
+    def carried_by(self) -> int:
+        return absence_factor(author.commits for author in self.people)
+
+    @property
+    def top(self) -> list[tuple[Author, Markup]]:
+        """The busiest people with their bars."""
+        most = self.people[0].commits if self.people else 0
+        return [(each, charts_lines.bar(each.commits, most)) for each in self.people[:TOP_COMMITTERS]]
+
+
+@dataclass(frozen=True)
+class PulseCard:
+    """The sentence and the numbers of one window."""
 
     pulse: Pulse
-    authors: tuple[Author, ...]
-    co_authors: tuple[Contributor, ...]
+    work: Work
     merged: tuple[int, float | None]
-    pull_weeks: list[tuple[int, int]]
-    hours: list[list[int]]
     issues: Issues
-    released: int
-    releases: tuple[Release, ...]
-    languages: tuple[Language, ...]
+    released: tuple[int, tuple[Release, ...]]
 
 
 async def overview(request: Request) -> Response:
-    """GET /r/{owner}/{name}"""
+    """GET /r/{owner}/{name}: twelve queries."""
     reader = reader_of(request)
     comparison = comparison_in(request, reader, PERIOD)
-    weeks = weeks_back(WEEKS, reader.now, reader.zone)
-    async with site_of(request).db.read() as conn:
-        found = await find(conn, request, reader)
-        facts = await _facts(conn, reader, found.id, comparison.current)
-    people = [author for author in facts.authors if not author.is_bot]
-    top = people[:TOP_COMMITTERS]
+    window, weeks = comparison.current, weeks_back(WEEKS, reader.now, reader.zone)
+    async with blocks_of(request) as block:
+        found = await find(block.conn, request, reader)
+        age = await age_of(block.conn, request, found, "overview")
+        asked = (reader, found.id, window)
+        authors = await block.read(reports_repository.authors, *asked)
+        co_authors = await block.read(reports_contributors.co_authors, *asked)
+        pulse = await block.read(reports_repository.pulse, *asked)
+        merged = await block.read(_merged, *asked)
+        issues = await block.read(reports_pulse.issues, *asked)
+        released = await block.read(reports_pulse.releases, *asked)
+        counts = await block.read(reports_repository.pull_weeks, reader, found.id, weeks[0], WEEKS)
+        hours = await block.read(reports_repository.hours, *asked)
+        languages = await block.read(reports_pulse.languages, reader, found.id)
+        work = block.made(Work.of, authors, co_authors)
+        card = block.made(PulseCard, pulse, work, merged, issues, released)
+        bars = block.made(_bars, weeks, counts, style_of(request))
+        punch = block.made(my_hours.drawn, hours, f"in {reader.zone.key}")
+        shares = block.made(_languages, languages)
     return show_repository(
         request,
         "repository.html",
         found,
         tab="overview",
-        **of_period(comparison, reader),
-        facts=facts,
-        pulse=facts.pulse,
-        people=people,
-        co_authors=facts.co_authors,
-        bots=len(facts.authors) - len(people),
-        commits=sum(author.commits for author in facts.authors),
-        carried_by=absence_factor(author.commits for author in people),
+        stamps=age,
+        **of_period(request, comparison, reader),
+        card=card,
+        work=work,
         weeks=WEEKS,
-        weeks_total=tuple(map(sum, zip(*facts.pull_weeks, strict=True))),
-        bars=_bars(weeks, facts.pull_weeks),
-        punch=my_hours.drawn(facts.hours, f"in {reader.zone.key}"),
-        top=[(author, charts_lines.bar(author.commits, top[0].commits)) for author in top],
-        author_link=author_link(found, days_of(comparison.current, reader.zone)),
-        **_languages(facts.languages),
-    )
-
-
-async def _facts(conn: AsyncConnection, reader: Reader, repository_id: int, window: Window) -> Facts:
-    """Eleven queries."""
-    first = weeks_back(WEEKS, reader.now, reader.zone)[0]
-    medians = await reports_repositories.medians(conn, reader, window, [repository_id])
-    released, releases = await reports_pulse.releases(conn, reader, repository_id, window)
-    return Facts(
-        pulse=await reports_repository.pulse(conn, reader, repository_id, window),
-        authors=await reports_repository.authors(conn, reader, repository_id, window),
-        co_authors=await reports_contributors.co_authors(conn, reader, repository_id, window),
-        merged=medians.get(repository_id, (0, None)),
-        pull_weeks=await reports_repository.pull_weeks(conn, reader, repository_id, first, WEEKS),
-        hours=await reports_repository.hours(conn, reader, repository_id, window),
-        issues=await reports_pulse.issues(conn, reader, repository_id, window),
+        bars=bars,
+        punch=punch,
         released=released,
-        releases=releases,
-        languages=await reports_pulse.languages(conn, reader, repository_id),
+        languages=shares,
+        author_link=author_link(found, days_of(window, reader.zone)),
     )
+
+
+async def _merged(
+    conn: AsyncConnection, reader: Reader, repository_id: int, window: Window
+) -> tuple[int, float | None]:
+    found = await reports_repositories.medians(conn, reader, window, [repository_id])
+    return found.get(repository_id, (0, None))
 
 
 async def pulls(request: Request) -> Response:
@@ -116,11 +159,13 @@ async def pulls(request: Request) -> Response:
         found = await find(conn, request, reader)
         wanted = replace(asked, what=what, repository=(found.owner, found.name))
         rows = await reports_pulls.search(conn, reader, wanted)
+        age = await age_of(conn, request, found, "pulls")
     return show_repository(
         request,
         "repository_pulls.html",
         found,
         tab="pulls",
+        stamps=age,
         found=rows,
         wanted=wanted,
         lists=PULL_LISTS,
@@ -137,9 +182,10 @@ async def commits(request: Request) -> Response:
         found = await find(conn, request, reader)
         values = await searched(conn, reader, replace(asked, repository=(found.owner, found.name)))
         values["files"] = await search_files.of_repository(conn, reader, found.id)
+        age = await age_of(conn, request, found, "commits")
     refused = values["refused"]
-    more = next_page(request, values["found"].after)
-    page = show_repository(request, "repository_commits.html", found, tab="commits", **values, next=more)
+    values |= {"next": next_page(request, values["found"].after), "stamps": age}
+    page = show_repository(request, "repository_commits.html", found, tab="commits", **values)
     page.status_code = refused.status if refused else 200
     return page
 
@@ -156,7 +202,16 @@ async def find(conn: AsyncConnection, request: Request, reader: Reader) -> Repos
     return row
 
 
-def show_repository(request: Request, template: str, repository: RepositoryRow, **values: Any) -> Response:
+async def age_of(conn: AsyncConnection, request: Request, found: RepositoryRow, tab: str) -> Stamps:
+    """How old what a tab shows is, where that is not what its head says; one query."""
+    reader, style = reader_of(request), style_of(request)
+    rows = await reports_sync.repositories(conn, reader, only=(found.owner, found.name))
+    return stamps.of_one(rows[0], found.synced_at, SOURCES[tab], reader, style) if rows else Stamps()
+
+
+def show_repository(
+    request: Request, template: str, repository: RepositoryRow, *, stamps: Stamps = NO_STAMPS, **values: Any
+) -> Response:
     """A page below the repository's name and tabs."""
     tabs = (
         ("overview", "", "Overview", 0),
@@ -167,14 +222,14 @@ def show_repository(request: Request, template: str, repository: RepositoryRow, 
         ("frequency", "/frequency", "Code frequency", 0),
         ("activity", "/activity", "Activity", 0),
     )
-    return show(request, template, "repositories", repository=repository, tabs=tabs, **values)
+    return show(request, template, "repositories", repository=repository, tabs=tabs, stamps=stamps, **values)
 
 
-def of_period(comparison: Comparison, reader: Reader) -> dict[str, Any]:
+def of_period(request: Request, comparison: Comparison, reader: Reader) -> dict[str, Any]:
     """What every tab with a period tells its template: its key, its words, its days, its own query."""
     return {
         "period": comparison.period,
-        "span": span_words(comparison, reader),
+        "span": span_words(comparison, reader, style_of(request)),
         "window": days_of(comparison.current, reader.zone),
         "again": asked_again(comparison, reader.zone),
     }
@@ -190,7 +245,7 @@ def author_link(repository: RepositoryRow, window: dict[str, str]) -> Any:
     return link
 
 
-def _languages(languages: tuple[Language, ...]) -> dict[str, Any]:
+def _languages(languages: tuple[Language, ...]) -> tuple[Markup, list[tuple[str, int, float, Markup]]]:
     """The stacked bar and its list: the largest ones, and the others as one."""
     total = sum(one.bytes for one in languages)
     shown = [
@@ -202,19 +257,22 @@ def _languages(languages: tuple[Language, ...]) -> dict[str, Any]:
         shown.append((f"{len(others)} others", sum(one.bytes for one in others), "k-l0"))
     parts = [f"{name} {100 * count / total:.1f}%" for name, count, _ in shown] if total else []
     caption = Caption("lg", "Languages", f"{', '.join(parts)}." if parts else "None measured.")
-    return {
-        "language_bar": charts_lines.stacked([(count / total, colour) for _, count, colour in shown], caption)
+    bar = (
+        charts_lines.stacked([(count / total, colour) for _, count, colour in shown], caption)
         if total
-        else Markup(""),
-        "languages": [
-            (name, count, 100 * count / total, charts_lines.swatch(colour)) for name, count, colour in shown
-        ],
-    }
+        else ""
+    )
+    listed = [
+        (name, count, 100 * count / total, charts_lines.swatch(colour)) for name, count, colour in shown
+    ]
+    return Markup(bar), listed
 
 
-def _bars(weeks: tuple[Any, ...], counts: list[tuple[int, int]]) -> Markup:
+def _bars(weeks: tuple[date, ...], counts: list[tuple[int, int]], style: str) -> tuple[int, int, Markup]:
+    """How many were opened and merged, and the chart."""
     opened, merged = (sum(column) for column in zip(*counts, strict=True))
-    labels = [words.short_day(week) for week in weeks]
-    text = f"Twelve weeks from {words.day(weeks[0])}: {opened:,} opened, {merged:,} merged."
+    labels = [words.short_day(week, style) for week in weeks]
+    text = f"Twelve weeks from {words.day(weeks[0], style)}: {opened:,} opened, {merged:,} merged."
     caption = Caption("om", "Pull requests opened and merged per week", text)
-    return charts.paired_bars([(label, *pair) for label, pair in zip(labels, counts, strict=True)], caption)
+    bars = [(label, *pair) for label, pair in zip(labels, counts, strict=True)]
+    return opened, merged, charts.paired_bars(bars, caption)

@@ -98,6 +98,10 @@ async def act(request: Request) -> Response:
         return site.go("/repos/delete?" + urlencode([("repo", each) for each in sorted(wanted)]))
     if do not in ACTIONS and do not in ("tag", "untag"):
         raise UsageError("There is no such action.", "Go back and use one of the buttons.")
+    if do in ("track", "sync"):
+        site.looks_asked.take(reader.account_id, site.clock())
+    elif do == "deep":
+        site.read_again.take(reader.account_id, site.clock())
     async with site.db.write() as conn:
         mine = {each.id for each in await reports_listing.belongings(conn, reader, wanted)}
         if do == "track":
@@ -162,6 +166,8 @@ async def all_of_them(request: Request) -> Response:
     """POST /sync/all: pause, resume or retry everything that is followed."""
     site, reader, form = site_of(request), reader_of(request), await request.form()
     do = str(form.get("do", ""))
+    if do != "pause":
+        site.looks_asked.take(reader.account_id, site.clock())
     async with site.db.write() as conn:
         ids = await following.every(conn, reader.account_id)
         if do == "pause":
@@ -178,6 +184,7 @@ async def all_of_them(request: Request) -> Response:
 async def sync_now(request: Request) -> Response:
     """POST /sync/now: let the worker come at once."""
     site, reader = site_of(request), reader_of(request)
+    site.looks_asked.take(reader.account_id, site.clock())
     async with site.db.write() as conn:
         await schedule.request_sync(conn, reader.account_id, reader.now)
     return site.go("/sync")

@@ -10,10 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trackeep.errors import NotFound
-from trackeep.instance import charts, words
+from trackeep.instance import charts
 from trackeep.instance.contributors_page import MOST_PEOPLE, start_of
-from trackeep.instance.figures import TableOf, figure_csv
-from trackeep.instance.frame import comparison_in, reader_of, span_words
+from trackeep.instance.figures import Label, TableOf, figure_csv
+from trackeep.instance.frame import comparison_in, reader_of, span_words, style_of
 from trackeep.instance.repository import PERIOD, WEEKS, find, of_period, show_repository
 from trackeep.instance.site import site_of
 from trackeep.metrics.windows import Comparison, steps, weeks_back
@@ -30,16 +30,20 @@ TABS = {"contributors": ("contributors", "/contributors"), "frequency": ("freque
 
 @dataclass(frozen=True)
 class Question:
-    """Which repository, seen by whom, over which period; `with_bots` counts machines among the people."""
+    """Which repository, seen by whom, over which period; `with_bots` counts machines among the people.
+
+    `style` is how days are written in the title.
+    """
 
     reader: Reader
     repository: RepositoryRow
     comparison: Comparison
     with_bots: bool
+    style: str
 
     @property
     def span(self) -> str:
-        return span_words(self.comparison, self.reader)
+        return span_words(self.comparison, self.reader, self.style)
 
 
 async def page(request: Request) -> Response:
@@ -56,7 +60,7 @@ async def page(request: Request) -> Response:
         asked.repository,
         tab=tab,
         place=place,
-        **of_period(asked.comparison, asked.reader),
+        **of_period(request, asked.comparison, asked.reader),
         bots="1" if asked.with_bots else "",
         table=replace(table, rows=table.rows[start:later]),
         earlier=str(max(0, start - at_once)) if start else None,
@@ -80,14 +84,15 @@ async def _table(request: Request) -> tuple[Question, TableOf]:
     comparison = comparison_in(request, reader, "12m" if chart == "frequency" else PERIOD)
     with_bots = request.query_params.get("bots") == "1"
     async with site_of(request).db.read() as conn:
-        asked = Question(reader, await find(conn, request, reader), comparison, with_bots)
+        found = await find(conn, request, reader)
+        asked = Question(reader, found, comparison, with_bots, style_of(request))
         return asked, await maker(conn, asked)
 
 
 async def _weeks(conn: AsyncConnection, asked: Question) -> TableOf:
     starts = weeks_back(WEEKS, asked.reader.now, asked.reader.zone)
     counts = await reports_repository.pull_weeks(conn, asked.reader, asked.repository.id, starts[0], WEEKS)
-    rows = tuple((start.isoformat(), pair) for start, pair in zip(starts, counts, strict=True))
+    rows = tuple(zip(starts, counts, strict=True))
     return TableOf(
         f"Pull requests per week, the last {WEEKS} weeks", "Seven days from", ("Opened", "Merged"), rows
     )
@@ -121,7 +126,7 @@ async def _contributors(conn: AsyncConnection, asked: Question) -> TableOf:
         )
         for author in people[:MOST_PEOPLE]
     )
-    columns = ("Commits", "Added", "Removed", "Measured", *(words.short_day(start) for start in drawn.starts))
+    columns: tuple[Label, ...] = ("Commits", "Added", "Removed", "Measured", *drawn.starts)
     bots = "bots too" if asked.with_bots else "bots left out"
     return TableOf(f"Commits per person and {drawn.word}, {asked.span}, {bots}", "Person", columns, rows)
 
@@ -132,7 +137,7 @@ async def _frequency(conn: AsyncConnection, asked: Question) -> TableOf:
     lines = await reports_pulse.lines(conn, reader, place, window, drawn)
     rows = tuple(
         (
-            start.isoformat(),
+            start,
             (
                 one.additions if one.measured or not one.commits else None,
                 one.deletions if one.measured or not one.commits else None,

@@ -11,9 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trackeep.errors import UsageError
+from trackeep.instance import stamps
+from trackeep.instance.blocks import Blocks, Failed, blocks_of
 from trackeep.instance.frame import reader_of, show
 from trackeep.instance.marks import marked
-from trackeep.instance.site import site_of
 from trackeep.metrics.windows import day_of
 from trackeep.store import reports_commits, reports_pulls, reports_sync, search
 from trackeep.store.reports_access import Reader
@@ -24,8 +25,17 @@ from trackeep.store.search_grammar import Query, parse
 from trackeep.store.search_keys import COMMITS, PULLS
 
 SHOWN = 8
+SOURCES = {"commits": (stamps.COMMITS,), "pulls": (stamps.PULLS,)}
 # Of these a repository knows something.
 _OF_PLACES = {"repo", "owner"}
+
+
+@dataclass(frozen=True)
+class Commits:
+    """The first commits, with what is told beside each."""
+
+    page: CommitPage = field(default_factory=lambda: CommitPage((), 0, 0, None))
+    details: Mapping[Key, Details] = field(default_factory=dict)
 
 
 @dataclass
@@ -34,11 +44,20 @@ class Found:
 
     query: Query = field(default_factory=Query)
     asked: Query = field(default_factory=Query)
-    commits: CommitPage = field(default_factory=lambda: CommitPage((), 0, 0, None))
-    details: Mapping[Key, Details] = field(default_factory=dict)
-    pulls: PullPage = field(default_factory=lambda: PullPage((), 0, None))
-    places: tuple[search.Place, ...] = ()
-    place_count: int = 0
+    commits: Commits | Failed = field(default_factory=Commits)
+    pulls: PullPage | Failed = field(default_factory=lambda: PullPage((), 0, None))
+    # And how many there are.
+    places: tuple[tuple[search.Place, ...], int] | Failed = ((), 0)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether each kind was searched, and none had anything."""
+        of_commits, of_pulls, of_places = self.commits, self.pulls, self.places
+        return not (
+            (isinstance(of_commits, Failed) or of_commits.page.rows)
+            or (isinstance(of_pulls, Failed) or of_pulls.rows)
+            or (isinstance(of_places, Failed) or of_places[0])
+        )
 
 
 async def page(request: Request) -> Response:
@@ -46,46 +65,52 @@ async def page(request: Request) -> Response:
     reader = reader_of(request)
     words = request.query_params.get("q", "").strip()
     found, refused = Found(), None
-    async with site_of(request).db.read() as conn:
+    async with blocks_of(request) as block:
         try:
-            found = await _search(conn, reader, words) if words else found
+            found = await _search(block, reader, words) if words else found
         except UsageError as error:
             refused = error
-        stored = await reports_commits.stored(conn, reader)
-        freshness = await reports_sync.freshness(conn, reader)
+        stored = await reports_commits.stored(block.conn, reader)
+        freshness = await reports_sync.freshness(block.conn, reader)
+        age = await stamps.read(block.conn, reader, freshness, SOURCES)
     answer = show(
         request,
         "search.html",
         "search",
         **vars(found),
+        is_empty=found.is_empty,
+        # What the rows of commits look into.
+        details={} if isinstance(found.commits, Failed) else found.commits.details,
         words=words,
         refused=refused,
         marked=marked,
         keys=COMMITS.keys,
         stored=stored,
         freshness=freshness,
-        most=found.commits.most,
+        stamps=age,
         most_pulls=reports_pulls.COUNTED_UP_TO,
     )
     answer.status_code = refused.status if refused else 200
     return answer
 
 
-async def _search(conn: AsyncConnection, reader: Reader, words: str) -> Found:
+async def _search(block: Blocks, reader: Reader, words: str) -> Found:
     """Raises UsageError where neither commits nor pull requests can be asked this."""
     found = Found(*understood(words, day_of(reader.now, reader.zone)))
     if found.asked:
         wanted = reports_pulls.Wanted(words=words, query=found.asked)
-        found.pulls = await reports_pulls.search(conn, reader, wanted, limit=SHOWN)
+        found.pulls = await block.read(reports_pulls.search, reader, wanted, limit=SHOWN)
     if found.query:
-        found.commits = await reports_commits.search(conn, reader, Wanted(words=words), limit=SHOWN)
-        keys = [(row.repository_id, row.sha) for row in found.commits.rows]
-        found.details = await details(conn, reader, keys)
+        found.commits = await block.read(_commits, reader, words)
         if is_about_places(found.query):
-            found.places, found.place_count = await search.repositories(
-                conn, reader, found.query, limit=SHOWN
-            )
+            found.places = await block.read(search.repositories, reader, found.query, limit=SHOWN)
     return found
+
+
+async def _commits(conn: AsyncConnection, reader: Reader, words: str) -> Commits:
+    page = await reports_commits.search(conn, reader, Wanted(words=words), limit=SHOWN)
+    keys = [(row.repository_id, row.sha) for row in page.rows]
+    return Commits(page, await details(conn, reader, keys))
 
 
 def understood(words: str, today: date) -> tuple[Query, Query]:

@@ -146,9 +146,8 @@ async def current(request: Request) -> Viewer | None:
     if found is None:
         return None
     if now - found.seen_at >= sessions.TOUCH_AFTER_S:
-        async with site.db.write() as conn:
-            await sessions.touch(conn, session_id, device_of(request), now)
-        request.state.touched = True
+        device = device_of(request)
+        request.state.touched = await site.db.note(lambda conn: sessions.touch(conn, session_id, device, now))
     return viewer_from(found)
 
 

@@ -65,6 +65,12 @@ class Site:
     metrics_tries: Tries = field(default_factory=lambda: Tries(most=10, per_s=60))
     # Each takes a moment of the processor and, until it is fetched, its size on the disk.
     exports_begun: Tries = field(default_factory=lambda: Tries(most=12, per_s=600))
+    # A look costs GitHub two questions out of the account's own budget; reading again is a whole history to
+    # fetch, and the other accounts' turn comes after it.
+    looks_asked: Tries = field(default_factory=lambda: Tries(30, 300, "You asked for a sync often already."))
+    read_again: Tries = field(
+        default_factory=lambda: Tries(5, 1_800, "You had repositories read again five times already.")
+    )
     exports_at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     exports_on_the_way: AtOnce = field(default_factory=lambda: AtOnce(4, "of your exports are on their way"))
     # Each asks the database every other second; a browser has six, or a few more by another protocol.

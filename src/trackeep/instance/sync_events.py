@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trackeep.instance.at_once import Ending
+from trackeep.instance.backlog import backlog
 from trackeep.instance.frame import reader_of
 from trackeep.instance.sessions import current
 from trackeep.instance.site import Site, site_of
@@ -53,6 +54,7 @@ async def _state(site: Site, reader: Reader) -> dict[str, object]:
         freshness = await reports_sync.freshness(conn, reader)
         stored = await reports_sync.stored(conn, reader)
         known = await reports_sync.known_repositories(conn, reader)
+        partial = await reports_sync.repositories(conn, reader, partial=True)
         asked = await wishes.waiting(conn, reader.account_id)
     return {
         "wishes": len(asked),
@@ -61,6 +63,7 @@ async def _state(site: Site, reader: Reader) -> dict[str, object]:
         "read": freshness.read,
         "commits": stored.commits,
         "pulls": stored.pulls,
+        "left": backlog(partial, freshness, reader.now).left,
         "running": freshness.running_since is not None,
         "succeeded_at": freshness.succeeded_at,
         "problem": freshness.problem,

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from trackeep.errors import NotFound, UsageError
 from trackeep.instance import charts, sync_words
+from trackeep.instance.backlog import Backlog, backlog
+from trackeep.instance.blocks import Failed, blocks_of
 from trackeep.instance.figures import TableOf, figure_csv, figure_page
 from trackeep.instance.frame import reader_of, show, viewer_of
 from trackeep.instance.repository_actions import done_in
 from trackeep.instance.site import site_of
 from trackeep.instance.sync_words import state_of, word_of
-from trackeep.instance.words import moment
-from trackeep.metrics.syncing import behind, budget_use, eta_s, hit_ratio, lag_s
+from trackeep.metrics.syncing import behind, budget_use, hit_ratio, lag_s
 from trackeep.model import Budget
 from trackeep.store import hints, reports_connection, reports_queue, reports_sync, schedule, search_files
+from trackeep.store.reports_queue import Line
 from trackeep.store.reports_sync import Freshness, RepositorySync, Run
 from trackeep.sync import plan
 
@@ -26,8 +29,6 @@ RUNS_SHOWN = 10
 RUNS_A_PAGE = 50
 ROWS_A_PAGE = 25
 LOW = 0.8
-# Which budget pays for the pages of a stream.
-PAID_BY = {"pulls": "graphql"}
 
 
 @dataclass(frozen=True)
@@ -46,58 +47,72 @@ class BudgetCard:
 
 
 @dataclass(frozen=True)
-class Backlog:
-    """How many kinds of things are not read to their end, in requests where known, and how long that takes.
+class Listed:
+    """Every followed repository, those with problems first, and the rows of this page with state and word."""
 
-    `eta_s` is None where GitHub allows nothing before the reset, or has not told its budget yet.
-    """
+    every: Sequence[RepositorySync]
+    rows: Sequence[tuple[RepositorySync, str, str]]
+    start: int
 
-    streams: int
-    requests: int
-    eta_s: float | None
+    @property
+    def paused(self) -> int:
+        return sum(row.follow_state == schedule.PAUSED for row in self.every)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Who works, what is left for them, and how far the copy is behind: (longest, 19 of 20), in seconds."""
+
+    line: Line
+    backlog: Backlog
+    behind: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class Log:
+    """The newest runs of `in_all`; whether lists are called changed that are not; the share of unchanged."""
+
+    runs: Sequence[Run]
+    in_all: int
+    is_restless: bool
+    unchanged: float | None
 
 
 async def page(request: Request) -> Response:
     """GET /sync"""
     site, reader = site_of(request), reader_of(request)
-    async with site.db.read() as conn:
-        freshness = await reports_sync.freshness(conn, reader)
-        repositories = await reports_sync.repositories(conn, reader)
-        runs = await reports_sync.runs(conn, reader.account_id)
-        losses = await reports_sync.losses(conn, reader)
-        is_graphql_refused = await reports_connection.is_graphql_refused(conn, reader.account_id)
-        delivered_at = await hints.last_delivery_at(conn)
-        readings = await reports_queue.readings(conn, reader.account_id, reader.now)
-        line = await reports_queue.line(conn, reader.now)
-        lists = await reports_queue.account_streams(conn, reader.account_id)
-    places = ("bad", "warn", "off", "ok")
-    rows = sorted(repositories, key=lambda row: places.index(state_of(row, reader.now)))
-    first = request.query_params.get("from", "0")
-    start = min(int(first) if first.isdecimal() and len(first) < 10 else 0, len(rows))
-    shown = rows[start : start + ROWS_A_PAGE]
-    idle = [run for run in runs if run.trigger == "poll" and run.outcome == "idle"][: plan.RESTLESS_AFTER]
+    async with blocks_of(request) as block:
+        freshness = await reports_sync.freshness(block.conn, reader)
+        is_graphql_refused = await reports_connection.is_graphql_refused(block.conn, reader.account_id)
+        delivered_at = await hints.last_delivery_at(block.conn)
+        repositories = await block.read(reports_sync.repositories, reader)
+        runs = await block.read(reports_sync.runs, reader.account_id)
+        losses = await block.read(reports_sync.losses, reader)
+        readings = await block.read(reports_queue.readings, reader.account_id, reader.now)
+        line = await block.read(reports_queue.line, reader.now)
+        lists = await block.read(reports_queue.account_streams, reader.account_id)
+        first = request.query_params.get("from", "0")
+        start = int(first) if first.isdecimal() and len(first) < 10 else 0
+        listed = block.made(_listed, repositories, start, reader.now)
+        pace = block.made(_pace, repositories, line, freshness, reader.now)
+        budgets = block.made(budget_cards, freshness, readings, reader.now)
+        log = block.made(_log, runs)
     return show(
         request,
         "sync.html",
         "sync",
         freshness=freshness,
-        rows=[(row, state, word_of(row, state)) for row in shown if (state := state_of(row, reader.now))],
-        start=start,
-        in_all=len(rows),
-        paused=sum(row.follow_state == schedule.PAUSED for row in rows),
-        runs=runs[:RUNS_SHOWN],
-        runs_in_all=len(runs),
+        listed=listed,
+        pace=pace,
+        log=log,
         losses=losses,
-        notices=sync_words.notices(freshness, rows, reader.now, reader.zone),
+        notices=sync_words.notices(
+            freshness, () if isinstance(listed, Failed) else listed.every, reader.now, reader.zone
+        ),
         is_graphql_refused=is_graphql_refused,
-        is_restless=plan.is_restless([(run.rest_requests, run.not_modified) for run in idle]),
-        unchanged=unchanged_of(runs),
-        budgets=budget_cards(freshness, readings, reader.now),
+        budgets=budgets,
         sparkline=charts.sparkline,
-        line=line,
         lists=lists,
-        backlog=backlog(repositories, freshness, reader.now),
-        behind=behind(lags(repositories, reader.now)),
         aim_s=2 * site.settings.poll_seconds,
         sync_words=sync_words,
         hit_ratio=hit_ratio,
@@ -181,9 +196,27 @@ async def _used_in_a_day(request: Request) -> TableOf:
     for slot in range(schedule.READINGS if seen else 0):
         shares = [readings[name][slot] for name in seen]
         figures = tuple(None if share is None else round(share * 100) for share in shares)
-        rows.append((moment((first + slot) * schedule.READING_S, reader.zone), figures))
+        rows.append((datetime.fromtimestamp((first + slot) * schedule.READING_S, reader.zone), figures))
     columns = tuple(f"{sync_words.BUDGETS[name]}, % used" for name in seen)
     return TableOf("Budgets of the last 24 hours", "Half hour from", columns, tuple(rows))
+
+
+def _listed(repositories: Sequence[RepositorySync], start: int, now: int) -> Listed:
+    places = ("bad", "warn", "off", "ok")
+    every = sorted(repositories, key=lambda row: places.index(state_of(row, now)))
+    start = min(start, len(every))
+    shown = [(row, state_of(row, now)) for row in every[start : start + ROWS_A_PAGE]]
+    return Listed(every, [(row, state, word_of(row, state)) for row, state in shown], start)
+
+
+def _pace(repositories: Sequence[RepositorySync], line: Line, freshness: Freshness, now: int) -> Pace:
+    return Pace(line, backlog(repositories, freshness, now), behind(lags(repositories, now)))
+
+
+def _log(runs: Sequence[Run]) -> Log:
+    idle = [run for run in runs if run.trigger == "poll" and run.outcome == "idle"][: plan.RESTLESS_AFTER]
+    is_restless = plan.is_restless([(run.rest_requests, run.not_modified) for run in idle])
+    return Log(runs[:RUNS_SHOWN], len(runs), is_restless, unchanged_of(runs))
 
 
 def budget_cards(
@@ -207,28 +240,6 @@ def budget_card(
     return BudgetCard(name, budget, use > LOW and not renewed, renewed, shares)
 
 
-def backlog(repositories: Sequence[RepositorySync], freshness: Freshness, now: int) -> Backlog:
-    """What is still to be read of what is not paused, and how long GitHub's budgets make it last."""
-    pending: dict[str, int] = {}
-    streams = 0
-    for row in repositories:
-        if row.follow_state != schedule.TRACKED:
-            continue
-        known = {stream.name: stream for stream in row.streams}
-        for name in schedule.STREAMS:
-            stream = known.get(name)
-            if stream is not None and stream.complete:
-                continue
-            streams += 1
-            pages = stream.pages_left if stream is not None else int(name != "commits")
-            resource = PAID_BY.get(name, "core")
-            pending[resource] = pending.get(resource, 0) + pages
-    times = [_time_s(freshness.budget(resource), pages, now) for resource, pages in pending.items()]
-    known_times = [time for time in times if time is not None]
-    eta = max(known_times, default=0.0) if len(known_times) == len(times) else None
-    return Backlog(streams, sum(pending.values()), eta)
-
-
 def lags(repositories: Sequence[RepositorySync], now: int) -> list[float]:
     """How long ago each kind of thing of each repository was last known to be as it is at GitHub."""
     every = (
@@ -244,11 +255,3 @@ def lags(repositories: Sequence[RepositorySync], now: int) -> list[float]:
 def unchanged_of(some: Sequence[Run]) -> float | None:
     """Of the conditional requests of these runs, the share that was answered "unchanged"."""
     return hit_ratio(sum(run.not_modified for run in some), sum(run.conditional for run in some))
-
-
-def _time_s(budget: Budget | None, pages: int, now: int) -> float | None:
-    if budget is None:
-        return None if pages else 0.0
-    if budget.reset_at <= now:
-        return eta_s(pages, plan.spendable(budget.limit, budget.limit), 3_600.0)
-    return eta_s(pages, plan.spendable(budget.limit, budget.remaining), budget.reset_at - now)

@@ -20,6 +20,5 @@ async def note(site: Site, reader: Reader, freshness: Freshness) -> int | None:
     if away_s is None or away_s >= NEW_AFTER_S:
         previous = last
     if away_s is None or away_s >= NOTED_EVERY_S:
-        async with site.db.write() as conn:
-            await preferences.save_visit(conn, reader.account_id, reader.now, previous)
+        await site.db.note(lambda conn: preferences.save_visit(conn, reader.account_id, reader.now, previous))
     return previous

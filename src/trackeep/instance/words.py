@@ -87,8 +87,7 @@ def clock(at: float, zone: ZoneInfo) -> str:
 
 def moment(at: float, zone: ZoneInfo, style: str = "") -> str:
     """ "23 November 2026, 14:05"."""
-    when = datetime.fromtimestamp(at, zone)
-    return f"{day(when.date(), style)}, {when:%H:%M}"
+    return label(datetime.fromtimestamp(at, zone), style)
 
 
 # Each date takes a `style`: "day" (or ""), "month" (the month first) or "iso" (2026-11-23).
@@ -98,6 +97,13 @@ def day(value: date, style: str = "") -> str:
     if style == "iso":
         return value.isoformat()
     return f"{value:%B} {value.day}, {value.year}" if style == "month" else f"{value.day} {value:%B %Y}"
+
+
+def label(value: str | date, style: str = "") -> str:
+    """The name of a row or a column: a day or a moment in the reader's style, words as they are."""
+    if isinstance(value, datetime):
+        return f"{day(value.date(), style)}, {value:%H:%M}"
+    return day(value, style) if isinstance(value, date) else value
 
 
 def short_day(value: date, style: str = "") -> str:

@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,8 +26,10 @@ LOOK_EVERY_S = 60
 AGAIN_AFTER_S = 900
 _OURS = re.compile(r"trackeep-(\d{8}T\d{6}Z)\.(db|dump)")
 _STAMP = "%Y%m%dT%H%M%SZ"
-# Whoever was shut out after the backup was made must not be back in with it.
-_ENDED = ("session", "pending_arrival")
+# Whoever was shut out after the backup was made must not be back in with it: nobody knows any more which
+# of these were ended since.
+SESSIONS = ("session", "pending_arrival")
+GIVEN_OUT = ("api_token", "feed_token", "badge")
 
 log = structlog.get_logger()
 
@@ -57,6 +59,14 @@ class Plan:
     @property
     def is_on(self) -> bool:
         return self.hours > 0
+
+
+@dataclass(frozen=True)
+class Restored:
+    """Where the replaced database lies (None: there was none) and how many rows of which table were ended."""
+
+    replaced: Path | None
+    ended: Mapping[str, int]
 
 
 def listed(folder: Path) -> list[Backup]:
@@ -109,8 +119,9 @@ async def keep_making(plan: Plan, clock: Callable[[], float] = time.time) -> Non
 
 async def make_if_due(plan: Plan, now: float) -> bool:
     """False when one was due and could not be made: the earlier ones stay, and the log says why."""
-    there = listed(plan.folder)
-    if not plan.is_on or (there and there[0].made_at > now - plan.hours * HOUR_S):
+    since = now - plan.hours * HOUR_S
+    # One of the future was made by a clock that was ahead; it does not stand for today's.
+    if not plan.is_on or any(since < each.made_at <= now for each in listed(plan.folder)):
         return True
     target = place(plan.url, plan.folder, now)
     try:
@@ -127,11 +138,12 @@ async def make_if_due(plan: Plan, now: float) -> bool:
 # ---- putting one back ---------------------------------------------------------------------------
 
 
-async def restore(db: Database, file: Path, now: int) -> Path | None:
-    """Put the backup `file` in the place of SQLite database `db`; returns where the replaced one lies.
+async def restore(db: Database, file: Path, now: int, *, keep_tokens: bool = False) -> Restored:
+    """Put the backup `file` in the place of SQLite database `db`.
 
-    Everybody is signed out. Raises UsageError for a file that is no backup or while a program has the
-    database open, DatabaseVersionError for one of a newer program.
+    Everybody is signed out, and API tokens, feed tokens and badges end unless `keep_tokens`. Raises
+    UsageError for a file that is no backup or while a program has the database open,
+    DatabaseVersionError for one of a newer program.
     """
     if not db.is_sqlite:
         raise UsageError(
@@ -147,19 +159,19 @@ async def restore(db: Database, file: Path, now: int) -> Path | None:
         raise UsageError(
             f"Another program has {target} open.", "Stop the server, the workers and every other one first."
         )
-    return await asyncio.to_thread(_put_back, target, file, now)
+    ends = SESSIONS if keep_tokens else SESSIONS + GIVEN_OUT
+    return await asyncio.to_thread(_put_back, target, file, now, ends)
 
 
-def _put_back(target: Path, file: Path, now: int) -> Path | None:
+def _put_back(target: Path, file: Path, now: int, ends: Sequence[str]) -> Restored:
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     arriving = target.with_name(f".{target.name}.arriving")
     try:
         copy_sqlite(file, arriving)
         with contextlib.closing(sqlite3.connect(arriving)) as conn:
-            for table in _ENDED:
-                conn.execute(f"delete from {table}")  # noqa: S608
+            ended = {table: conn.execute(f"delete from {table}").rowcount for table in ends}  # noqa: S608
             conn.commit()
-        return _swap(target, arriving, now)
+        return Restored(_swap(target, arriving, now), ended)
     finally:
         arriving.unlink(missing_ok=True)
 
@@ -191,7 +203,7 @@ def _require_backup(file: Path) -> None:
         raise UsageError(
             f"{file} has triggers or views, which no backup of Trackeep has.", "Choose another file."
         )
-    if version is None or not {"repository", "account", *_ENDED} <= tables:
+    if version is None or not {"repository", "account", *SESSIONS, *GIVEN_OUT} <= tables:
         raise UsageError(
             f"{file} is no backup of a whole Trackeep.",
             "An export holds one person's rows; it cannot be one.",

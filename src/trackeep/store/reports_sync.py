@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import and_, case, func, select
+from sqlalchemy import and_, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.metrics.syncing import hit_ratio, pages_left
@@ -242,9 +242,13 @@ async def known_repositories(conn: AsyncConnection, reader: Reader) -> int:
 
 
 async def repositories(
-    conn: AsyncConnection, reader: Reader, *, only: tuple[str, str] | None = None
+    conn: AsyncConnection, reader: Reader, *, only: tuple[str, str] | None = None, partial: bool = False
 ) -> tuple[RepositorySync, ...]:
-    """Each followed repository with its streams, by name, or the one of that owner and name; one query."""
+    """Each followed repository with its streams, by name, or the one of that owner and name; one query.
+
+    With `partial` only those where something is missing: not read to the end, or with a problem; of their
+    streams those that make a repository complete, and those with a problem.
+    """
     mine = and_(cursor.c.repository_id == repository.c.id, cursor.c.account_id == reader.account_id)
     ours = and_(follow.c.repository_id == repository.c.id, follow.c.account_id == reader.account_id)
     names = (
@@ -254,6 +258,9 @@ async def repositories(
     ids = followed(reader)
     if only is not None:
         ids = ids.where(repository.c.id.in_(named(reader, only)))
+    if partial:
+        ids = ids.where(repository.c.id.not_in(_whole(reader)))
+        mine = and_(mine, or_(cursor.c.stream.in_(STREAMS), cursor.c.problem != ""))
     statement = (
         select(
             repository.c.id,
@@ -331,6 +338,17 @@ def _progress(reader: Reader) -> Any:
         .where(follow.c.account_id == reader.account_id, follow.c.repository_id.in_(followed(reader)))
         .group_by(follow.c.repository_id)
         .subquery()
+    )
+
+
+def _whole(reader: Reader) -> Any:
+    """Ids of the repositories whose every stream is read to its end, and none has a problem."""
+    is_read = and_(cursor.c.stream.in_(STREAMS), cursor.c.complete)
+    return (
+        select(cursor.c.repository_id)
+        .where(cursor.c.account_id == reader.account_id)
+        .group_by(cursor.c.repository_id)
+        .having(func.sum(case((is_read, 1), else_=0)) == len(STREAMS), func.max(cursor.c.problem) == "")
     )
 
 

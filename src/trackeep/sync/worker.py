@@ -16,7 +16,7 @@ import structlog
 from trackeep.database import Database
 from trackeep.environment import GitHubAddresses
 from trackeep.errors import TrackeepError
-from trackeep.store import leases, schedule
+from trackeep.store import leases, schedule, wrong_clocks
 from trackeep.store.leases import Claim
 from trackeep.store.schedule import BACKFILL, CLICK, POLL
 from trackeep.sync import engine, plan, turns
@@ -176,8 +176,12 @@ class Worker:
             await in_full(free_the_dead(self.db))
 
     async def _say_alive(self, name: str, started_at: int) -> None:
+        now = int(self.clock())
         async with self.db.write() as conn:
-            await leases.save_worker(conn, name, started_at, int(self.clock()))
+            await leases.save_worker(conn, name, started_at, now)
+            ended = await wrong_clocks.put_right(conn, now, plan.SLOWER * self.poll_s)
+        if ended:
+            log.warning("the clock was ahead; waits until far times have ended", rows=ended)
 
     async def _leave(self, name: str) -> None:
         async with self.db.write() as conn:

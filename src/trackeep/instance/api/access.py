@@ -18,6 +18,7 @@ from trackeep.instance import sessions
 from trackeep.instance.sessions import Viewer
 from trackeep.instance.site import site_of
 from trackeep.store import api_tokens
+from trackeep.store.hashed_tokens import TOUCH_AFTER_S
 
 TOKEN, SESSION = "token", "session"
 LONGEST_BODY = 65_536
@@ -123,9 +124,9 @@ async def _by_token(request: Request, text: str) -> Caller:
     if found is None:
         raise TokenUnknown("This token opens nothing.", "It may be expired or revoked; make a new one.")
     used_at = found.token.last_used_at
-    if used_at is None or now - used_at >= api_tokens.TOUCH_AFTER_S:
-        async with site.db.write() as conn:
-            await api_tokens.touch(conn, found.token.id, request.state.client_address, now)
+    if used_at is None or now - used_at >= TOUCH_AFTER_S:
+        token_id, address = found.token.id, request.state.client_address
+        await site.db.note(lambda conn: api_tokens.touch(conn, token_id, address, now))
     return Caller(sessions.viewer_from(found.who), found.token)
 
 

@@ -17,7 +17,6 @@ from trackeep.errors import (
     NotSignedIn,
     ScopeMissing,
     TokenUnknown,
-    TooManyRequests,
     TrackeepError,
 )
 from trackeep.instance.api.models import Mistake, Problem
@@ -148,6 +147,6 @@ def _headers(error: TrackeepError) -> dict[str, str]:
     if isinstance(error, ScopeMissing):
         challenge = f'Bearer realm="trackeep", error="insufficient_scope", scope="{error.scope}"'
         return {"www-authenticate": challenge}
-    if isinstance(error, TooManyRequests):
+    if error.retry_after_s is not None:
         return {"retry-after": str(error.retry_after_s)}
     return {}

@@ -84,11 +84,15 @@ async def unfollow(request: Request, owner: Owner, name: Name) -> Response:
     return Response(status_code=204)
 
 
-@router.post(f"{ONE}/sync", summary="Ask for a sync", status_code=202, **needs("sync"))
+@router.post(f"{ONE}/sync", summary="Ask for a sync", status_code=202, responses={429: {}}, **needs("sync"))
 async def request_sync(request: Request, owner: Owner, name: Name) -> models.SyncRequested:
-    """The worker comes at once and looks what is new, in your other repositories too."""
-    reader = reader_of(request)
-    async with site_of(request).db.write() as conn:
+    """The worker comes at once and looks what is new, in your other repositories too.
+
+    You and your programs together may ask 30 times in five minutes.
+    """
+    site, reader = site_of(request), reader_of(request)
+    site.looks_asked.take(reader.account_id, site.clock())
+    async with site.db.write() as conn:
         row = await _followed(conn, reader, owner, name)
         await schedule.request_sync(conn, reader.account_id, reader.now)
     return models.SyncRequested(repository=row.full_name, requested_at=moment(reader.now))

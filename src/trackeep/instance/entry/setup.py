@@ -17,6 +17,12 @@ from trackeep.store import ownership
 log = structlog.get_logger()
 
 
+async def current_code(site: Site) -> str | None:
+    """The set-up code as people type it, None when there is an owner."""
+    code = await ownership.setup_code(site.db, site.vault, site.now())
+    return ownership.readable(code.text) if code else None
+
+
 async def announce(site: Site, *, again: bool = False) -> str | None:
     """Write the set-up code to the log while there is no owner; with `again` even when it is not new.
 

@@ -1,4 +1,4 @@
-"""How often one address may be wrong: guessing is slowed down, and GitHub is not asked for it."""
+"""How often one address, or one account, may do something: guessing is slowed down, and GitHub is spared."""
 
 from __future__ import annotations
 
@@ -11,27 +11,39 @@ MOST_ADDRESSES = 10_000
 
 
 class Tries:
-    """At most `most` wrong tries within `per_s` seconds an address (IPv6: a /64), in this process."""
+    """At most `most` tries within `per_s` seconds an address (IPv6: a /64), in this process.
 
-    def __init__(self, most: int, per_s: int) -> None:
+    `said` is the sentence for who wants more.
+    """
+
+    def __init__(
+        self, most: int, per_s: int, said: str = "There were too many tries from your address."
+    ) -> None:
         self._most = most
         self._per_s = per_s
+        self._said = said
         self._wrong: OrderedDict[str, deque[float]] = OrderedDict()
 
     def check(self, address: str, now: float) -> None:
         """Raises TooManyRequests when this address has to wait."""
         wrong = self._wrong.get(_network(address))
-        while wrong and wrong[0] <= now - self._per_s:
+        # What lies ahead was noted by a clock that was set back since.
+        while wrong and not now - self._per_s < wrong[0] <= now:
             wrong.popleft()
         if wrong and len(wrong) >= self._most:
             raise TooManyRequests(
-                "There were too many tries from your address.",
+                self._said,
                 "Wait a little, then try again.",
                 retry_after_s=max(1, int(wrong[0] + self._per_s - now)),
             )
 
+    def take(self, account_id: int, now: float) -> None:
+        """One more of this account, right or wrong. Raises TooManyRequests when it has to wait."""
+        self.check(f"account {account_id}", now)
+        self.note(f"account {account_id}", now)
+
     def note(self, address: str, now: float) -> None:
-        """One more wrong try; the addresses seen longest ago are forgotten first."""
+        """One more try that counts; the addresses seen longest ago are forgotten first."""
         key = _network(address)
         self._wrong.setdefault(key, deque(maxlen=self._most)).append(now)
         self._wrong.move_to_end(key)

@@ -16,6 +16,7 @@ from trackeep.errors import NotFound, UsageError
 from trackeep.instance import badges as pictures
 from trackeep.instance.entry.client_document import is_public_host
 from trackeep.instance.frame import reader_of, viewer_of
+from trackeep.instance.settings.ending import ended, number_in
 from trackeep.instance.settings.sections import show_section
 from trackeep.instance.site import site_of
 from trackeep.store import badges, reports_badges
@@ -79,11 +80,7 @@ async def create(request: Request) -> Response:
 
 async def remove(request: Request) -> Response:
     """POST /settings/badges/remove"""
-    site, number = site_of(request), _number(str((await request.form()).get("badge", "")))
-    async with site.db.write() as conn:
-        if not await badges.remove(conn, viewer_of(request).account_id, number):
-            raise NotFound("This badge was removed already.", "Open the list again.")
-    return site.go("/settings/badges")
+    return await ended(request, "badge", badges.remove, "/settings/badges")
 
 
 async def _refuse(conn: AsyncConnection, request: Request, repository_id: int) -> None:
@@ -121,21 +118,12 @@ def _wanted(form: FormData) -> Badge:
     kind = str(form.get("kind", ""))
     if kind not in KINDS:
         raise UsageError("It is not said what the badge shows.", "Choose one of those on the page.")
-    repository = str(form.get("repository", "")) if kind in OF_REPOSITORY else ""
-    if kind in OF_REPOSITORY and not repository:
-        raise UsageError("It is not said which repository.", "Choose one of those on the page.")
     return Badge(
         id=0,
         secret=secrets.token_urlsafe(pictures.SECRET_BYTES),
         kind=kind,
-        repository_id=_number(repository) if repository else None,
+        repository_id=number_in(form, "repository") if kind in OF_REPOSITORY else None,
         is_named=bool(form.get("named")),
         counts_private=bool(form.get("private")),
         created_at=0,
     )
-
-
-def _number(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) < 19):
-        raise UsageError("It is not said which one is meant.", "Use the buttons of the page.")
-    return int(text)

@@ -39,6 +39,7 @@ async def page(request: Request) -> Response:
 async def reset_sync(request: Request) -> Response:
     """POST /settings/danger/reset-sync"""
     site, viewer = site_of(request), viewer_of(request)
+    site.read_again.take(viewer.account_id, site.clock())
     async with site.db.write() as conn:
         await departures.reset_sync(conn, viewer.account_id, site.now())
     return site.go("/settings/danger?done=reset")

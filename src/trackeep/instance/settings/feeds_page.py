@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trackeep.errors import NotFound, UsageError
+from trackeep.errors import NotFound
 from trackeep.instance import feeds
-from trackeep.instance.frame import reader_of, repository_in, viewer_of
+from trackeep.instance.frame import owner_and_name, reader_of, repository_in, viewer_of
+from trackeep.instance.settings.ending import ended
 from trackeep.instance.settings.sections import show_section
 from trackeep.instance.site import site_of
 from trackeep.store import feed_tokens, reports_repositories
+from trackeep.store.hashed_tokens import LONGEST_NAME
 from trackeep.store.token_text import FEED_PREFIX, SECRET_BYTES, token_of
 
 
@@ -46,13 +48,7 @@ async def create(request: Request) -> Response:
 
 async def revoke(request: Request) -> Response:
     """POST /settings/feeds/revoke"""
-    site, text = site_of(request), str((await request.form()).get("token", ""))
-    if not (text.isascii() and text.isdecimal() and len(text) < 19):
-        raise UsageError("It is not said which token is meant.", "Use the buttons of the page.")
-    async with site.db.write() as conn:
-        if not await feed_tokens.revoke(conn, viewer_of(request).account_id, int(text)):
-            raise NotFound("This token was revoked already.", "Open the list again.")
-    return site.go("/settings/feeds")
+    return await ended(request, "token", feed_tokens.revoke, "/settings/feeds")
 
 
 def addresses(base_url: str, token: str, repository: str) -> tuple[Address, ...]:
@@ -72,9 +68,7 @@ def addresses(base_url: str, token: str, repository: str) -> tuple[Address, ...]
 
 async def _known(request: Request, repository: str) -> str:
     """As GitHub writes it. Raises UsageError and NotFound."""
-    owner, slash, name = repository.partition("/")
-    if not (owner and slash and name) or "/" in name:
-        raise UsageError(f"“{repository[:80]}” is not a repository.", "Write it as owner/name.")
+    owner, name = owner_and_name(repository)
     async with site_of(request).db.read() as conn:
         row = await reports_repositories.find(conn, reader_of(request), owner, name)
     if row is None:
@@ -94,7 +88,7 @@ async def _show(
         "feeds",
         tokens=found,
         repository=repository,
-        longest_name=feed_tokens.LONGEST_NAME,
+        longest_name=LONGEST_NAME,
         addresses=addresses,
         made=made,
     )

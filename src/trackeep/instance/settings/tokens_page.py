@@ -8,11 +8,13 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trackeep.errors import NotFound, UsageError
+from trackeep.errors import UsageError
 from trackeep.instance.frame import viewer_of
+from trackeep.instance.settings.ending import ended
 from trackeep.instance.settings.sections import show_section
 from trackeep.instance.site import site_of
 from trackeep.store import api_tokens
+from trackeep.store.hashed_tokens import LONGEST_NAME
 from trackeep.store.token_text import SECRET_BYTES, token_of
 
 LIVES = {"30": "30 days", "90": "90 days", "365": "1 year", "": "No end"}
@@ -37,13 +39,7 @@ async def create(request: Request) -> Response:
 
 async def revoke(request: Request) -> Response:
     """POST /settings/tokens/revoke"""
-    site, text = site_of(request), str((await request.form()).get("token", ""))
-    if not (text.isascii() and text.isdecimal() and len(text) < 19):
-        raise UsageError("It is not said which token is meant.", "Use the buttons of the page.")
-    async with site.db.write() as conn:
-        if not await api_tokens.revoke(conn, viewer_of(request).account_id, int(text)):
-            raise NotFound("This token was revoked already.", "Open the list again.")
-    return site.go("/settings/tokens")
+    return await ended(request, "token", api_tokens.revoke, "/settings/tokens")
 
 
 async def _show(request: Request, *, token: str = "", made: int = 0) -> Response:
@@ -59,7 +55,7 @@ async def _show(request: Request, *, token: str = "", made: int = 0) -> Response
         scopes=api_tokens.SCOPES,
         lives=LIVES,
         usual_life=USUAL_LIFE,
-        longest_name=api_tokens.LONGEST_NAME,
+        longest_name=LONGEST_NAME,
         new_token=token,
         made=made,
         base_url=site.settings.base_url,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -10,6 +9,7 @@ from trackeep.errors import NotFound, UsageError
 from trackeep.instance.entry import admission, disconnect
 from trackeep.instance.frame import viewer_of
 from trackeep.instance.identities import LOGIN
+from trackeep.instance.settings.ending import number_in
 from trackeep.instance.settings.sections import show_section
 from trackeep.instance.site import Site, site_of
 from trackeep.store import people
@@ -42,13 +42,13 @@ async def allow(request: Request) -> Response:
 async def remove(request: Request) -> Response:
     """POST /settings/users/remove"""
     site = site_of(request)
-    await shut_out(site, _person(await request.form()))
+    await shut_out(site, number_in(await request.form(), "person"))
     return site.go("/settings/users")
 
 
 async def make_owner(request: Request) -> Response:
     """POST /settings/users/owner: the instance is handed on; whoever gave it stays a member."""
-    site, person_id = site_of(request), _person(await request.form())
+    site, person_id = site_of(request), number_in(await request.form(), "person")
     async with site.db.write() as conn:
         await people.hand_over(conn, viewer_of(request).account_id, person_id, site.rules, site.now())
     return site.go("/settings")
@@ -63,10 +63,3 @@ async def shut_out(site: Site, person_id: int) -> str:
         if not await people.shut_out(conn, person_id):
             raise NotFound("This person may not sign in here.", "See the list of users.")
     return await disconnect.end(site, person_id)
-
-
-def _person(form: FormData) -> int:
-    text = str(form.get("person", ""))
-    if not (text.isascii() and text.isdecimal() and len(text) < 19):
-        raise UsageError("It is not said who is meant.", "Use the buttons of the page.")
-    return int(text)

@@ -196,6 +196,7 @@
       show("read", number(state.read));
       show("commits", number(state.commits));
       show("pulls", number(state.pulls));
+      show("left", state.left && ` · ${state.left}`);
       all('[data-live="bar"]').forEach((bar) => { bar.max = state.followed || 1; bar.value = state.read; });
       if (state.running) show("state", "Syncing now");
       if (Object.keys(made).some((name) => state[name] !== made[name])) {
