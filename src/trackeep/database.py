@@ -28,7 +28,9 @@ from trackeep.errors import DatabaseError, DatabaseVersionError
 T = TypeVar("T")
 
 _LARGEST_LOG_BYTES = 16 * 1024 * 1024
-_CACHE_KB = 16 * 1024
+# What reads is as fast with little, since the system keeps the file in memory, too. What writes is not: shas
+# come in no order, so with little most inserts would write pages out and read others.
+_CACHE_KB = {"DEFERRED": 2 * 1024, "IMMEDIATE": 16 * 1024}
 _MIGRATION_LOCK = 7_243_551_180_461  # any number that no other program on the server uses
 # The connection that was used last comes next: one warm cache instead of one in each of them.
 _POOL: dict[str, Any] = {"pool_use_lifo": True, "pool_timeout": 9.0}
@@ -257,8 +259,6 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     cursor.execute("pragma synchronous=normal")
     # A long sync beside readers makes the log of writes as large as the database; this gives it back after.
     cursor.execute(f"pragma journal_size_limit={_LARGEST_LOG_BYTES}")
-    # Shas come in no order: with the default of 2 MB most inserts would write pages out and read others.
-    cursor.execute(f"pragma cache_size=-{_CACHE_KB}")
     cursor.execute("pragma foreign_keys=on")
     cursor.close()
 
@@ -269,6 +269,9 @@ def _begin_sqlite(conn: Connection) -> None:
     if conn.info.get("wait_ms", WAIT_MS) != wait_ms:
         conn.exec_driver_sql(f"pragma busy_timeout={wait_ms}")
         conn.info["wait_ms"] = wait_ms
+    if conn.info.get("trackeep_began") != how:
+        conn.exec_driver_sql(f"pragma cache_size=-{_CACHE_KB[how]}")
+        conn.info["trackeep_began"] = how
     conn.exec_driver_sql(f"begin {how}")
 
 

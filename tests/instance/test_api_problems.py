@@ -11,7 +11,7 @@ from local_instance import Guest
 from small_world import enter
 from sqlalchemy import text
 
-from trackeep.instance.api.problems import TYPES
+from trackeep.instance.api.problem_types import TYPES
 
 pytestmark = pytest.mark.anyio
 

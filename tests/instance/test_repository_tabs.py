@@ -82,6 +82,8 @@ async def test_the_largest_languages(tmp_path: Path) -> None:
     assert "2 others 13.5% 70 B" in text_of(page)
     assert 'fill="#12aB9f"' in page and "<x" not in page
     assert table[1] == "L0,100,19.2%"
+    bar = re.findall(r'x="([\d.]+)%" width="([\d.]+)%" y="0" height="12"', page)
+    assert sum(map(float, bar[-1])) == pytest.approx(100, abs=0.02), "the last share ends with the card"
 
 
 async def test_bots_come_when_they_are_asked_for(tmp_path: Path) -> None:

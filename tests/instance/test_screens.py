@@ -259,7 +259,7 @@ async def test_a_capped_count_names_no_repositories(tmp_path: Path) -> None:
 
 
 async def test_the_last_lines_of_the_dashboard_are_whole(tmp_path: Path) -> None:
-    """A day of many commits is the same number on the dashboard and in the activity."""
+    """A day of many commits is the same number on the dashboard and, with its time, in the activity."""
     async with visit(tmp_path) as (instance, alice):
         async with instance.site.db.write() as conn:
             row = dict((await conn.execute(select(fetched.commit).limit(1))).mappings().one())
@@ -271,7 +271,8 @@ async def test_the_last_lines_of_the_dashboard_are_whole(tmp_path: Path) -> None
             ]
             await conn.execute(fetched.commit.insert(), many)
         pages = [text_of((await alice.open(path)).text) for path in ("/", "/activity")]
-    assert ["You made 101 commits in atlas" in page for page in pages] == [True, True]
+    assert "You made 101 commits in atlas 3 h" in pages[0]
+    assert "You made 101 commits in atlas 09:00" in pages[1]
 
 
 async def test_other_peoples_repositories_do_not_exist(tmp_path: Path) -> None:

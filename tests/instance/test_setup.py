@@ -37,6 +37,16 @@ async def test_a_code_is_read_as_people_type(sandbox: Program, tmp_path: Path) -
         assert (await alice.set_up(f"  {typed} ")).location == "/signin"
 
 
+async def test_the_page_says_where_the_code_is(sandbox: Program, tmp_path: Path) -> None:
+    """With a link that has the code nothing is left to look for; else it says where it stands."""
+    async with serve(tmp_path, sandbox.url) as instance, Guest(instance.url, "") as alice:
+        without, with_it = [
+            (await alice.open(path)).text for path in ("/setup", f"/setup?code={await instance.code()}")
+        ]
+        assert "It stands in the log" in without and "came with the address" not in without
+        assert "It came with the address you opened" in with_it and "in the log" not in with_it
+
+
 async def test_without_the_code_there_is_no_owner(sandbox: Program, tmp_path: Path) -> None:
     """Mallory, who cannot read the log, has a good GitHub token and still stays outside."""
     mallorys = (await tokens_of(sandbox))["mallory"]

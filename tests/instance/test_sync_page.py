@@ -27,7 +27,7 @@ async def worker_lives(instance: LocalInstance) -> None:
 
 
 async def test_budgets_tell_a_day(tmp_path: Path) -> None:
-    """Three budgets, also the one nobody uses; what was used at most stands in words below its bars."""
+    """What was used at most stands below its bars; the table leaves out idle half hours, the CSV does not."""
     async with visit(tmp_path) as (instance, alice):
         await worker_lives(instance)
         async with instance.site.db.write() as conn:
@@ -37,11 +37,12 @@ async def test_budgets_tell_a_day(tmp_path: Path) -> None:
         table = text_of((await alice.open("/sync/budgets")).text)
         rows = (await alice.open("/sync/budgets.csv")).text.split("\r\n")
     assert "23 November 2026, 10:00 60 " in table and "23 November 2026, 12:00 4 " in table
+    assert "—" not in table and "11:00" not in table
     assert (rows[0], len(rows)) == ('Half hour from,"REST, % used"', 50)
     assert "REST resets in" in page and "4,812 of 5,000 left 188 used" in page
     assert "Last 24 hours; at most 60% used" in page
-    assert "GraphQL not asked — GitHub has not told its budget yet." in page
-    assert "Search not asked — Nothing here searches at GitHub" in page
+    assert "GraphQL is not asked: GitHub has not told its budget yet." in page
+    assert "Search is not asked: your own database answers every search." in page
     assert "Workers 1 last heartbeat just now" in page
     assert "Furthest behind 4 min 19 of 20 within 4 min; the aim is 2 min" in page
 

@@ -1,13 +1,14 @@
 """The addresses of the JSON API are those that docs/api.md and the description name."""
 
 import re
+import runpy
 
 from fastapi.routing import APIRoute
 from rules.source import ROOT
 
-from trackeep.instance.api.problems import TYPES
-from trackeep.instance.api.routes import PATH, ROUTES
-from trackeep.instance.api.schema import document
+from trackeep.instance.api.problem_types import TYPES
+from trackeep.instance.api.routes import ROUTES
+from trackeep.instance.api.schema import API_PATH, FILE, document
 from trackeep.store.api_tokens import SCOPES
 
 DOCS = (ROOT / "docs" / "api.md").read_text()
@@ -42,7 +43,12 @@ def test_the_description_lists_every_address() -> None:
     """What tools read is the list of routes, too."""
     described = document("https://a.example")["paths"]
     listed = {f"{method.upper()} {path}" for path, item in described.items() for method in item}
-    assert listed == {one.replace(" ", f" {PATH}") for one in routed()}
+    assert listed == {one.replace(" ", f" {API_PATH}") for one in routed()}
+
+
+def test_the_description_is_made_from_the_routes() -> None:
+    """openapi.json is what the routes and models say; after a change run tools/api_description.py."""
+    assert FILE.read_text() == runpy.run_path(str(ROOT / "tools" / "api_description.py"))["text"]()
 
 
 def test_every_route_says_which_scope_it_needs() -> None:

@@ -112,6 +112,17 @@ async def test_the_log_of_writes_shrinks_when_readers_are_gone(tmp_path: Path) -
     await db.close()
 
 
+async def test_only_what_writes_takes_much_memory(tmp_path: Path) -> None:
+    """A page keeps 2 MB of the file, a sync 16 MB; the same connection gives them back afterwards."""
+    db = await Database.open(f"sqlite:///{tmp_path / 'trackeep.db'}")
+    kept_kb = []
+    for begun in (db.read, db.write, db.read):
+        async with begun() as conn:
+            kept_kb.append(-(await conn.exec_driver_sql("pragma cache_size")).scalar_one())
+    assert kept_kb == [2048, 16384, 2048]
+    await db.close()
+
+
 async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     """A foreign file is named in one sentence and keeps its content."""
     path = tmp_path / "notes.txt"

@@ -14,6 +14,7 @@ import click
 from trackeep.cli.broker_check import config, doctor, healthcheck, openapi
 from trackeep.cli.broker_keys import algorithm_option, as_item, keys, keys_file_option
 from trackeep.cli.conventions import json_option
+from trackeep.cli.edge import settle
 from trackeep.cli.output import done, show_json
 
 
@@ -74,7 +75,12 @@ def serve(host: str | None, port: int | None, base_url: str | None, dev: bool) -
             real_port = listener.getsockname()[1]
             settings = dataclasses.replace(settings, base_url=f"http://localhost:{real_port}", port=real_port)
         app = create_app(settings, ring, keys_file=None if dev else settings.keys_file)
-        asyncio.run(web.serve(app, listener, lambda: click.echo(f"Broker ready at {settings.base_url}")))
+
+        def say() -> None:
+            settle()
+            click.echo(f"Broker ready at {settings.base_url}")
+
+        asyncio.run(web.serve(app, listener, say))
 
 
 def _with_flags(

@@ -62,6 +62,8 @@ class Bars(Silent):
     """One line for the whole and one for each repository that is being fetched."""
 
     def __init__(self) -> None:
+        # Kept out at the start.
+        sys.modules.pop("rich", None)
         from rich import progress
         from rich.console import Console
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trackeep.cli.conventions import manner, setting_options
-from trackeep.cli.edge import finish, settings_of
+from trackeep.cli.edge import finish, settings_of, settle
 
 if TYPE_CHECKING:
     import socket
@@ -127,6 +127,7 @@ async def _serve(settings: InstanceSettings, listener: socket.socket, about: Abo
             address = setup.link(settings, code) if code else settings.base_url
 
             def say() -> None:
+                settle()
                 click.echo(f"Trackeep ready at {address}")
                 sys.stdout.flush()
                 if about.open_browser and code:
@@ -160,6 +161,7 @@ async def _work(settings: InstanceSettings, concurrency: int | None) -> None:
             _in_background(_sync(settings, db, vault, concurrency)),
             _in_background(backups.keep_making(_backups(settings))),
         ):
+            settle()
             click.echo("Trackeep worker ready")
             sys.stdout.flush()
             await stopped.wait()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import aiohttp
@@ -46,7 +48,6 @@ from trackeep.instance import (
     webhooks,
 )
 from trackeep.instance.api import docs as api_docs
-from trackeep.instance.api import routes as api
 from trackeep.instance.api import schema as api_schema
 from trackeep.instance.entry import (
     client_document,
@@ -219,23 +220,25 @@ def create_app(site: Site) -> ASGIApp:
     app.state.site = site
     settings = site.settings
     # Beside the pages, because a body that is too long is refused in another form.
-    both = _parted(app, api.create(site))
+    both = _parted(app, site)
     # Forms carry no secrets that compression could betray: what protects them are headers and cookies.
     packed = GZipMiddleware(both, minimum_size=1024, compresslevel=6)
     timed = Timed(packed, site.requests)
     return web.Around(timed, web.Envelope(settings.base_path, settings.trusted_proxies, _headers(site)))
 
 
-def _parted(pages: ASGIApp, programs: ASGIApp) -> ASGIApp:
-    """What is below the API's address to `programs`, all else to `pages`.
+def _parted(pages: ASGIApp, site: Site) -> ASGIApp:
+    """What is below the API's address to the API, all else to `pages`.
 
     A router of the library would send neither an address with a line break in it.
     """
+    # FastAPI and the models take 19 MB: loaded when a program asks for the first time, never for pages alone.
+    api = cache(lambda: import_module("trackeep.instance.api.routes").create(site))
 
     async def parted(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and f"{scope['path']}/".startswith(f"{api.PATH}/"):
-            scope["root_path"] = scope.get("root_path", "") + api.PATH
-            await programs(scope, receive, send)
+        if scope["type"] == "http" and f"{scope['path']}/".startswith(f"{api_schema.API_PATH}/"):
+            scope["root_path"] = scope.get("root_path", "") + api_schema.API_PATH
+            await api()(scope, receive, send)
         else:
             await pages(scope, receive, send)
 

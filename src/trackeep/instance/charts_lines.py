@@ -92,9 +92,10 @@ def _labels(spans: Sequence[Span], y: int) -> list[Markup]:
 def stacked(shares: Sequence[tuple[float, str]], caption: Caption) -> Markup:
     """One bar of shares that add up to 1, each in its own colour, which is a class or `#rrggbb`."""
     parts, at = [], 0.0
-    for share, colour in shares:
+    for place, (share, colour) in enumerate(shares, 1):
         part = '<rect{} x="{}%" width="{}%" y="0" height="12" rx="2"/>'
-        width = max(0.3, share * 100 - 0.3)
+        gap = 0.3 if place < len(shares) else 0.0
+        width = max(0.3, share * 100 - gap)
         parts.append(Markup(part).format(_filled(colour), f"{at:.2f}", f"{width:.2f}"))
         at += share * 100
     return figure(12, caption, Markup("").join(parts))

@@ -7,6 +7,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,7 +18,6 @@ from starlette.responses import Response
 from trackeep import web
 from trackeep.errors import UsageError
 from trackeep.instance import stamps
-from trackeep.instance.api.lists import commit_of
 from trackeep.instance.figures import csv_response
 from trackeep.instance.frame import address, reader_of, show
 from trackeep.instance.lists import by_day, commits_wanted, next_page
@@ -106,6 +107,8 @@ async def as_csv(request: Request) -> Response:
 async def as_json(request: Request) -> Response:
     """GET /commits.json: a list of commits as the JSON API describes them."""
     found, _ = await _everything(request)
+    # With it come the models of the whole API, which pages do without.
+    commit_of = import_module("trackeep.instance.api.lists").commit_of
     text = json.dumps([commit_of(row).model_dump(mode="json") for row in found], ensure_ascii=False, indent=1)
     return _file("commits.json", "application/json", text)
 
@@ -183,13 +186,16 @@ async def _all_pages(
 
 
 def _cells(row: CommitRow, more: Details) -> tuple[Any, ...]:
-    known = commit_of(row)
     return (
-        *(known.repository, row.sha, row.subject, row.login, row.author_name),
-        *(known.authored_at.isoformat(), known.committed_at.isoformat(), row.additions, row.deletions),
-        *("yes" if known.is_merge else "no", "yes" if row.on_default else "no"),
+        *(f"{row.owner}/{row.repository}", row.sha, row.subject, row.login, row.author_name),
+        *(_instant(row.authored_at), _instant(row.committed_at), row.additions, row.deletions),
+        *("yes" if row.parent_count > 1 else "no", "yes" if row.on_default else "no"),
         *(more.pull[0] if more.pull else "", ", ".join(more.co_authors)),
     )
+
+
+def _instant(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat()
 
 
 def _download(request: Request) -> dict[str, str]:

@@ -62,6 +62,7 @@ class Listed:
     role: str
     why: str
     last_seen_at: int | None
+    name: str = ""
 
     @property
     def why_in_words(self) -> str:
@@ -352,13 +353,14 @@ async def show_owner(conn: AsyncConnection, account_id: int) -> None:
 async def everybody(conn: AsyncConnection) -> list[Listed]:
     """Accounts and allowed people who have not come yet, the owner first."""
     last = select(func.max(session.c.seen_at)).where(session.c.account_id == account.c.id).scalar_subquery()
-    accounts = select(account.c.id, person.c.login, account.c.role, last.label("last_seen_at"))
+    accounts = select(account.c.id, person.c.login, person.c.name, account.c.role, last.label("last_seen_at"))
     rows = (await conn.execute(accounts.join(person, person.c.id == account.c.id))).all()
     why: dict[int, list[Row[Any]]] = {}
     for row in (await conn.execute(select(allowed_person).order_by(allowed_person.c.source))).all():
         why.setdefault(row.id, []).append(row)
     found = [
-        Listed(row.id, row.login, row.role, _reasons(why.pop(row.id, [])), row.last_seen_at) for row in rows
+        Listed(row.id, row.login, row.role, _reasons(why.pop(row.id, [])), row.last_seen_at, row.name)
+        for row in rows
     ]
     found += [Listed(id, rows[0].login, "invited", _reasons(rows), None) for id, rows in why.items()]
     return sorted(found, key=lambda one: (one.role != "owner", one.login.lower()))

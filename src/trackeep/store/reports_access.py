@@ -40,8 +40,9 @@ from trackeep.store.tables_fetched import commit, identity
 PROOF_HOLDS_S = 86_400
 DAY_S = 86_400
 LONGEST_SUBJECT = 500
-# A page says a dozen times whose rows it wants; making that takes longer than asking for it.
-_KEPT = 64
+# A page says a dozen times whose rows it wants; making that takes longer than asking for it. Few are kept:
+# the next page reads at another moment, and each of these holds on to all that statements were made of.
+_KEPT = 8
 _NAME = (repository.c.owner, repository.c.name)
 
 
@@ -192,14 +193,19 @@ def local_day(column: ColumnElement[Any], reader: Reader, *, since: int = 0) -> 
     return local_seconds(column, reader, since=since) // DAY_S
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=_KEPT)
 def _offset_at(column: ColumnElement[Any], offsets: tuple[tuple[int, int], ...]) -> ColumnElement[Any]:
-    """Seconds ahead of UTC: halved at each step, because twenty years of a zone have forty offsets."""
+    """Seconds ahead of UTC, each offset true from the end of the one before it until its own."""
+    return _halved(column, offsets)
+
+
+def _halved(column: ColumnElement[Any], offsets: tuple[tuple[int, int], ...]) -> ColumnElement[Any]:
+    """The same: halved at each step, because twenty years of a zone have forty offsets."""
     if len(offsets) == 1:
         return literal_column(str(offsets[0][1]), BigInteger)
     middle = len(offsets) // 2
     before = column < literal_column(str(offsets[middle - 1][0]), BigInteger)
-    return case((before, _offset_at(column, offsets[:middle])), else_=_offset_at(column, offsets[middle:]))
+    return case((before, _halved(column, offsets[:middle])), else_=_halved(column, offsets[middle:]))
 
 
 def count_if(condition: ColumnElement[bool]) -> ColumnElement[int]:

@@ -15,12 +15,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from trackeep.errors import NotSignedIn, ScopeMissing, TokenUnknown
 from trackeep.instance import sessions
+from trackeep.instance.api.schema import SESSION, TOKEN
 from trackeep.instance.sessions import Viewer
 from trackeep.instance.site import site_of
 from trackeep.store import api_tokens
 from trackeep.store.hashed_tokens import TOUCH_AFTER_S
 
-TOKEN, SESSION = "token", "session"
 LONGEST_BODY = 65_536
 # In the scope of a request whose answer nobody will read.
 IS_HEAD = "trackeep.is_head"

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trackeep.instance.api import routes, schema
-from trackeep.instance.api.access import TOKEN
-from trackeep.instance.api.problems import TYPES
+from trackeep.instance.api import schema
+from trackeep.instance.api.problem_types import TYPES
+from trackeep.instance.api.schema import TOKEN
 from trackeep.instance.frame import show
 from trackeep.instance.site import site_of
 from trackeep.store.api_tokens import SCOPES
@@ -61,10 +62,18 @@ async def page(request: Request) -> Response:
         about=document["info"]["description"],
         base_url=site_of(request).settings.base_url,
         schema_path=schema.PATH,
-        api_path=routes.PATH,
+        api_path=schema.API_PATH,
         scopes=SCOPES,
         problems=TYPES,
+        with_code=with_code,
     )
+
+
+def with_code(text: str) -> Markup:
+    """Words between backticks as code."""
+    code = Markup("<code>{}</code>")
+    parts = enumerate(text.split("`"))
+    return Markup("").join(code.format(part) if at % 2 else escape(part) for at, part in parts)
 
 
 def groups(document: Part) -> dict[str, list[Operation]]:

@@ -10,7 +10,6 @@ from trackeep.instance.api import account, lists, problems, repositories, stats
 from trackeep.instance.api.access import Bounded
 from trackeep.instance.site import Site
 
-PATH = "/api/v1"
 ROUTES = [route for each in (account, repositories, lists, stats) for route in each.router.routes]
 # The library can send traces to a collector named in the environment. Nothing leaves an instance unasked.
 SILENT = TelemetryConfig(
@@ -19,7 +18,7 @@ SILENT = TelemetryConfig(
 
 
 def create(site: Site) -> ASGIApp:
-    """The API as an ASGI program for everything below `PATH`."""
+    """The API as an ASGI program for everything below its address."""
     app = FastAPI(
         routes=ROUTES,
         exception_handlers=dict(problems.handlers()),
