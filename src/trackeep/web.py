@@ -4,37 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import hashlib
 import ipaddress
-import mimetypes
-import re
 import secrets
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from types import CodeType
 from typing import Any
 
-import jinja2
 import structlog
 import uvicorn
-from jinja2.bccache import Bucket
-from markupsafe import Markup
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from trackeep.connections import BoundedHttp
 from trackeep.environment import Network
 from trackeep.errors import TrackeepError
 
 log = structlog.get_logger()
-LOOK = Path(__file__).parent / "look"
 LONGEST_LOGGED = 500
 
 ErrorPage = Callable[[Request, TrackeepError, str], Response]
@@ -103,120 +94,6 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._on_ready()
-
-
-class BoundedHttp(HttpToolsProtocol):
-    """uvicorn's, with an end to how long a request's head and its way here may be: the parser knows none."""
-
-    longest_head = 65_536
-    arrives_within_s = 20.0
-    moves_within_s = 60.0
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
-        super().connection_made(_InOneGo(transport, self.loop, self.moves_within_s))
-        self._head_bytes, self._in_head = 0, True
-        self._late = self.loop.call_later(self.arrives_within_s, self.transport.close)
-
-    def data_received(self, data: bytes) -> None:
-        was_in_head = self._in_head
-        super().data_received(data)
-        if was_in_head and self._in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > self.longest_head and not self.transport.is_closing():
-                self.send_400_response("The head of this request is too long.")
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._head_bytes, self._in_head = 0, True
-        self._late.cancel()
-        self._late = self.loop.call_later(self.arrives_within_s, self.transport.close)
-
-    def on_headers_complete(self) -> None:
-        self._in_head = False
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        self._late.cancel()
-        super().on_message_complete()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._late.cancel()
-        super().connection_lost(exc)
-
-
-class _InOneGo(asyncio.Transport):
-    """A connection on which the head and the body of an answer leave together: one system call, not two.
-
-    It ends when its reader takes next to nothing of what is there for `moves_within_s`: else one who
-    reads byte by byte, or not at all, would hold it and its answer for ever.
-    """
-
-    most_waiting = 65_536
-    least_taken = 16_384
-
-    def __init__(
-        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, moves_within_s: float
-    ) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._moves_within_s = moves_within_s
-        self._waiting: list[bytes] = []
-        self._bytes = self._handed_on = 0
-        self._is_watched = False
-
-    def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
-        if not self._waiting:
-            self._loop.call_soon(self._send)
-        self._waiting.append(bytes(data))
-        self._bytes += len(data)
-        # A long answer is handed on as it comes, so that a slow reader holds the writer back as before.
-        if self._bytes > self.most_waiting:
-            self._send()
-
-    def _send(self) -> None:
-        if self._waiting:
-            self._transport.write(b"".join(self._waiting))
-            self._waiting.clear()
-            self._handed_on += self._bytes
-            self._bytes = 0
-            if not self._is_watched:
-                self._watch()
-
-    def _watch(self) -> None:
-        left = self._transport.get_write_buffer_size()
-        self._is_watched = left > 0
-        if left:
-            enough = self._handed_on - left + min(left, self.least_taken)
-            self._loop.call_later(self._moves_within_s, self._look, enough)
-
-    def _look(self, enough: int) -> None:
-        left = self._transport.get_write_buffer_size()
-        if left and self._handed_on - left < enough:
-            self._transport.abort()
-        else:
-            self._watch()
-
-    def close(self) -> None:
-        self._send()
-        self._transport.close()
-
-    def abort(self) -> None:
-        self._transport.abort()
-
-    def is_closing(self) -> bool:
-        return self._transport.is_closing()
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return self._transport.get_extra_info(name, default)
-
-    def pause_reading(self) -> None:
-        self._transport.pause_reading()
-
-    def resume_reading(self) -> None:
-        self._transport.resume_reading()
-
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        self._transport.set_protocol(protocol)
 
 
 # ---- around every request -----------------------------------------------------------------------
@@ -401,116 +278,3 @@ def answer(request: Request, error: TrackeepError, page: ErrorPage) -> Response:
         response.headers["retry-after"] = str(error.retry_after_s)
     response.headers.setdefault("cache-control", "no-store")
     return response
-
-
-# ---- templates and static files -----------------------------------------------------------------
-
-
-# Controls (C0 and C1) and what https://www.unicode.org/reports/tr9/ lets override the direction of text.
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-
-
-class Assets:
-    """Static files held in memory, each with an address that changes with its content."""
-
-    def __init__(self, folders: Iterable[Path]) -> None:
-        self._files: dict[str, tuple[bytes, str]] = {}
-        self._versions: dict[str, str] = {}
-        for folder in folders:
-            for path in sorted(folder.rglob("*")):
-                if path.is_file() and not path.name.startswith((".", "_")) and path.suffix != ".py":
-                    name, body = path.relative_to(folder).as_posix(), path.read_bytes()
-                    self._files[name] = (body, _kind(path))
-                    self._versions[name] = hashlib.sha256(body).hexdigest()[:10]
-
-    def version(self, name: str) -> str:
-        return self._versions[name]
-
-    def text(self, name: str) -> str:
-        return self._files[name][0].decode()
-
-    async def endpoint(self, request: Request) -> Response:
-        """GET /static/{name:path}; a versioned address may be kept for ever."""
-        name = request.path_params["name"]
-        if name not in self._files:
-            raise HTTPException(404)
-        body, kind = self._files[name]
-        fresh = request.query_params.get("v") == self.version(name)
-        age = "public, max-age=31536000, immutable" if fresh else "public, max-age=60"
-        return Response(body, media_type=kind, headers={"cache-control": age})
-
-
-def shown(value: Any) -> Any:
-    """What a page writes of `value`: a control character in text is shown as one, white space as a blank.
-
-    Otherwise somebody's name or title could turn the rest of its line round, or break the page.
-    """
-    if not isinstance(value, str) or isinstance(value, Markup):
-        return value
-    return _UNSEEN.sub(lambda found: " " if found[0].isspace() else "\ufffd", value)
-
-
-class _Compiled(jinja2.BytecodeCache):
-    """The templates of a process: compiled for its first program, they are ready for every other one."""
-
-    def __init__(self) -> None:
-        self._codes: dict[tuple[str, str], CodeType | None] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        bucket.code = self._codes.get((bucket.key, bucket.checksum))
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self._codes[bucket.key, bucket.checksum] = bucket.code
-
-
-_compiled = _Compiled()
-
-
-class Pages:
-    """Jinja templates of one program; `url(path)` and `static(name)` know the base path."""
-
-    def __init__(self, folders: Iterable[Path], assets: Assets, base_path: str) -> None:
-        self._jinja = jinja2.Environment(
-            loader=jinja2.FileSystemLoader([str(folder) for folder in folders]),
-            autoescape=True,
-            finalize=shown,
-            auto_reload=False,
-            bytecode_cache=_compiled,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._base_path = base_path
-        self.assets = assets
-        self._jinja.globals.update(url=self.url, static=self.static, icon=self.icon)
-
-    @property
-    def globals(self) -> dict[str, Any]:
-        return self._jinja.globals
-
-    @property
-    def filters(self) -> dict[str, Callable[..., Any]]:
-        return self._jinja.filters
-
-    def url(self, path: str) -> str:
-        return self._base_path + path
-
-    def static(self, name: str) -> str:
-        return self.url(f"/static/{name}?v={self.assets.version(name)}")
-
-    def icon(self, name: str) -> Markup:
-        """An icon of icons.svg; decoration only, so hidden from screen readers."""
-        href = self.static("icons.svg") + f"#{name}"
-        return Markup('<svg class="i" aria-hidden="true"><use href="{}"/></svg>').format(href)
-
-    def render(self, name: str, **values: object) -> str:
-        return self._jinja.get_template(name).render(**values)
-
-    def page(self, name: str, *, status: int = 200, **values: object) -> HTMLResponse:
-        return HTMLResponse(
-            self.render(name, **values), status_code=status, headers={"cache-control": "no-store"}
-        )
-
-
-def _kind(path: Path) -> str:
-    return mimetypes.guess_type(path.name)[0] or "application/octet-stream"

@@ -15,6 +15,7 @@ from served import served
 
 from trackeep import web
 from trackeep.broker.app import create_app
+from trackeep.connections import BoundedHttp
 from trackeep.environment import broker_settings
 from trackeep.handshake import keys
 
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.anyio
 MB = 1 << 20
 
 
-class Impatient(web.BoundedHttp):
+class Impatient(BoundedHttp):
     """The same protocol for a test that has no time to wait."""
 
     arrives_within_s = 0.4

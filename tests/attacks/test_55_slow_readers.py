@@ -22,6 +22,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from trackeep import web
+from trackeep.connections import BoundedHttp
 from trackeep.store.tables_fetched import commit
 
 pytestmark = pytest.mark.anyio
@@ -142,7 +143,7 @@ async def test_streams_of_one_person_are_counted(api: Api) -> None:
 LONG = 12 << 20
 
 
-class Impatient(web.BoundedHttp):
+class Impatient(BoundedHttp):
     """The same protocol for a test that has no time to wait."""
 
     moves_within_s = 1.0

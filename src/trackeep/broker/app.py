@@ -14,7 +14,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from trackeep import web
+from trackeep import templates, web
 from trackeep.broker import (
     apps_page,
     discovery,
@@ -108,10 +108,10 @@ def create_app(
     return web.Around(app, web.Envelope(base_path, settings.trusted_proxies, _headers(settings, policy)))
 
 
-def _pages(base_path: str) -> tuple[web.Pages, str]:
-    assets = web.Assets([web.LOOK])
+def _pages(base_path: str) -> tuple[templates.Pages, str]:
+    assets = templates.Assets([templates.LOOK])
     css = look.style(assets.text("app.css"), (TEMPLATES / "broker.css").read_text(encoding="utf-8"))
-    pages = web.Pages([TEMPLATES], assets, base_path)
+    pages = templates.Pages([TEMPLATES], assets, base_path)
     # Our own files: the style, whose hash is in the policy, and the sign of the service.
     pages.globals["css"] = Markup(css)
     pages.globals["mark"] = Markup((TEMPLATES / "mark.svg").read_text(encoding="utf-8").strip())

@@ -18,7 +18,7 @@ from trackeep.environment import BrokerSettings
 from trackeep.errors import UsageError
 from trackeep.github.login import GitHubLogin
 from trackeep.handshake.keys import KeyRing
-from trackeep.web import Pages
+from trackeep.templates import Pages
 
 if TYPE_CHECKING:
     # Its refusals are answered in the words of OAuth, for which this file is needed.

@@ -14,7 +14,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from trackeep import web
+from trackeep import templates, web
 from trackeep.database import Database
 from trackeep.environment import InstanceSettings
 from trackeep.instance import (
@@ -202,7 +202,8 @@ def new_site(
     is_demo: bool = False,
 ) -> Site:
     """What the pages need, with the templates ready to render."""
-    pages = web.Pages([HERE / "templates"], web.Assets([web.LOOK, HERE / "static"]), settings.base_path)
+    assets = templates.Assets([templates.LOOK, HERE / "static"])
+    pages = templates.Pages([HERE / "templates"], assets, settings.base_path)
     pages.globals["is_demo"] = is_demo
     frame.prepare(pages)
     return Site(settings, db.for_pages(), vault, http, clock, pages, is_demo)

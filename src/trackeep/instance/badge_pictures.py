@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from trackeep import web
+from trackeep import templates
 from trackeep.instance import words
 from trackeep.instance.charts_calendar import STEP_PX, TOP_PX, Calendar, months
 from trackeep.metrics.contributions import levels
@@ -130,7 +130,7 @@ def _picture(size: tuple[float, float], title: str, text: str, body: Markup, ram
 
 def _short(text: str) -> str:
     """What may stand in a picture: no control character, and never so much that it has no end."""
-    shown = web.shown("".join(letter for letter in text if not "\ud800" <= letter <= "\udfff"))
+    shown = templates.shown("".join(letter for letter in text if not "\ud800" <= letter <= "\udfff"))
     plain = "".join(letter for letter in str(shown) if letter not in "\ufffe\uffff")
     return plain if len(plain) <= LONGEST_TEXT else f"{plain[: LONGEST_TEXT - 1]}…"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from trackeep.web import shown
+from trackeep.templates import shown
 
 BASE_PX, TOP_PX = 148, 132
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from trackeep.instance.charts import Caption, figure
-from trackeep.web import shown
+from trackeep.templates import shown
 
 PART_CLASSES = ("k-b1", "k-o2", "k-b3")
 GAP = 0.3

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trackeep import web
+from trackeep import templates
 from trackeep.errors import UsageError
 from trackeep.instance import stamps
 from trackeep.instance.figures import csv_response
@@ -210,4 +210,4 @@ def _file(name: str, media_type: str, text: str) -> Response:
 
 def _plain(text: str) -> str:
     """`text` as it is read, on one line: a carriage return ends one, and a terminal obeys its escapes."""
-    return _SPECIAL.sub(r"\\\1", web.shown(" ".join(text.split())))
+    return _SPECIAL.sub(r"\\\1", templates.shown(" ".join(text.split())))

@@ -15,7 +15,7 @@ from jinja2.runtime import Context
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trackeep import __version__, web
+from trackeep import __version__, templates
 from trackeep.errors import UsageError
 from trackeep.instance import words
 from trackeep.instance.blocks import has_failed
@@ -43,7 +43,7 @@ PERIOD_WORDS = {
 }
 
 
-def prepare(pages: web.Pages) -> None:
+def prepare(pages: templates.Pages) -> None:
     """Teach the templates how we write numbers, durations and faces."""
     pages.filters.update(
         number=words.number,
@@ -284,7 +284,7 @@ class When:
 class Here:
     """The address of the page itself, with parts of its query changed; paging starts again."""
 
-    def __init__(self, request: Request, pages: web.Pages) -> None:
+    def __init__(self, request: Request, pages: templates.Pages) -> None:
         self._pages = pages
         self._path = request.scope["path"]
         self._query = {k: v for k, v in request.query_params.items() if k not in _OF_THE_PAGE}

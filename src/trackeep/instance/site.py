@@ -12,7 +12,7 @@ from starlette.datastructures import URL
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from trackeep import web
+from trackeep import templates
 from trackeep.database import Database
 from trackeep.environment import InstanceSettings, is_loopback_host
 from trackeep.errors import UsageError
@@ -51,7 +51,7 @@ class Site:
     vault: Vault
     http: aiohttp.ClientSession
     clock: Callable[[], float]
-    pages: web.Pages
+    pages: templates.Pages
     is_demo: bool = False
     broker_keys: BrokerKeys = field(default_factory=BrokerKeys)
     document_refusal: DocumentRefusal = field(default_factory=DocumentRefusal)
