@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, exists, false, func, literal, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.store.paths import in_lower_case
@@ -92,8 +92,9 @@ def touches(meant: Meant) -> ColumnElement[bool]:
 
 def leaves_alone(meant: Meant) -> ColumnElement[bool]:
     """A commit that changed none of them, as far as all that it changed is known."""
-    known = exists().where(compared_commit.c.commit_id == commit.c.id, ~compared_commit.c.is_cut)
-    return and_(known, ~touches(replace(meant, is_frequent=True)))
+    cut = select(compared_commit.c.is_cut).where(compared_commit.c.commit_id == commit.c.id)
+    is_known = cut.correlate(commit).scalar_subquery().is_(false())
+    return and_(is_known, ~touches(replace(meant, is_frequent=True)))
 
 
 def paths_like(value: str, where: Select[Any] | Sequence[int]) -> Select[Any]:
