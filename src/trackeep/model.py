@@ -231,6 +231,17 @@ class Language:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangedPaths:
+    """What one commit changed: files, and the folders they are in, which end in a slash, upper ones first.
+
+    `is_cut`: there are more, which were not looked at.
+    """
+
+    paths: tuple[str, ...]
+    is_cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class LineCounts:
     """What a commit changed against its first parent; files are None where GitHub does not count them."""
 

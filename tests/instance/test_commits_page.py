@@ -103,9 +103,9 @@ async def test_a_mistake_is_one_sentence_and_loses_nothing(instance: LocalInstan
 
 
 async def test_files_are_refused_in_words(instance: LocalInstance) -> None:
-    """path: says that files are not stored, instead of finding nothing."""
+    """path: says how to ask for files where there are none, instead of finding nothing."""
     status, page = await opened(instance, "/commits?q=path:src")
-    assert status == 400 and "Which files a commit changed is not stored" in text_of(page)
+    assert status == 400 and "fetched only when you ask for it" in text_of(page)
 
 
 async def test_a_result_is_taken_along(instance: LocalInstance) -> None:

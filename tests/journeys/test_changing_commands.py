@@ -77,12 +77,33 @@ def test_repositories_are_chosen_from_the_command_line(home: dict[str, str]) -> 
     assert followed(home) == {"alice/almanac": "tracked", "fernhill/atlas": "tracked"}
 
 
+def test_files_are_asked_for_from_the_command_line(home: dict[str, str]) -> None:
+    """Refused with the way to ask; asked for, fetched and found; given up, and refused again."""
+    search = ("commit", "search", "path:/README.md")
+    refused = run(*search, env=home)
+    assert (refused.returncode, refused.stdout) == (2, "") and "trackeep repo files" in refused.stderr
+    said = run("repo", "files", "alice/heron", "--dry-run", env=home).stdout
+    assert said == "Would search the files of alice/heron.\n"
+    assert run("sync", "-q", "alice/heron", env=home).returncode == 0
+    assert run(*search, env=home).returncode == 2
+    said = run("repo", "files", "alice/heron", env=home).stdout
+    assert said == "Searching the files of alice/heron.\n"
+    assert run("sync", "-q", "alice/heron", env=home).returncode == 0
+    found = run(*search, "--json", env=home)
+    assert {one["repository"] for one in json.loads(found.stdout)} == {"alice/heron"}
+    assert "1 of 2 repositories" in run(*search, env=home).stderr
+    said = run("repo", "files", "--off", "alice/heron", env=home).stdout
+    assert said == "No longer searching the files of alice/heron.\n"
+    assert run(*search, env=home).returncode == 2
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [
         (["repo", "add", "alice/none"], 6),
         (["repo", "add", "alice"], 6),
         (["repo", "pause", "fernhill/atlas"], 6),
+        (["repo", "files", "fernhill/atlas"], 6),
         (["repo", "remove", "alice/heron"], 2),
         (["repo"], 2),
         (["stats", "--since", "someday"], 2),

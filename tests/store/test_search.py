@@ -295,7 +295,7 @@ async def test_hostile_searches_are_searches_or_refused(db: Database, words: str
 
 
 async def test_a_file_is_refused_in_words(db: Database) -> None:
-    """Which files a commit changed is not stored, and said so."""
+    """Where nobody has asked for the files of a repository, that is said."""
     with pytest.raises(UsageError, match="path:"):
         await found(db, reader(), "path:src fix")
 

@@ -82,6 +82,9 @@ def _show(account: str | None, words: str, asked: dict[str, Any], *, as_json: bo
     reader, found, (commits, repositories) = finish(work())
     nothing = f"No commit matches. Searched {commits:,} commits in {repositories:,} repositories."
     show(_table(found, reader, nothing), as_json=as_json, as_jsonl=as_jsonl)
+    if found.with_files is not None and found.with_files[0] < found.with_files[1] and not as_json:
+        some, every = found.with_files
+        note(f"The files of {some:,} of {every:,} repositories were searched; see `trackeep repo files`.")
     if found.after is not None and not as_json and not as_jsonl:
         note(f"There are more than {len(found.rows):,}; see further with --limit.")
 

@@ -177,6 +177,31 @@ def resume(names: tuple[str, ...], account: str | None, dry_run: bool, as_json: 
     _say("Following again", "Would follow again", resumed, dry_run=dry_run, as_json=as_json)
 
 
+@repo.command()
+@names_argument
+@click.option("--off", is_flag=True, help="Do without them again; what only you asked for is deleted.")
+@account_option
+@dry_run_option
+@json_option
+def files(names: tuple[str, ...], off: bool, account: str | None, dry_run: bool, as_json: bool) -> None:
+    """Fetch which files each commit changed, so that `path:src/app.py` finds commits by them.
+
+    It costs one fetch of all folders of all commits by git, without what is in the files.
+    """
+
+    async def change(conn: AsyncConnection, reader: Reader, ids: Sequence[int]) -> None:
+        from trackeep.store import following
+
+        if off:
+            await following.give_up_files(conn, reader.account_id, ids)
+        else:
+            await following.ask_for_files(conn, reader.account_id, ids, reader.now)
+
+    changed = finish(_changed(names, account, None if dry_run else change))
+    did, would = ("No longer searching", "Would stop searching") if off else ("Searching", "Would search")
+    _say(f"{did} the files of", f"{would} the files of", changed, dry_run=dry_run, as_json=as_json)
+
+
 async def _changed(names: Sequence[str], account: str | None, change: Any) -> list[str]:
     """Names of the followed repositories that were changed, all of them or none."""
     from trackeep.errors import NotFound

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import mmap
 import struct
@@ -16,12 +17,12 @@ from trackeep.github.gitobjects import parents_of, parse_commit
 from trackeep.model import Commit
 
 # Object types of https://git-scm.com/docs/gitformat-pack.
-_COMMIT, _OFFSET_DELTA, _SHA_DELTA = 1, 6, 7
-_DELTAS = (_OFFSET_DELTA, _SHA_DELTA)
-_HEADER, _TRAILER = 12, 20
+COMMIT, TREE, _OFFSET_DELTA, _SHA_DELTA = 1, 2, 6, 7
+DELTAS = (_OFFSET_DELTA, _SHA_DELTA)
+HEADER, TRAILER = 12, 20
 _PIECE = 1024  # most commits inflate from less, and what follows is copied for each object
 _LARGEST_COMMIT = 64 * 1024 * 1024
-_DEEPEST_DELTA = 4096
+DEEPEST_DELTA = 4096
 _KEPT_BYTES = 32 * 1024 * 1024
 
 
@@ -87,7 +88,7 @@ class CommitPack:
         self.data.close()
 
     def _raw_commits(self) -> Iterator[tuple[str, bytes]]:
-        reader = _Reader(self.data, self.size - _TRAILER)
+        reader = PackReader(self.data, self.size - TRAILER)
         shas = list(self.index)
         for number in self._parents_first():
             if number < len(self.kept):
@@ -123,48 +124,58 @@ def read_pack(file: IO[bytes], *, most_commits: int) -> CommitPack:
     Raises GitHubUnavailable when it is cut or damaged, GitHubTooManyCommits beyond `most_commits` and
     GitHubTooLarge for a commit of more than 64 MB.
     """
+    with mapped(file) as data:
+        return _indexed(CommitPack(data, len(data)), most_commits)
+
+
+@contextlib.contextmanager
+def mapped(file: IO[bytes]) -> Iterator[mmap.mmap]:
+    """The pack in `file` as bytes; closed only if it turns out to be none that can be read.
+
+    Raises GitHubUnavailable when it is cut or damaged.
+    """
     try:
         data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except ValueError:
-        raise _damaged("it is empty") from None
+        raise damaged("it is empty") from None
     try:
-        return _indexed(CommitPack(data, len(data)), most_commits)
+        yield data
     except IndexError:
         data.close()
-        raise _damaged("an object ends too early") from None
+        raise damaged("an object ends too early") from None
     except BaseException:
         data.close()
         raise
 
 
 def _indexed(pack: CommitPack, most_commits: int) -> CommitPack:
-    count = _checked(pack.data, pack.size)
+    count = checked_count(pack.data, pack.size)
     if count > most_commits:
         raise GitHubTooManyCommits(
             f"The repository has more new commits ({count}) than are fetched at once ({most_commits}).",
             "Leave this repository out, or raise the limit.",
         )
-    reader = _Reader(pack.data, pack.size - _TRAILER)
+    reader = PackReader(pack.data, pack.size - TRAILER)
     deltas = []
-    position = _HEADER
+    position = HEADER
     for _ in range(count):
         start, kind = position, reader.kind(position)
-        if kind == _COMMIT:
+        if kind == COMMIT:
             raw, position = reader.inflated(start)
             _remember(pack, start, raw)
         else:
             position = reader.skipped(start)
-            if kind in _DELTAS:
+            if kind in DELTAS:
                 deltas.append(start)
             else:
                 pack.others += 1
-    if position != pack.size - _TRAILER:
-        raise _damaged("it holds more than it announces")
+    if position != pack.size - TRAILER:
+        raise damaged("it holds more than it announces")
     _resolve(pack, reader, deltas)
     return pack
 
 
-def _resolve(pack: CommitPack, reader: _Reader, deltas: list[int]) -> None:
+def _resolve(pack: CommitPack, reader: PackReader, deltas: list[int]) -> None:
     # A delta may name a base by a sha that is itself a later delta, so go round until nothing changes.
     while deltas:
         waiting = []
@@ -196,22 +207,22 @@ def _remember(pack: CommitPack, start: int, raw: bytes) -> None:
         pack.kept_bytes += len(raw)
 
 
-def _checked(data: mmap.mmap, size: int) -> int:
+def checked_count(data: mmap.mmap, size: int) -> int:
     """The number of objects that the header announces, once the checksum at the end is right."""
-    if size < _HEADER + _TRAILER or data[:4] != b"PACK":
-        raise _damaged("it has no header")
+    if size < HEADER + TRAILER or data[:4] != b"PACK":
+        raise damaged("it has no header")
     digest = hashlib.sha1(usedforsecurity=False)
     with memoryview(data) as view:
-        digest.update(view[: size - _TRAILER])
-    if digest.digest() != data[size - _TRAILER :]:
-        raise _damaged("its checksum is wrong")
-    version, count = struct.unpack(">II", data[4:_HEADER])
+        digest.update(view[: size - TRAILER])
+    if digest.digest() != data[size - TRAILER :]:
+        raise damaged("its checksum is wrong")
+    version, count = struct.unpack(">II", data[4:HEADER])
     if version not in (2, 3):
-        raise _damaged(f"version {version} is not known")
+        raise damaged(f"version {version} is not known")
     return int(count)
 
 
-class _Reader:
+class PackReader:
     """Single objects of a pack by the place where they start; `end` is where the last one ends."""
 
     def __init__(self, data: mmap.mmap, end: int) -> None:
@@ -227,25 +238,25 @@ class _Reader:
         Raises KeyError when a base is not known (yet).
         """
         chain: list[int] = []
-        while (kind := self.kind(start)) in _DELTAS:
-            if len(chain) > _DEEPEST_DELTA:
-                raise _damaged("its deltas do not end")
+        while (kind := self.kind(start)) in DELTAS:
+            if len(chain) > DEEPEST_DELTA:
+                raise damaged("its deltas do not end")
             chain.append(start)
-            _, _, base = self._opened(start)
+            _, _, base = self.opened(start)
             start = base if isinstance(base, int) else starts[index[base]]
-        if kind != _COMMIT:
+        if kind != COMMIT:
             return b""
         raw, _ = self.inflated(start)
         for delta in reversed(chain):
-            raw = _patched(raw, self.inflated(delta)[0])
+            raw = patched(raw, self.inflated(delta)[0])
         return raw
 
     def inflated(self, start: int) -> tuple[bytes, int]:
         """The bytes of the object at `start`, not yet patched, and where the next one starts."""
-        position, size, _ = self._opened(start)
+        position, size, _ = self.opened(start)
         if size > _LARGEST_COMMIT:
             raise GitHubTooLarge(
-                f"A commit of the repository is {size} bytes long.", "Leave this repository out."
+                f"A commit or folder of the repository is {size} bytes long.", "Leave this repository out."
             )
         pieces: list[bytes] = []
         following = self._inflate(position, size, pieces.append)
@@ -253,7 +264,7 @@ class _Reader:
 
     def skipped(self, start: int) -> int:
         """Where the object after the one at `start` begins; no more than a piece of it is held."""
-        position, size, _ = self._opened(start)
+        position, size, _ = self.opened(start)
         return self._inflate(position, size, lambda _piece: None)
 
     def _inflate(self, position: int, size: int, take: Callable[[bytes], None]) -> int:
@@ -263,20 +274,20 @@ class _Reader:
         while not inflater.eof and have <= size:
             fed = self.data[position : min(position + length, self.end)]
             if not fed:
-                raise _damaged("it ends within an object")
+                raise damaged("it ends within an object")
             length = min(length * 2, 1 << 20)
             try:
                 piece = inflater.decompress(fed, 1 << 24)
             except zlib.error:
-                raise _damaged("an object cannot be inflated") from None
+                raise damaged("an object cannot be inflated") from None
             position += len(fed) - len(inflater.unused_data) - len(inflater.unconsumed_tail)
             have += len(piece)
             take(piece)
         if have != size:
-            raise _damaged("an object has another length than announced")
+            raise damaged("an object has another length than announced")
         return position
 
-    def _opened(self, start: int) -> tuple[int, int, int | bytes]:
+    def opened(self, start: int) -> tuple[int, int, int | bytes]:
         """Of the object at `start`: where its zlib stream begins, its size, and a delta's base."""
         data, position = self.data, start
         byte = data[position]
@@ -297,12 +308,12 @@ class _Reader:
             position += 1
             byte = data[position]
             back = ((back + 1) << 7) | (byte & 0x7F)
-        if not _HEADER <= start - back < start:
-            raise _damaged("a delta points outside of it")
+        if not HEADER <= start - back < start:
+            raise damaged("a delta points outside of it")
         return position + 1, size, start - back
 
 
-def _patched(base: bytes, delta: bytes) -> bytes:
+def patched(base: bytes, delta: bytes) -> bytes:
     """`base` after the copy and insert instructions of `delta` (see gitformat-pack)."""
     _, position = _number(delta, 0)
     size, position = _number(delta, position)
@@ -318,7 +329,7 @@ def _patched(base: bytes, delta: bytes) -> bytes:
         offset, length, position = _copied(delta, position, code)
         out += base[offset : offset + length]
     if len(out) != size or size > _LARGEST_COMMIT:
-        raise _damaged("a delta makes another length than announced")
+        raise damaged("a delta makes another length than announced")
     return bytes(out)
 
 
@@ -347,5 +358,5 @@ def _number(delta: bytes, position: int) -> tuple[int, int]:
             return value, position
 
 
-def _damaged(why: str) -> GitHubUnavailable:
+def damaged(why: str) -> GitHubUnavailable:
     return GitHubUnavailable(f"GitHub sent a damaged pack of commits: {why}.", "It is fetched again later.")

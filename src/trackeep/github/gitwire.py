@@ -27,6 +27,7 @@ from trackeep.errors import (
 )
 from trackeep.github import ratelimit
 from trackeep.github.gitpack import CommitPack, read_pack
+from trackeep.github.gittrees import TreePack, read_trees
 from trackeep.github.turns import Turns
 from trackeep.model import Ref
 
@@ -126,6 +127,22 @@ async def fetch_pack(git: GitRemote, wants: Sequence[str], haves: Haves) -> Comm
         return await asyncio.to_thread(read_pack, file, most_commits=git.caps.commits)
 
 
+async def fetch_trees(git: GitRemote, commits: Sequence[str], *, most_objects: int) -> TreePack:
+    """The folders of these commits as they were, without files, as an open pack the caller closes.
+
+    One POST. Nothing is named that we have: what is compared must be there in full, and folders that
+    several of the commits share come once. Raises what list_refs raises; a commit that the server does not
+    have any more makes it GitHubUnavailable.
+    """
+    options = ["ofs-delta", "no-progress", "deepen 1", "filter blob:none"]
+    body = _request("fetch", [*options, *(f"want {sha}" for sha in commits), "done"])
+    with tempfile.TemporaryFile() as file:
+        async with _limited(git), _answer(git, body) as content:
+            await _save_last(_Packets(git, content, git.caps.pack_bytes), file)
+        file.flush()
+        return await asyncio.to_thread(read_trees, file, most_objects=most_objects)
+
+
 async def _negotiate(git: GitRemote, wants: Sequence[str], haves: Haves, file: IO[bytes]) -> None:
     options = ["ofs-delta", "no-progress", "filter tree:0", *(f"want {sha}" for sha in wants)]
     common: dict[str, None] = {}
@@ -138,8 +155,12 @@ async def _negotiate(git: GitRemote, wants: Sequence[str], haves: Haves, file: I
         common |= dict.fromkeys(found)
     body = _request("fetch", [*options, *(f"have {sha}" for sha in common), "done"])
     async with _answer(git, body) as content:
-        if await _read_fetch(_Packets(git, content, git.caps.pack_bytes), file) is not None:
-            raise GitHubError("GitHub's git server ended without sending commits.", _LATER)
+        await _save_last(_Packets(git, content, git.caps.pack_bytes), file)
+
+
+async def _save_last(packets: _Packets, file: IO[bytes]) -> None:
+    if await _read_fetch(packets, file) is not None:
+        raise GitHubError("GitHub's git server ended without sending commits.", _LATER)
 
 
 async def _rounds(haves: Haves) -> AsyncIterator[Sequence[str]]:

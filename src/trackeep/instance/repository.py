@@ -38,6 +38,7 @@ from trackeep.store import (
     reports_repositories,
     reports_repository,
     reports_sync,
+    search_files,
 )
 from trackeep.store.reports_access import Reader
 from trackeep.store.reports_contributors import Contributor
@@ -180,6 +181,7 @@ async def commits(request: Request) -> Response:
     async with site_of(request).db.read() as conn:
         found = await find(conn, request, reader)
         values = await searched(conn, reader, replace(asked, repository=(found.owner, found.name)))
+        values["files"] = await search_files.of_repository(conn, reader, found.id)
         age = await age_of(conn, request, found, "commits")
     refused = values["refused"]
     values |= {"next": next_page(request, values["found"].after), "stamps": age}

@@ -55,6 +55,14 @@ async def _read_again(conn: AsyncConnection, reader: Reader, ids: Collection[int
     await following.read_again(conn, reader.account_id, ids, reader.now)
 
 
+async def _ask_for_files(conn: AsyncConnection, reader: Reader, ids: Collection[int]) -> None:
+    await following.ask_for_files(conn, reader.account_id, ids, reader.now)
+
+
+async def _give_up_files(conn: AsyncConnection, reader: Reader, ids: Collection[int]) -> None:
+    await following.give_up_files(conn, reader.account_id, ids)
+
+
 # What a button is called, what it does, and the sentence about so many repositories afterwards.
 ACTIONS: dict[str, tuple[Action, str]] = {
     "track": (_track, "{} followed; GitHub is asked about what is new."),
@@ -64,6 +72,8 @@ ACTIONS: dict[str, tuple[Action, str]] = {
     "show": (_show, "{} back in your lists."),
     "archive": (_archive, "{} kept as it is, asked about no more; the filter “Hidden” shows it."),
     "deep": (_read_again, "{} read again from scratch; what is stored stays in view meanwhile."),
+    "files": (_ask_for_files, "The files of {} are fetched; path: finds commits by them."),
+    "no-files": (_give_up_files, "The files of {} are searched no more; what only you asked for is deleted."),
 }
 SAID = {
     **{name: sentence for name, (_, sentence) in ACTIONS.items()},

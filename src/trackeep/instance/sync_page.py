@@ -20,7 +20,7 @@ from trackeep.instance.site import site_of
 from trackeep.instance.sync_words import state_of, word_of
 from trackeep.metrics.syncing import behind, budget_use, hit_ratio, lag_s
 from trackeep.model import Budget
-from trackeep.store import hints, reports_connection, reports_queue, reports_sync, schedule
+from trackeep.store import hints, reports_connection, reports_queue, reports_sync, schedule, search_files
 from trackeep.store.reports_queue import Line
 from trackeep.store.reports_sync import Freshness, RepositorySync, Run
 from trackeep.sync import plan
@@ -133,6 +133,7 @@ async def repository(request: Request) -> Response:
             raise NotFound("You follow no such repository.", "Check its name on the page of your sync.")
         freshness = await reports_sync.freshness(conn, reader)
         oldest = await reports_queue.oldest(conn, reader, found[0].id)
+        files = await search_files.of_repository(conn, reader, found[0].id)
     state = state_of(found[0], reader.now)
     return show(
         request,
@@ -142,6 +143,7 @@ async def repository(request: Request) -> Response:
         state=state,
         word=word_of(found[0], state),
         oldest=oldest,
+        files=files,
         freshness=freshness,
         sync_words=sync_words,
         hit_ratio=hit_ratio,

@@ -32,6 +32,7 @@ STREAMS = {
     "details": "Details of pull requests",
     "identities": "Who commits are by",
     "line_counts": "Lines of commits",
+    "files": "Files of commits",
     "teams": "Your teams",
     "graphql": "GraphQL",
 }

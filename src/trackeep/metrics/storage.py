@@ -6,7 +6,14 @@ from collections.abc import Mapping
 
 # Averages as SQLite stored the sandbox's repositories, by the stream that brings the rows. A pull request
 # comes with its reviews and requests; everything else of a repository is small beside these.
-BYTES_PER_ROW = {"commits": 550, "pulls": 1_100, "issues": 350, "comments": 150, "releases": 250}
+BYTES_PER_ROW = {
+    "commits": 550,
+    "pulls": 1_100,
+    "issues": 350,
+    "comments": 150,
+    "releases": 250,
+    "files": 100,
+}
 
 
 def stored_bytes(rows: Mapping[str, int]) -> int:

@@ -32,12 +32,13 @@ from trackeep.store.tables_fetched import (
     unclaimed_address,
     walked,
 )
+from trackeep.store.tables_paths import path
 from trackeep.store.tables_sharing import badge
 from trackeep.store.walks import FROM_FILE
 
 GRANTED, LOST = "granted", "lost"
 FETCHED = (
-    *(commit, walked, co_author, unclaimed_address, ref, ref_change),
+    *(commit, path, walked, co_author, unclaimed_address, ref, ref_change),
     *(pull_request, review, review_comment, review_request, review_asked, issue, release, language),
     # Not fetched, but made of what was.
     *(branch_distance, badge),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-from sqlalchemy import Column, MetaData, Select, Table, literal, or_, select, union
+from sqlalchemy import BigInteger, Column, MetaData, Select, Table, Text, literal, or_, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.store.reports_access import Reader, readable
@@ -24,6 +24,7 @@ from trackeep.store.tables_fetched import (
     review_comment,
     review_request,
 )
+from trackeep.store.tables_paths import commit_path, path
 
 # Without its `id`, which would tell how many commits there are, of others' private repositories too.
 _OWN = [each for each in commit.c if each is not commit.c.id]
@@ -33,10 +34,18 @@ commits = Table(
     MetaData(),
     *(Column(each.name, each.type, primary_key=each.name in _KEY, nullable=each.nullable) for each in _OWN),
 )
+# Without the numbers of both, for the same reason, and without the folders, which the files tell.
+changed_paths = Table(
+    commit_path.name,
+    MetaData(),
+    Column("repository_id", BigInteger, primary_key=True),
+    Column("sha", Text, primary_key=True),
+    Column("path", Text, primary_key=True),
+)
 
 # Never accounts, connections or sessions: a copy of the data must hold no secret and nobody else.
 EXPORTED: tuple[Table, ...] = (
-    *(repository, commits, co_author, ref, ref_change, pull_request, review, review_comment),
+    *(repository, commits, changed_paths, co_author, ref, ref_change, pull_request, review, review_comment),
     *(review_request, review_asked, issue, release, language, person),
 )
 _ROWS_AT_ONCE = 2_000
@@ -67,6 +76,8 @@ def _rows(reader: Reader, table: Table) -> Select[Any]:
             if column.name in ("author_id", "merged_by_id", "reviewer_id")
         ]
         return select(person).where(or_(person.c.id == reader.account_id, person.c.id.in_(union(*mentions))))
+    if table is changed_paths:
+        return _changed_paths(reader)
     own_key = table.c.id if table is repository else table.c.repository_id
     # GitHub tells nobody a former name, which may be from before this person could read the repository.
     hidden = repository.c.former_names
@@ -79,3 +90,12 @@ def _rows(reader: Reader, table: Table) -> Select[Any]:
         )
         rows = rows.where(or_(table.c.team == "", own_key.in_(helps)))
     return rows
+
+
+def _changed_paths(reader: Reader) -> Select[Any]:
+    return (
+        select(commit.c.repository_id, commit.c.sha, path.c.text.label("path"))
+        .join(commit_path, commit_path.c.commit_id == commit.c.id)
+        .join(path, path.c.id == commit_path.c.path_id)
+        .where(commit.c.repository_id.in_(readable(reader)), ~path.c.text.endswith("/"))
+    )

@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.database import upsert
-from trackeep.store import schedule
-from trackeep.store.schedule import PAUSED, TRACKED
+from trackeep.store import paths, schedule
+from trackeep.store.schedule import FILES, PAUSED, TRACKED
 from trackeep.store.tables import follow
 from trackeep.store.tables_choices import repository_tag
 from trackeep.store.tables_sync import cursor
@@ -100,6 +100,26 @@ async def read_again(conn: AsyncConnection, account_id: int, ids: Collection[int
     deep = {"account_id": account_id, "stream": "commits", "position": json.dumps({"deep": True})}
     await conn.execute(cursor.insert(), [{**deep, "repository_id": each} for each in sorted(ids)])
     await schedule.request_sync(conn, account_id, now)
+
+
+async def ask_for_files(conn: AsyncConnection, account_id: int, ids: Collection[int], now: int) -> None:
+    """Have the next pass fetch which files each commit of these changed; the worker comes at once."""
+    await _set(conn, account_id, ids, files=True)
+    waits = _of(cursor, account_id, ids) & (cursor.c.stream == FILES)
+    await conn.execute(update(cursor).where(waits).values(due_at=None))
+    await schedule.request_sync(conn, account_id, now)
+
+
+async def give_up_files(conn: AsyncConnection, account_id: int, ids: Collection[int]) -> None:
+    """Do without them again; they are deleted where nobody else asks for them.
+
+    Whoever works for the account loses it, or would store a page behind what is deleted here.
+    """
+    await schedule.take_from_worker(conn, account_id)
+    await _set(conn, account_id, ids, files=False)
+    gone = _of(cursor, account_id, ids) & (cursor.c.stream == FILES)
+    await conn.execute(delete(cursor).where(gone))
+    await paths.forget_unasked(conn, ids)
 
 
 async def _set(conn: AsyncConnection, account_id: int, ids: Collection[int], **values: Any) -> None:

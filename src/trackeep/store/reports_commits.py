@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.errors import UsageError
 from trackeep.metrics.windows import day_of
-from trackeep.store import search_filters, search_text
+from trackeep.store import search_files, search_filters, search_text
 from trackeep.store.counted_once import counted_once, once
 from trackeep.store.reports_access import (
     Reader,
@@ -82,13 +82,17 @@ class Wanted:
 
 @dataclass(frozen=True)
 class CommitPage:
-    """`count` is exact up to `most`; one more means "more than that"."""
+    """`count` is exact up to `most`; one more means "more than that".
+
+    `with_files`, where paths were asked for: in how many of how many repositories they are here.
+    """
 
     rows: tuple[CommitRow, ...]
     count: int
     repositories: int
     after: tuple[int, str] | None
     most: int = COUNTED_UP_TO
+    with_files: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,7 @@ class _Found:
     count: int
     repositories: int
     most: int
+    with_files: tuple[int, int] | None
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,7 @@ class _Asked:
     where: tuple[ColumnElement[bool], ...]
     since: int | None
     until: int | None
+    with_files: tuple[int, int] | None = None
 
     @property
     def at(self) -> Any:
@@ -132,14 +138,14 @@ async def search(conn: AsyncConnection, reader: Reader, wanted: Wanted, *, limit
     found = await _found(conn, reader, wanted, limit)
     rows = await _rows(conn, reader, wanted, found.ids[:limit])
     after = (rows[-1].at, rows[-1].sha) if len(found.ids) > limit else None
-    return CommitPage(rows, found.count, found.repositories, after, found.most)
+    return CommitPage(rows, found.count, found.repositories, after, found.most, found.with_files)
 
 
 @counted_once
 async def _found(conn: AsyncConnection, reader: Reader, wanted: Wanted, limit: int) -> _Found:
     asked = await _look_up(conn, reader, wanted)
     if asked.known.places == ():
-        return _Found((), 0, 0, asked.most)
+        return _Found((), 0, 0, asked.most, asked.with_files)
     if conn.dialect.name == "postgresql":
         # A plan for all words would be none for this one: one word is in every message, another in none.
         await conn.execute(text("set local plan_cache_mode = force_custom_plan"))
@@ -147,17 +153,12 @@ async def _found(conn: AsyncConnection, reader: Reader, wanted: Wanted, limit: i
     everywhere = ("commits", replace(wanted, after=None))
     count, repositories = await once(conn, reader, everywhere, lambda: _counted(conn, asked, by_sha))
     keys = await _keys(conn, asked, by_sha, limit, is_frequent=count > asked.most)
-    return _Found(tuple(keys), count, repositories, asked.most)
+    return _Found(tuple(keys), count, repositories, asked.most, asked.with_files)
 
 
 def query_of(wanted: Wanted, reader: Reader) -> Query:
     """What `wanted` asks for, its author among the filters. Raises UsageError."""
     query = parse(wanted.words, COMMITS, day_of(reader.now, reader.zone))
-    if query.values("path") or query.values("path", negated=True):
-        raise UsageError(
-            "Which files a commit changed is not stored, so “path:” finds nothing.",
-            "Leave it out; words look at messages and authors.",
-        )
     if not wanted.author:
         return query
     return replace(query, filters=(*query.filters, Filter("author", wanted.author)))
@@ -192,12 +193,28 @@ async def _look_up(conn: AsyncConnection, reader: Reader, wanted: Wanted) -> _As
     where = search_filters.conditions(reader, query, known, places)
     if not wanted.everything:
         where += [commit.c.on_default, commit.c.parent_count <= 1]
-    asked = _Asked(reader, wanted, query, places, known, tuple(where), since, until)
+    with_files = await _with_files(conn, reader, query, places)
+    asked = _Asked(reader, wanted, query, places, known, tuple(where), since, until, with_files)
     if since is not None:
         where.append(asked.at >= since)
     if until is not None:
         where.append(asked.at < until)
     return replace(asked, where=tuple(where))
+
+
+async def _with_files(
+    conn: AsyncConnection, reader: Reader, query: Query, places: Select[Any]
+) -> tuple[int, int] | None:
+    """In how many of these repositories paths can be found. Raises UsageError where in none of them."""
+    if not any(one.key == "path" for one in query.filters):
+        return None
+    some, every = await search_files.covered(conn, reader, places)
+    if every and not some:
+        raise UsageError(
+            "“path:” finds nothing yet: the files of a repository are fetched only when you ask for it.",
+            "Ask on the page of its sync, or with `trackeep repo files OWNER/NAME`.",
+        )
+    return some, every
 
 
 # ---- the keys of what is found ------------------------------------------------------------------

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.database import upsert
 from trackeep.model import Budget, Repository
+from trackeep.store import paths
 from trackeep.store.activity import GRANTED, forget_activity
 from trackeep.store.tables import access, account, connection, follow, repository
 from trackeep.store.tables_choices import repository_tag
@@ -25,6 +26,8 @@ TRACKED, PAUSED = "tracked", "paused"
 KEPT_RUNS = 500
 # Once a day every repository is asked for its releases, and whether anything was missed.
 DAILY = "releases"
+# The stream of which files commits changed, for those who ask for it.
+FILES = "files"
 # How much of a budget was used is remembered for a day, by half hours.
 READING_S, READINGS = 1_800, 48
 # The streams that make a repository complete.
@@ -85,6 +88,7 @@ async def unfollow_repositories(conn: AsyncConnection, account_id: int, ids: Col
     still = select(follow.c.repository_id).where(follow.c.repository_id.in_(these))
     others = set((await conn.execute(still)).scalars())
     await forget_activity(conn, set(these) - others)
+    await paths.forget_unasked(conn, others)
 
 
 async def take_from_worker(conn: AsyncConnection, account_id: int) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select, un
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.errors import UsageError
+from trackeep.store import search_files
 from trackeep.store.ancestry import Ancestry, on_default
 from trackeep.store.reports_access import (
     Reader,
@@ -20,6 +21,7 @@ from trackeep.store.reports_access import (
     named,
     own_address,
 )
+from trackeep.store.search_files import Meant
 from trackeep.store.search_grammar import Query, words_in
 from trackeep.store.search_text import MOST_TAGS, by_authors, of_repositories
 from trackeep.store.tables import account_email, person, repository
@@ -27,6 +29,10 @@ from trackeep.store.tables_fetched import commit, identity, ref
 
 MOST_BRANCHES = 50
 MOST_COMMITS_OF_A_BRANCH = 10_000
+# A path that more commits changed is looked for among the newest commits, a rarer one by its own index.
+FREQUENT_FROM = 20_000
+# So many numbers are named in a question; of more paths they are asked for within it.
+MOST_PATHS = 900
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,7 @@ class LookedUp:
     places: tuple[int, ...] | None = None
     people: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     branches: Mapping[str, Branch] = field(default_factory=dict)
+    paths: Mapping[str, Meant] = field(default_factory=dict)
 
 
 def places(reader: Reader, query: Query, here: tuple[str, str] | None, *, forks: bool) -> Select[Any]:
@@ -62,7 +69,7 @@ def places(reader: Reader, query: Query, here: tuple[str, str] | None, *, forks:
 async def look_up(
     conn: AsyncConnection, reader: Reader, query: Query, where: Select[Any] | None = None
 ) -> LookedUp:
-    """What must be known before commits are asked for: one query, one more for each person and branch.
+    """What must be known before commits are asked for: one query, more for each person, branch and path.
 
     Raises UsageError for a branch that too many repositories have, or too many commits.
     """
@@ -76,7 +83,9 @@ async def look_up(
             people[name] = people[name] if name in people else await _addresses(conn, reader, name)
     names = {one.value for one in query.filters if one.key == "branch"}
     branches = {name: await _branch(conn, where, name) for name in sorted(names)}
-    return LookedUp(few, people, branches)
+    paths = {one.value for one in query.filters if one.key == "path"}
+    meant = {one: await _meant(conn, one, few, where) for one in sorted(paths)}
+    return LookedUp(few, people, branches, meant)
 
 
 def conditions(
@@ -87,6 +96,9 @@ def conditions(
     if known.places is not None:
         few = known.places
         here = commit.c.repository_id == few[0] if len(few) == 1 else commit.c.repository_id.in_(few)
+        if len(few) > 1 and any(each.is_frequent for each in known.paths.values()):
+            # Plus nothing: where most commits are meant, they are looked through in the order of time.
+            here = (commit.c.repository_id + 0).in_(few)
     found = [here]
     for key in ("author", "committer", "branch", "is"):
         each = {
@@ -96,7 +108,7 @@ def conditions(
         # Of `is:` all must hold; of the others a commit has but one.
         found += each[False] if key == "is" or not each[False] else [or_(*each[False])]
         found += [~one for one in each[True]]
-    return found
+    return [*found, *_of_paths(query, known)]
 
 
 def tags(query: Query, known: LookedUp) -> list[str]:
@@ -134,6 +146,26 @@ def _is(reader: Reader, known: LookedUp, key: str, value: str) -> ColumnElement[
     if value == "mine":
         return _is_by(reader, "author", "me", known.people["me"])
     return commit.c.parent_count > 1 if value == "merge" else commit.c.signed
+
+
+def _of_paths(query: Query, known: LookedUp) -> list[ColumnElement[bool]]:
+    """Commits that changed one of the paths, and of those that were compared the ones without the others."""
+    wanted, ruled_out = (query.values("path", negated=negated) for negated in (False, True))
+    found = [search_files.leaves_alone(known.paths[one]) for one in ruled_out]
+    if wanted:
+        found.append(or_(*(search_files.touches(known.paths[one]) for one in wanted)))
+    return found
+
+
+async def _meant(conn: AsyncConnection, value: str, few: Sequence[int] | None, where: Select[Any]) -> Meant:
+    """Two queries, which end as soon as there are too many to be of use."""
+    found = search_files.paths_like(value, where if few is None else few)
+    ids = tuple((await conn.scalars(found.limit(MOST_PATHS + 1))).all())
+    few_ids = ids if len(ids) <= MOST_PATHS else None
+    changes = search_files.changes_of(found if few_ids is None else few_ids)
+    most = changes.limit(FREQUENT_FROM + 1).subquery()
+    count = await conn.scalar(select(func.count()).select_from(most))
+    return Meant(found, few_ids, bool(count and count > FREQUENT_FROM))
 
 
 def _is_by(reader: Reader, role: str, value: str, addresses: Sequence[str]) -> ColumnElement[bool]:

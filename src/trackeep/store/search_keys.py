@@ -20,8 +20,7 @@ COMMITS = Grammar(
         Key("committer", "me", "likewise"),
         Key("is", "mine", "mine, merge or verified (signed)", "choice", ("merge", "mine", "verified")),
         Key("branch", "topic", "on that branch and not on the default one"),
-        # Not shown: it is refused with a sentence of its own.
-        Key("path", "src"),
+        Key("path", "src/app.py", "changed that file or folder; * is anything"),
         *_EDGES,
     ),
 )

@@ -258,6 +258,8 @@ follow = Table(
     Column("repository_id", ForeignKey("repository.id", ondelete="CASCADE"), primary_key=True, index=True),
     text_column("state"),
     flag_column("hidden"),
+    # Asked for which files each commit changed (see paths.py).
+    flag_column("files"),
     time_column("created_at", needed=True),
 )
 

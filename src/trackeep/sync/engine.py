@@ -16,6 +16,7 @@ from trackeep.model import Repository
 from trackeep.store import renewals, schedule
 from trackeep.sync import (
     comments,
+    files,
     identities,
     issues,
     line_counts,
@@ -119,6 +120,8 @@ async def _pass(work: Work) -> None:
         await comments.sync(work, chosen)
     async with limits.put_off():
         await reconcile.run(work, chosen)
+    async with limits.put_off():
+        await files.sync(work, chosen)
     if limits.reached:
         raise limits.reached[0]
     await identities.resolve(work)

@@ -66,6 +66,26 @@ def steps(repositories: Sequence[Repository], cursors: Cursors, now: int, *, urg
     )
 
 
+def with_new_files(
+    repositories: Sequence[Repository], cursors: Cursors, now: int, *, urgent: bool
+) -> list[Repository]:
+    """Those whose commits are all stored, but not all compared; one that failed waits, unless asked for."""
+    found = []
+    for each in repositories:
+        at = cursors.get((each.id, schedule.FILES), Cursor())
+        is_there = cursors.get((each.id, "commits"), Cursor()).complete
+        is_done = at.complete and at.position.get("seen") == commits_seen(cursors, each.id)
+        if is_there and not is_done and (urgent or at.due_at <= now):
+            found.append(each)
+    return found
+
+
+def commits_seen(cursors: Cursors, repository_id: int) -> list[int]:
+    """What is different once a repository may have other commits than before."""
+    at = cursors.get((repository_id, "commits"), Cursor())
+    return [int(at.position.get("pushed_at") or 0), at.items]
+
+
 def next_page(repository: Repository, at: Cursor) -> WantedPage:
     """The next page of a repository's pull requests, no larger than what is left or what GitHub can do."""
     known = int(at.position["total"]) - int(at.position.get("read", 0))

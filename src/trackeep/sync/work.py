@@ -48,6 +48,8 @@ class Found:
     reviews: int = 0
     issues: int = 0
     refs: int = 0
+    # Commits whose files became known.
+    files: int = 0
 
 
 @dataclass(frozen=True)
