@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -97,10 +97,10 @@ def _lost() -> LeaseLost:
     return LeaseLost("This process does not hold the account any more.", "Another one goes on with it.")
 
 
-async def free_the_dead(db: Database) -> None:
-    """End what processes of this computer held that were killed, so that nobody waits for them."""
+async def free_the_dead(db: Database, ended: Collection[str] = ()) -> None:
+    """End what killed processes of this computer held, and `ended` ones, so that nobody waits for them."""
     async with db.read() as conn:
-        dead = sorted(name for name in await leases.names(conn) if is_dead(name))
+        dead = sorted(name for name in await leases.names(conn) if is_dead(name) or name in ended)
     if dead:
         async with db.write() as conn:
             for name in dead:

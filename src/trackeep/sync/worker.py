@@ -45,11 +45,14 @@ class Worker:
     poll_s: int = 60
     clock: Callable[[], float] = time.time
     pace: Pace = field(default_factory=Pace)
+    # The claims that were not given back: at a start, what an earlier run of this process had to leave held.
+    _held: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
 
     async def run(self) -> None:
         """Work until cancelled; accounts in hand are given back, so that another worker can go on."""
         name = process_name()
-        await in_full(free_the_dead(self.db))
+        await in_full(free_the_dead(self.db, self._held))
+        self._held.clear()
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._announce(name))
@@ -102,7 +105,10 @@ class Worker:
             return None
         async with self.db.write() as conn:
             # A name for this claim alone: an earlier pass of ours that lost the account must know it too.
-            return await leases.claim(conn, process_name(), now, lease_s=self.pace.lease_s)
+            found = await leases.claim(conn, process_name(), now, lease_s=self.pace.lease_s)
+        if found:
+            self._held.add(found.worker)
+        return found
 
     async def _work(self, claimed: Claim, turn: Turn) -> Outcome | None:
         """One pass; whatever happens the account is given back, later when it went wrong."""
@@ -166,6 +172,7 @@ class Worker:
     ) -> None:
         async with self.db.write() as conn:
             await leases.release(conn, claimed, due_at, priority=priority, failures=failures, problem=problem)
+        self._held.discard(claimed.worker)
 
     async def _announce(self, name: str) -> None:
         """Say now and then that this worker lives, and free what others held that do not."""
