@@ -115,7 +115,7 @@ async def dashboard(request: Request) -> Response:
         busiest = await block.read(reports_mine.busiest_repository, reader, *shown)
         queue = await block.read(reports_pulls.queue, reader)
         table = await block.read(reports_repositories.table, reader, window, limit=REPOSITORIES_SHOWN)
-        events = await block.read(reports_events.recent, reader, _lately(reader), limit=EVENTS_SHOWN)
+        events = await block.read(reports_events.latest, reader, _lately(reader), limit=EVENTS_SHOWN)
         partial = await reports_sync.repositories(block.conn, reader, partial=True)
         stored = await reports_sync.stored(block.conn, reader) if freshness.is_first else None
         numbers = block.made(tiles, days, before, merges, reader, comparison)

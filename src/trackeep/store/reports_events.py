@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Select, String, and_, case, func, literal,
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trackeep.metrics.windows import day_from_number, day_of, midnight
-from trackeep.store.counted_once import once
+from trackeep.store.counted_once import counted_once, once
 from trackeep.store.reports_access import (
     Reader,
     among,
@@ -105,6 +105,12 @@ RunKey = tuple[str, str, str, bool, date]
 class EventPage:
     rows: tuple[Event, ...]
     before: int | None
+
+
+@counted_once
+async def latest(conn: AsyncConnection, reader: Reader, wanted: Wanted, *, limit: int = 10) -> tuple[Event, ...]:
+    """The newest few events: so few that they are kept themselves, and asked for only after a change."""
+    return (await recent(conn, reader, wanted, limit=limit)).rows
 
 
 async def recent(conn: AsyncConnection, reader: Reader, wanted: Wanted, *, limit: int = 50) -> EventPage:
