@@ -88,7 +88,8 @@ def drop_old_keys(data_dir: Path, now: int) -> Path:
     """Leave the newest key alone in the file; returns the file that keeps the others, for older backups."""
     newest, *others = _key_file(data_dir)
     kept = data_dir / f"{KEY_FILE}.before-{now}"
-    _replace(kept, others)
+    # Two rotations within one second share a file, so that neither loses the other's key.
+    _replace(kept, [*others, *(_existing(kept) if kept.exists() else ())])
     _replace(data_dir / KEY_FILE, [newest])
     return kept
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from trackeep.errors import SecretsError
-from trackeep.vault import open_vault
+from trackeep.vault import add_key, drop_old_keys, open_vault
 
 
 def test_what_was_sealed_opens_in_the_same_place(tmp_path: Path) -> None:
@@ -43,6 +43,17 @@ def test_an_older_key_still_opens_after_a_new_one_is_put_in_front(tmp_path: Path
     assert open_vault(f"{new},{old}", tmp_path).open(sealed, "place") == "token"
     with pytest.raises(SecretsError, match="not here any more"):
         open_vault(new, tmp_path).open(sealed, "place")
+
+
+def test_two_rotations_in_one_second_lose_no_key(tmp_path: Path) -> None:
+    """What is kept for older backups holds the keys of both."""
+    open_vault("", tmp_path)
+    used = []
+    for _ in range(2):
+        used += (tmp_path / "secret.key").read_text().split()
+        add_key(tmp_path)
+        kept = drop_old_keys(tmp_path, now=1_000)
+    assert sorted(kept.read_text().split()) == sorted(used)
 
 
 def test_a_damaged_key_file_is_not_replaced(tmp_path: Path) -> None:
