@@ -108,7 +108,9 @@ class EventPage:
 
 
 @counted_once
-async def latest(conn: AsyncConnection, reader: Reader, wanted: Wanted, *, limit: int = 10) -> tuple[Event, ...]:
+async def latest(
+    conn: AsyncConnection, reader: Reader, wanted: Wanted, *, limit: int = 10
+) -> tuple[Event, ...]:
     """The newest few events: so few that they are kept themselves, and asked for only after a change."""
     return (await recent(conn, reader, wanted, limit=limit)).rows
 
