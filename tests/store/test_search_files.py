@@ -198,3 +198,13 @@ async def test_files_that_others_asked_for_are_found_too(db: Database) -> None:
     async with db.write() as conn:
         await conn.execute(update(follow).values(files=True))
     assert await shas(db, "path:*") == set()
+
+
+@pytest.mark.parametrize(
+    "words", ["path:*" + "a" * 60, "path:a*b*c*d*e*f", " ".join(f"path:*{n}" for n in range(5))]
+)
+async def test_a_star_costs_no_more_than_it_may(db: Database, words: str) -> None:
+    """What would be compared with every name at length is refused in one sentence."""
+    async with db.read() as conn:
+        with pytest.raises(UsageError, match=r"\*"):
+            await reports_commits.search(conn, reader(), Wanted(words=words))

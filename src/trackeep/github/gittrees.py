@@ -31,6 +31,9 @@ _DEEPEST_PATH = 4096  # bytes; no program opens a file below
 _LARGEST_TREE = 8 * 1024 * 1024
 _KEPT_BYTES = 32 * 1024 * 1024
 _KEPT_ENTRIES_BYTES = 4 * 1024 * 1024  # in memory they are many times as large
+# Bytes that are taken apart for one commit, and for all that is found in one pack. A pack of a few thousand
+# bytes can stand for any number of them.
+_MOST_OF_COMMIT, _MOST_OF_PACK = 64 * 1024 * 1024, 4 * 1024**3
 _EMPTY_TREE = bytes.fromhex("4b825dc642cb6eb9a060e54bf8d69288fbee4904")
 # Layout: mode, space, name, NUL, sha of 20 bytes (https://git-scm.com/book/en/v2/Git-Internals-Git-Objects).
 _ENTRY = re.compile(rb"[0-7]+ [^\0]+\0.{20}", re.DOTALL)
@@ -67,6 +70,7 @@ class TreePack:
     data: mmap.mmap
     starts: dict[bytes, int] = field(default_factory=dict)
     roots: dict[bytes, bytes] = field(default_factory=dict)
+    handled_bytes: int = 0
     _raw: _Kept = field(default_factory=lambda: _Kept(_KEPT_BYTES))
     _entries: _Kept = field(default_factory=lambda: _Kept(_KEPT_ENTRIES_BYTES))
 
@@ -76,7 +80,8 @@ class TreePack:
         Renamed files are there with both names. Raises GitHubUnavailable where the pack lacks something.
         """
         found: dict[str, None] = {}
-        is_cut = False
+        is_cut, seen = False, 0
+        handled_until = self.handled_bytes + _MOST_OF_COMMIT
         waiting = deque([(b"", self._root(parent) if parent else b"", self._root(sha))])
         while waiting:
             folder, old, new = waiting.popleft()
@@ -85,13 +90,15 @@ class TreePack:
                 is_cut = True
                 continue
             for name, was, now in _differences(before, after):
+                # Not only what is found: of long paths many are stored as one.
+                seen += 1
                 if _is_file(was) or _is_file(now):
                     found[_text(folder + name)] = None
                 if _is_folder(was) or _is_folder(now):
                     below = folder + name + b"/"
                     found[_text(below)] = None
                     waiting.append((below, _below(was), _below(now)))
-                if len(found) >= most:
+                if max(seen, len(found)) >= most or self.handled_bytes > handled_until:
                     return ChangedPaths(tuple(found)[:most], is_cut=True)
         return ChangedPaths(tuple(found), is_cut)
 
@@ -116,6 +123,7 @@ class TreePack:
         raw = self.whole(self.starts[tree])[1]
         if len(raw) > _LARGEST_TREE:
             return None
+        self.handled_bytes += len(raw)
         entries = frozenset(_ENTRY.findall(raw))
         self._entries.put(tree, entries, len(raw))
         return entries
@@ -133,9 +141,11 @@ class TreePack:
             start = base if isinstance(base, int) else self.starts[base]
             kept = self._raw.get(start)
         kind, raw = kept if isinstance(kept, tuple) else (kind, reader.inflated(start)[0])
+        self.handled_bytes += 0 if kept else len(raw)
         self._raw.put(start, (kind, raw), len(raw))
         for delta in reversed(chain):
             raw = patched(raw, reader.inflated(delta)[0])
+            self.handled_bytes += len(raw)
             self._raw.put(delta, (kind, raw), len(raw))
         return kind, raw
 
@@ -181,6 +191,11 @@ def _indexed(pack: TreePack, most_objects: int) -> TreePack:
 
 def _remember(pack: TreePack, start: int) -> bool:
     """Note what stands at `start`; False while its base is not known."""
+    if pack.handled_bytes > _MOST_OF_PACK:
+        raise GitHubTooLarge(
+            "The repository's folders are larger than is compared at once.",
+            "Give up the search of its files.",
+        )
     try:
         kind, raw = pack.whole(start)
     except KeyError:

@@ -98,7 +98,7 @@ async def act(request: Request) -> Response:
         return site.go("/repos/delete?" + urlencode([("repo", each) for each in sorted(wanted)]))
     if do not in ACTIONS and do not in ("tag", "untag"):
         raise UsageError("There is no such action.", "Go back and use one of the buttons.")
-    if do in ("track", "sync"):
+    if do in ("track", "sync", "files", "no-files"):
         site.looks_asked.take(reader.account_id, site.clock())
     elif do == "deep":
         site.read_again.take(reader.account_id, site.clock())

@@ -104,6 +104,9 @@ async def save(conn: AsyncConnection, repository_id: int, given: Mapping[int, Ch
 
 async def forget_unasked(conn: AsyncConnection, ids: Collection[int]) -> None:
     """Delete the paths of those of these repositories that nobody asks for any more."""
+    # As `save` does: one that has asked meanwhile would lose rows of commits that count as compared.
+    places = select(repository.c.id).where(repository.c.id.in_(sorted(ids))).order_by(repository.c.id)
+    await conn.execute(places.with_for_update())
     asked = select(follow.c.repository_id).where(follow.c.files, follow.c.repository_id.in_(sorted(ids)))
     gone = sorted(set(ids) - set(await conn.scalars(asked)))
     for some in chunked(gone):

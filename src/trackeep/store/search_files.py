@@ -9,13 +9,14 @@ part fits are looked for (see tables_paths.py).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, exists, false, func, literal, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from trackeep.errors import UsageError
 from trackeep.store.paths import in_lower_case
 from trackeep.store.reports_access import Reader, followed, readable
 from trackeep.store.schedule import FILES
@@ -24,6 +25,8 @@ from trackeep.store.tables_fetched import commit
 from trackeep.store.tables_paths import commit_path, compared_commit, path
 from trackeep.store.tables_sync import cursor
 
+LONGEST_WITH_STARS, MOST_STARS, MOST_WITH_STARS = 60, 4, 4
+LONGEST_NAME = 255  # bytes, of a file on any usual disk
 _LAST_CHARACTER = "\U0010ffff"
 
 
@@ -67,7 +70,10 @@ async def of_repository(conn: AsyncConnection, reader: Reader, repository_id: in
 async def covered(conn: AsyncConnection, reader: Reader, where: Select[Any] | None = None) -> tuple[int, int]:
     """How many of the repositories `where` (all that are followed) have files, of how many; one query."""
     places = (followed(reader) if where is None else where).subquery()
-    has_files = exists().where(follow.c.repository_id == places.c[0], follow.c.files)
+    asks = exists().where(
+        follow.c.repository_id == places.c[0], follow.c.account_id == reader.account_id, follow.c.files
+    )
+    has_files = or_(asks, exists().where(path.c.repository_id == places.c[0]))
     counts = select(func.count().filter(has_files), func.count()).where(places.c[0].is_not(None))
     some, every = (await conn.execute(counts.select_from(places))).one()
     return some, every
@@ -97,6 +103,18 @@ def leaves_alone(meant: Meant) -> ColumnElement[bool]:
     return and_(is_known, ~touches(replace(meant, is_frequent=True)))
 
 
+def check_stars(values: Collection[str]) -> None:
+    """Raises UsageError where these paths would cost too much: every name is compared with a *."""
+    starred = [value for value in values if "*" in value]
+    if any(len(each) > LONGEST_WITH_STARS or each.count("*") > MOST_STARS for each in starred):
+        raise UsageError(
+            f"A path with * has at most {MOST_STARS} of them and {LONGEST_WITH_STARS} characters.",
+            "Name a folder, or the beginning of the file's name.",
+        )
+    if len(starred) > MOST_WITH_STARS:
+        raise UsageError(f"At most {MOST_WITH_STARS} paths may have a *.", "Leave some of them out.")
+
+
 def paths_like(value: str, where: Select[Any] | Sequence[int]) -> Select[Any]:
     """The numbers of the paths that are meant by `value`, in the repositories `where`."""
     wanted = re.sub("/+", "/", in_lower_case(value))
@@ -110,8 +128,10 @@ def paths_like(value: str, where: Select[Any] | Sequence[int]) -> Select[Any]:
 
 
 def _is_named(last: str) -> ColumnElement[bool]:
-    name = path.c.name
+    name: ColumnElement[str] = path.c.name
     if "*" in last:
+        # No longer than a name that can be on a disk: what * costs grows with name times pattern.
+        name = func.substr(name, 1, LONGEST_NAME)
         pattern = _like(last.rstrip("/"))
         folder = name.like(pattern + "/", escape="\\")
         return folder if last.endswith("/") else or_(folder, name.like(pattern, escape="\\"))

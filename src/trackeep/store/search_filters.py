@@ -84,6 +84,7 @@ async def look_up(
     names = {one.value for one in query.filters if one.key == "branch"}
     branches = {name: await _branch(conn, where, name) for name in sorted(names)}
     paths = {one.value for one in query.filters if one.key == "path"}
+    search_files.check_stars(paths)
     meant = {one: await _meant(conn, one, few, where) for one in sorted(paths)}
     return LookedUp(few, people, branches, meant)
 

@@ -30,6 +30,10 @@ FIRST_STEP, LARGEST_STEP = 1_000, 4_000
 # Paths of one commit, folders included; upper folders come first, so that they are never left out.
 MOST_PATHS = 5_000
 MOST_OBJECTS = 1_000_000
+# Where one step ends early, so that neither memory nor a transaction grows with what somebody has pushed.
+STEP_PATHS, STEP_BYTES = 200_000, 4 * 1024**3
+# What is kept of one repository at most.
+MOST_STORED = 20_000_000
 CAPS = Caps(pack_bytes=256 * 1024 * 1024, seconds=300.0)
 
 
@@ -52,13 +56,19 @@ async def _walk(work: Work, repository: Repository) -> None:
     if at.complete or not at.position:
         # What comes while it goes on is newer than where it is; another walk, from the top, is due then.
         seen = plan.commits_seen(work.cursors, repository.id)
-        at = Cursor({"seen": seen, "step": at.position.get("step", FIRST_STEP)}, items=at.items)
+        known = {"step": at.position.get("step", FIRST_STEP), "stored": at.position.get("stored", 0)}
+        at = Cursor({"seen": seen, **known}, items=at.items)
     while not at.complete and work.has_time():
         at = await _step(work, repository, at)
 
 
 async def _step(work: Work, repository: Repository, at: Cursor) -> Cursor:
     position = dict(at.position)
+    if position["stored"] >= MOST_STORED:
+        raise GitHubTooLarge(
+            f"The commits of {repository.full_name} changed more files than are kept ({MOST_STORED:,}).",
+            "What is here can be searched; give the rest up on its page of commits.",
+        )
     before, step = position.pop("before", None), position["step"]
     async with work.db.read() as conn:
         since = await paths.oldest_compared(conn, repository.id)
@@ -70,6 +80,7 @@ async def _step(work: Work, repository: Repository, at: Cursor) -> Cursor:
             limit=step,
         )
     some, found = await _compared(work, repository, page)
+    position["stored"] += sum(len(each.paths) for each in found.values())
     is_last = len(some) == len(page) < step
     if len(some) < len(page):
         position["step"] = len(some)
@@ -94,7 +105,8 @@ async def _compared(
     while some:
         git = replace(work.git(repository), caps=CAPS)
         try:
-            return some, await _fetched(git, some)
+            found = await _fetched(git, some)
+            return some[: len(found)], found
         except (GitHubTooLarge, GitHubTooSlow):
             if len(some) == 1:
                 raise GitHubTooLarge(
@@ -110,10 +122,18 @@ async def _compared(
 
 
 async def _fetched(git: GitRemote, some: Sequence[Uncompared]) -> dict[int, ChangedPaths]:
+    """What these commits changed, or the first of them where that is much."""
     shas: dict[str, Any] = dict.fromkeys(sha for each in some for sha in (each.sha, each.parent) if sha)
     with contextlib.closing(await fetch_trees(git, list(shas), most_objects=MOST_OBJECTS)) as pack:
 
         def compare() -> dict[int, ChangedPaths]:
-            return {each.id: pack.changed(each.sha, each.parent, MOST_PATHS) for each in some}
+            found: dict[int, ChangedPaths] = {}
+            paths_left, bytes_end = STEP_PATHS, pack.handled_bytes + STEP_BYTES
+            for each in some:
+                found[each.id] = pack.changed(each.sha, each.parent, MOST_PATHS)
+                paths_left -= len(found[each.id].paths)
+                if paths_left <= 0 or pack.handled_bytes > bytes_end:
+                    break
+            return found
 
         return await asyncio.to_thread(compare)

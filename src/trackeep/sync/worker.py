@@ -103,11 +103,13 @@ class Worker:
         # Looked at without a lock first: most of the time nobody is due.
         if await self._most_urgent(now) is None:
             return None
+        # A name for this claim alone: an earlier pass of ours that lost the account must know it too.
+        name = process_name()
+        self._held.add(name)
         async with self.db.write() as conn:
-            # A name for this claim alone: an earlier pass of ours that lost the account must know it too.
-            found = await leases.claim(conn, process_name(), now, lease_s=self.pace.lease_s)
-        if found:
-            self._held.add(found.worker)
+            found = await leases.claim(conn, name, now, lease_s=self.pace.lease_s)
+        if found is None:
+            self._held.discard(name)
         return found
 
     async def _work(self, claimed: Claim, turn: Turn) -> Outcome | None:
