@@ -14,7 +14,7 @@ from programs import Program
 from visitor import Start, Visitor
 from witness import Witness
 
-from trackeep.broker import limits, memory
+from trackeep.broker import limits, memory_choice
 from trackeep.handshake import keys
 
 pytestmark = pytest.mark.anyio
@@ -185,7 +185,7 @@ async def flood(urls: list[str], count: int, headers: Callable[[int], dict[str, 
 
 async def count_elsewhere(broker: LocalBroker, key: str, count: int) -> None:
     """What other replicas have counted within this minute."""
-    elsewhere = memory.choose(broker.settings, broker.clock)
+    elsewhere = memory_choice.choose(broker.settings, broker.clock)
     await elsewhere.count(key, limits.WINDOW_S, count)
     await elsewhere.aclose()
 
