@@ -12,7 +12,7 @@ from typing import Any
 
 import jinja2
 from jinja2.bccache import Bucket
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -63,6 +63,13 @@ def shown(value: Any) -> Any:
     return _UNSEEN.sub(lambda found: " " if found[0].isspace() else "\ufffd", value)
 
 
+def with_code(text: str) -> Markup:
+    """Words between backticks as code."""
+    code = Markup("<code>{}</code>")
+    parts = enumerate(shown(text).split("`"))
+    return Markup("").join(code.format(part) if at % 2 else escape(part) for at, part in parts)
+
+
 class _Compiled(jinja2.BytecodeCache):
     """The templates of a process: compiled for its first program, they are ready for every other one."""
 
@@ -95,7 +102,7 @@ class Pages:
         )
         self._base_path = base_path
         self.assets = assets
-        self._jinja.globals.update(url=self.url, static=self.static, icon=self.icon)
+        self._jinja.globals.update(url=self.url, static=self.static, icon=self.icon, with_code=with_code)
 
     @property
     def globals(self) -> dict[str, Any]:

@@ -35,6 +35,7 @@ async def test_from_asking_to_giving_up(tmp_path: Path) -> None:
         refused = await alice.open("/commits?q=path:src")
         assert refused.status == 400
         assert "only when you ask for it" in text_of(refused.text)
+        assert "<code>trackeep repo files OWNER/NAME</code>" in refused.text
         tab = (await alice.open("/r/fernhill/atlas/commits")).text
         assert f'href="{PLACE}#files"' in tab
         card = text_of((await alice.open(PLACE)).text)

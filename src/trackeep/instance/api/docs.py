@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -65,15 +64,7 @@ async def page(request: Request) -> Response:
         api_path=schema.API_PATH,
         scopes=SCOPES,
         problems=TYPES,
-        with_code=with_code,
     )
-
-
-def with_code(text: str) -> Markup:
-    """Words between backticks as code."""
-    code = Markup("<code>{}</code>")
-    parts = enumerate(text.split("`"))
-    return Markup("").join(code.format(part) if at % 2 else escape(part) for at, part in parts)
 
 
 def groups(document: Part) -> dict[str, list[Operation]]:
