@@ -161,6 +161,14 @@ async def db(database_url: str) -> AsyncIterator[Database]:
     await database.close()
 
 
+@pytest.fixture
+async def lite(tmp_path: Path) -> AsyncIterator[Database]:
+    """An empty database, open, where one kind is enough; not the file of `db`."""
+    database = await Database.open(f"sqlite:///{tmp_path / 'lite.db'}")
+    yield database
+    await database.close()
+
+
 @pytest.fixture(scope="session")
 def node_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the JavaScript clients of others."""

@@ -43,20 +43,6 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-@pytest.fixture
-async def db(database_url: str) -> AsyncIterator[Database]:
-    db = await Database.open(database_url)
-    yield db
-    await db.close()
-
-
-@pytest.fixture
-async def lite(tmp_path: Path) -> AsyncIterator[Database]:
-    db = await Database.open(f"sqlite:///{tmp_path / 'lite.db'}")
-    yield db
-    await db.close()
-
-
 async def follow(db: Database, repository: Repository) -> None:
     row = {"id": repository.id, "owner": repository.owner, "name": repository.name}
     async with db.write() as conn:

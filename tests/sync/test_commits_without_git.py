@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,6 @@ from trackeep.store.tables_fetched import commit
 pytestmark = pytest.mark.anyio
 ATLAS = "fernhill/atlas"
 FOREVER = 10**6
-
-
-@pytest.fixture
-async def lite(tmp_path: Path) -> AsyncIterator[Database]:
-    database = await Database.open(f"sqlite:///{tmp_path / 'lite.db'}")
-    yield database
-    await database.close()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
@@ -23,20 +22,6 @@ from trackeep.sync.work import Way, Wishes, Work, open_work
 
 pytestmark = pytest.mark.anyio
 NAME = "alice/tide-tables"
-
-
-@pytest.fixture
-async def db(database_url: str) -> AsyncIterator[Database]:
-    database = await Database.open(database_url)
-    yield database
-    await database.close()
-
-
-@pytest.fixture
-async def lite(tmp_path: Path) -> AsyncIterator[Database]:
-    database = await Database.open(f"sqlite:///{tmp_path / 'trackeep.db'}")
-    yield database
-    await database.close()
 
 
 async def sync(db: Database, github: Sandbox, *names: str, login: str = "alice") -> Outcome:

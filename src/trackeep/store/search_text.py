@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, column, func, literal_column
 from sqlalchemy import table as named_table
 from sqlalchemy.dialects.postgresql import TSVECTOR
 
+from trackeep.store.paths import in_lower_case
 from trackeep.store.search_grammar import Term, words_in
 from trackeep.store.tables_fetched import commit
 from trackeep.store.tables_search import ID_BITS, LATEST
@@ -73,8 +74,7 @@ def of_repositories(ids: Sequence[int]) -> str:
 def by_authors(addresses: Sequence[str], names: Sequence[str]) -> str:
     """In the language of FTS5: commits from these addresses, or with these words in the author's name."""
     # The table has them in lower case as SQLite knows it, of ASCII alone.
-    low = ("".join(c.lower() if c.isascii() else c for c in each) for each in addresses)
-    found = [f'tags : "e{each.encode().hex()}"' for each in low]
+    found = [f'tags : "e{in_lower_case(each).encode().hex()}"' for each in addresses]
     found += [f'author : "{" ".join(words_in(name))}"' for name in names]
     return " OR ".join(found)
 
